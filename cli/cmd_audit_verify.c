@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/audit.h"
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+static int
+read_kept(const char *path, const struct note_key *key,
+    struct note_checkpoint *out)
+{
+	OWNED_MEM(uint8_t) bytes = NULL;
+	size_t length;
+	int r;
+
+	r = file_load(NULL, path, NOTE_MAX, &bytes, &length);
+	if (r == ERR_NOT_FOUND)
+		return log_err(r, "there is no file '%s'", path);
+	if (r == ERR_LIMIT)
+		return log_err(ERR_FORMAT,
+		    "'%s' is too large to be a "
+		    "checkpoint",
+		    path);
+	if (r != 0)
+		return r;
+	r = note_checkpoint_read(out, (const char *)bytes, length, key);
+	if (r != 0)
+		return log_err(r,
+		    "'%s' is no checkpoint that this vault's log has signed",
+		    path);
+	return 0;
+}
+
+struct result {
+	const struct options *o;
+	const struct note_checkpoint *checkpoint;
+	const struct note_checkpoint *older; /* or NULL */
+	const struct note_key *key;
+	const struct trail_verdict *verdict;
+	bool sound;
+};
+
+static int
+print_json(const struct result *v)
+{
+	char root[DIGEST_HEX_SIZE];
+	OWNED_MEM(char) vkey = note_key_text(v->key);
+	OWNED_JSON j = NULL;
+
+	if (vkey == NULL)
+		return ERR_NOMEM;
+	j = json_pack("{s:b, s:I, s:s, s:s, s:I, s:s, s:I}", "ok", v->sound,
+	    "entries", (json_int_t)v->verdict->entries, "origin",
+	    v->checkpoint->origin, "vkey", vkey, "size",
+	    (json_int_t)v->checkpoint->size, "root",
+	    digest_hex(&v->checkpoint->root, root), "against",
+	    (json_int_t)(v->older != NULL ? v->older->size : 0));
+	if (j == NULL)
+		return ERR_NOMEM;
+	if (v->older == NULL)
+		json_object_del(j, "against");
+	if (!v->sound && out_set(j, "why", json_string(v->verdict->why)) != 0)
+		return ERR_NOMEM;
+	if (v->verdict->bad_index != UINT64_MAX &&
+	    out_set(j, "bad_index",
+		json_integer((json_int_t)v->verdict->bad_index)) != 0)
+		return ERR_NOMEM;
+	return out_json(j);
+}
+
+static int
+print_text(const struct result *v)
+{
+	OWNED_MEM(char) vkey = note_key_text(v->key);
+	char root[DIGEST_HEX_SIZE];
+
+	if (vkey == NULL)
+		return ERR_NOMEM;
+	out_line("%s",
+	    v->sound ? "The trail is whole." : "THE TRAIL HAS BEEN CHANGED.");
+	if (v->verdict->bad_index != UINT64_MAX)
+		out_line("first bad entry  %llu",
+		    (unsigned long long)v->verdict->bad_index);
+	if (!v->sound)
+		out_line("what is wrong    %s", v->verdict->why);
+	out_line("entries          %llu",
+	    (unsigned long long)v->checkpoint->size);
+	out_line("root             %s", digest_hex(&v->checkpoint->root, root));
+	out_line("signed by        %s", vkey);
+	if (v->older != NULL && v->sound)
+		out_line("extends          the kept checkpoint of %llu entries",
+		    (unsigned long long)v->older->size);
+	return 0;
+}
+
+int
+cmd_audit_verify(struct options *o, int argc, char **argv)
+{
+	const char *against = NULL;
+	const struct options_own own[] = {
+		{ "against", 0, OPTIONS_TEXT, &against },
+		OPTIONS_END,
+	};
+	struct options_operands none;
+	struct note_checkpoint older;
+	struct trail_verdict verdict = { .bad_index = UINT64_MAX };
+	struct journal_id id;
+	struct result result = { .o = o, .verdict = &verdict };
+	OWNED(audit) a = NULL;
+	int r, verified;
+
+	if ((r = options_parse(o, own, argc, argv, &none)) != 0 ||
+	    (r = audit_open(&a, o, true)) != 0)
+		return r;
+	if (against != NULL) {
+		if ((r = read_kept(against, &a->vault->key, &older)) != 0)
+			return r;
+		result.older = &older;
+	}
+
+	memcpy(id.bytes, a->vault->id, sizeof(id.bytes));
+	verified = trail_verify(a->reader, &id, result.older, &verdict);
+	if (verified != 0 && verified != ERR_INTEGRITY)
+		return verified;
+	result.sound = verified == 0;
+	result.key = &a->vault->key;
+	result.checkpoint = trail_reader_checkpoint(a->reader);
+	r = o->json ? print_json(&result) : print_text(&result);
+	if (verified == 0 && against == NULL && !o->quiet)
+		log_info("that nothing was cut off, only a checkpoint that "
+			 "was kept elsewhere can show: 'weir audit verify "
+			 "--against FILE'");
+	return r != 0 ? r : verified;
+}

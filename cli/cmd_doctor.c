@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/cmd.h"
+#include "cli/host.h"
+#include "cli/out.h"
+#include "vault/err.h"
+
+struct doctor {
+	struct out_table *table;
+	json_t *findings;
+	unsigned int count[HOST_FAIL + 1];
+	int r;
+};
+
+static void
+take(void *arg, const struct host_finding *f)
+{
+	struct doctor *d = arg;
+	const char *cells[] = { host_state_name(f->state), f->name, f->text };
+	const char *mend[] = { "", "", f->mend };
+	json_t *j;
+
+	d->count[f->state]++;
+	j = json_pack("{s:s, s:s, s:s, s:s*}", "check", f->name, "state",
+	    host_state_name(f->state), "text", f->text, "mend",
+	    f->mend[0] != '\0' ? f->mend : NULL);
+	if (j == NULL || json_array_append_new(d->findings, j) != 0)
+		d->r = ERR_NOMEM;
+	if (d->r == 0)
+		d->r = out_table_add(d->table, cells);
+	if (d->r == 0 && f->mend[0] != '\0') {
+		char line[sizeof(f->mend) + 8];
+
+		snprintf(line, sizeof(line), "  $ %s", f->mend);
+		mend[2] = line;
+		d->r = out_table_add(d->table, mend);
+	}
+}
+
+int
+cmd_doctor(struct options *o, int argc, char **argv)
+{
+	static const char *const heads[] = { "STATE", "CHECK", "FINDING" };
+	struct options_operands none;
+	OWNED(out_table) table = NULL;
+	OWNED_JSON j = json_object();
+	struct doctor d = { 0 };
+	int r;
+
+	if ((r = options_parse(o, NULL, argc, argv, &none)) != 0 ||
+	    (r = out_table_new(&table, heads, 3)) != 0)
+		return r;
+	d.table = table;
+	d.findings = json_array();
+	if ((r = out_set(j, "findings", d.findings)) != 0)
+		return r;
+	host_look(o, take, &d);
+	if (d.r != 0)
+		return d.r;
+	r = out_set(j, "ok",
+	    json_boolean(d.count[HOST_WARN] + d.count[HOST_FAIL] == 0));
+	if (r != 0)
+		return r;
+
+	if (!o->json)
+		out_table_print(table);
+	else if ((r = out_json(j)) != 0)
+		return r;
+	return d.count[HOST_WARN] + d.count[HOST_FAIL] > 0 ? CMD_FINDINGS : 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/progress.h"
+#include "cli/talk.h"
+#include "vault/err.h"
+#include "vault/extract.h"
+#include "vault/log.h"
+
+struct get {
+	struct options *o;
+	char *reference;
+	const char *dest;
+	struct client *client;
+	uint64_t session;
+};
+
+static int
+release(void *arg, uint64_t first, uint32_t count, uint8_t (*keys)[KEY_SIZE])
+{
+	struct get *g = arg;
+	struct msg_release m = {
+		.session = g->session,
+		.first = first,
+		.count = count,
+	};
+	struct msg_release_reply reply;
+	int r;
+
+	if ((r = client_release(g->client, &m, &reply)) != 0)
+		return r;
+	if (reply.count == count)
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(keys[i], reply.rows[i].key, KEY_SIZE);
+	else
+		r = log_err(ERR_FORMAT, "keyd released %u keys, not %u",
+		    reply.count, count);
+	msg_release_reply_clear(&reply);
+	return r;
+}
+
+static int
+open_session(struct get *g, struct msg_session *out)
+{
+	char host[256], exe[4096];
+	struct msg_session_open m = {
+		.principal = (char[]){ "" },
+		.purpose = MSG_GET,
+		.mountpoint = (char[]){ "" },
+		.host = host,
+		.pid = (uint32_t)getpid(),
+		.exe = exe,
+		.count = 1,
+		.refs = &g->reference,
+	};
+	ssize_t n;
+	int r;
+
+	if (gethostname(host, sizeof(host)) != 0)
+		snprintf(host, sizeof(host), "?");
+	host[sizeof(host) - 1] = '\0';
+	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = '\0';
+
+	if ((r = client_session_open(g->client, &m, out)) != 0)
+		return r;
+	if (out->count == 1)
+		return 0;
+	msg_session_clear(out);
+	return log_err(ERR_FORMAT, "keyd opened no version");
+}
+
+static int
+extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
+    uint64_t *files)
+{
+	OWNED(progress) progress = NULL;
+	OWNED(store) store = NULL;
+	OWNED(version) version = NULL;
+	struct extract_keys keys = {
+		.release = release,
+		.arg = g,
+		.window = m->window,
+	};
+	struct extract_how how = {
+		.keys = &keys,
+		.dest = g->dest,
+		.progress = progress_extract,
+		.stop = g->o->stop,
+	};
+	int r;
+
+	if ((r = talk_store(&store, g->o, false)) != 0 ||
+	    (r = talk_version(&version, store, m)) != 0 ||
+	    (r = progress_new(&progress, g->o->quiet)) != 0)
+		return r;
+	how.version = version;
+	how.progress_arg = progress;
+	*bytes = version_manifest(version)->total_bytes;
+	*files = version_manifest(version)->file_count;
+	return extract_run(&how);
+}
+
+static int
+print_result(const struct get *g, const struct msg_version *m, uint64_t bytes,
+    uint64_t files)
+{
+	char hex[DIGEST_HEX_SIZE], size[OUT_SIZE];
+	OWNED_JSON j = NULL;
+
+	digest_hex(&m->version, hex);
+	if (!g->o->quiet)
+		log_info("%s@%.12s: %s, written to '%s' in plain; every file "
+			 "matched its digest",
+		    m->model, hex, out_size(bytes, size), g->dest);
+	if (!g->o->json)
+		return 0;
+	j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "model", m->model,
+	    "version", hex, "dest", g->dest, "files", (json_int_t)files,
+	    "bytes", (json_int_t)bytes, "session", (json_int_t)g->session);
+	return j != NULL ? out_json(j) : ERR_NOMEM;
+}
+
+static int
+run(struct get *g)
+{
+	OWNED(client) client = NULL;
+	struct msg_session session;
+	uint64_t bytes = 0, files = 0;
+	int r, closed;
+
+	if ((r = talk_open(&client, g->o)) != 0)
+		return r;
+	g->client = client;
+	if ((r = open_session(g, &session)) != 0)
+		return r;
+	g->session = session.session;
+
+	r = extract(g, &session.versions[0], &bytes, &files);
+	closed = client_session_close(client, g->session,
+	    r == 0	    ? "done" :
+		*g->o->stop ? "interrupted" :
+			      "failed");
+	if (r != 0 && *g->o->stop) {
+		log_info("interrupted: what '%s' holds is not the whole "
+			 "version",
+		    g->dest);
+		r = CMD_INTERRUPTED;
+	} else if (r == 0) {
+		r = print_result(g, &session.versions[0], bytes, files);
+	}
+	msg_session_clear(&session);
+	return r != 0 ? r : closed;
+}
+
+int
+cmd_get(struct options *o, int argc, char **argv)
+{
+	struct options_operands operands;
+	struct get g = { .o = o };
+	struct ref ref;
+	int r;
+
+	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
+	    (r = talk_ref(o, operands.items[0], &ref)) != 0)
+		return r;
+	g.reference = operands.items[0];
+	g.dest = operands.items[1];
+	return run(&g);
+}

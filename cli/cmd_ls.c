@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/talk.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+static const char *
+class_name(const struct manifest_file *f)
+{
+	static const char *const names[] = {
+		[MANIFEST_WEIGHTS] = "weights",
+		[MANIFEST_CONFIG] = "config",
+		[MANIFEST_TOKENIZER] = "tokenizer",
+		[MANIFEST_TEXT] = "text",
+	};
+
+	return f->kind == MANIFEST_FILE ? names[f->class] : "";
+}
+
+static int
+add_file_row(struct out_table *t, const struct manifest_file *f)
+{
+	static const char kinds[] = { [MANIFEST_FILE] = '-',
+		[MANIFEST_LINK] = 'l',
+		[MANIFEST_DIR] = 'd' };
+	char mode[8], size[OUT_SIZE] = "";
+	OWNED_MEM(char) path = NULL;
+	const char *cells[] = { mode, size, class_name(f), NULL };
+
+	snprintf(mode, sizeof(mode), "%c%04o", kinds[f->kind], f->mode);
+	if (f->kind == MANIFEST_FILE)
+		out_size(f->size, size);
+	if (asprintf(&path, "%s%s%s", f->path,
+		f->kind == MANIFEST_LINK    ? " -> " :
+		    f->kind == MANIFEST_DIR ? "/" :
+					      "",
+		f->kind == MANIFEST_LINK ? f->target : "") < 0) {
+		path = NULL;
+		return ERR_NOMEM;
+	}
+	cells[3] = path;
+	return out_table_add(t, cells);
+}
+
+static json_t *
+file_json(const struct manifest_file *f)
+{
+	static const char *const kinds[] = { [MANIFEST_FILE] = "file",
+		[MANIFEST_LINK] = "link",
+		[MANIFEST_DIR] = "dir" };
+	char hex[DIGEST_HEX_SIZE], mode[8];
+
+	snprintf(mode, sizeof(mode), "%04o", f->mode);
+	if (f->kind != MANIFEST_FILE)
+		return json_pack("{s:s, s:s, s:s, s:s*}", "path", f->path,
+		    "kind", kinds[f->kind], "mode", mode, "target", f->target);
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "path", f->path,
+	    "kind", kinds[f->kind], "mode", mode, "size", (json_int_t)f->size,
+	    "digest", digest_hex(&f->digest, hex), "class", class_name(f));
+}
+
+static int
+print_files_json(const struct msg_version *m, const struct manifest *manifest)
+{
+	char hex[DIGEST_HEX_SIZE];
+	json_t *files = json_array();
+	OWNED_JSON j = json_pack("{s:s, s:s, s:o}", "model", m->model,
+	    "version", digest_hex(&m->version, hex), "files", files);
+
+	if (files == NULL || j == NULL)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < manifest->file_count; i++)
+		if (json_array_append_new(files,
+			file_json(&manifest->files[i])) != 0)
+			return ERR_NOMEM;
+	return out_json(j);
+}
+
+static int
+list_files(const struct options *o, struct client *c, const char *reference)
+{
+	static const char *const heads[] = { "MODE", ">SIZE", "CLASS", "PATH" };
+	OWNED(out_table) table = NULL;
+	OWNED(version) version = NULL;
+	OWNED(store) store = NULL;
+	const struct manifest *manifest;
+	struct msg_version m;
+	int r;
+
+	if ((r = client_version_get(c, reference, &m)) != 0)
+		return r;
+	if ((r = talk_store(&store, o, false)) != 0 ||
+	    (r = talk_version(&version, store, &m)) != 0) {
+		msg_version_clear(&m);
+		return r;
+	}
+	manifest = version_manifest(version);
+	if (o->json)
+		r = print_files_json(&m, manifest);
+	msg_version_clear(&m);
+	if (o->json || r != 0)
+		return r;
+
+	if ((r = out_table_new(&table, heads, 4)) != 0)
+		return r;
+	for (uint32_t i = 0; i < manifest->file_count; i++)
+		if ((r = add_file_row(table, &manifest->files[i])) != 0)
+			return r;
+	out_table_print(table);
+	return 0;
+}
+
+static int
+add_version_row(struct out_table *t, const json_t *model, const json_t *v)
+{
+	char digits[13], files[24], size[OUT_SIZE], created[17];
+	const char *version = talk_text(v, "version");
+	bool latest = strcmp(version, talk_text(model, "latest")) == 0;
+	const char *cells[] = { talk_text(model, "model"), digits,
+		latest ? "latest" : "", created, files, size,
+		talk_text(v, "by") };
+
+	snprintf(digits, sizeof(digits), "%s", version);
+	snprintf(created, sizeof(created), "%s", talk_text(v, "created"));
+	if (strlen(created) > 10)
+		created[10] = ' ';
+	snprintf(files, sizeof(files), "%llu",
+	    (unsigned long long)talk_number(v, "files"));
+	out_size(talk_number(v, "bytes"), size);
+	return out_table_add(t, cells);
+}
+
+static int
+print_versions(const json_t *models)
+{
+	static const char *const heads[] = { "MODEL", "VERSION", "CHANNEL",
+		"CREATED (UTC)", ">FILES", ">SIZE", "BY" };
+	OWNED(out_table) table = NULL;
+	json_t *model, *v;
+	size_t i, k;
+	int r;
+
+	if ((r = out_table_new(&table, heads, 7)) != 0)
+		return r;
+	json_array_foreach(models, i, model)
+	    json_array_foreach(json_object_get(model, "versions"), k,
+		v) if ((r = add_version_row(table, model, v)) != 0) return r;
+	out_table_print(table);
+	return 0;
+}
+
+static int
+list_versions(const struct options *o, struct client *c, const char *model)
+{
+	OWNED_JSON j = NULL;
+	const json_t *models;
+	int r;
+
+	r = talk_json(c, MSG_MODEL_LS, model != NULL ? model : "", &j);
+	if (r != 0)
+		return r;
+	models = json_object_get(j, "models");
+	if (model != NULL && json_array_size(models) == 0)
+		return log_err(ERR_NOT_FOUND,
+		    "there is no model '%s', or you have no grant for it; "
+		    "'weir ls' lists those that you may see",
+		    model);
+	if (o->json)
+		return out_json(j);
+	if (json_array_size(models) == 0 && !o->quiet)
+		log_info("no model is here that you may see; 'weir put MODEL "
+			 "DIRECTORY' makes one");
+	return print_versions(models);
+}
+
+int
+cmd_ls(struct options *o, int argc, char **argv)
+{
+	bool files = false;
+	const struct options_own own[] = {
+		{ "files", 0, OPTIONS_FLAG, &files },
+		OPTIONS_END,
+	};
+	struct options_operands operands;
+	OWNED(client) client = NULL;
+	struct ref ref = { 0 };
+	int r;
+
+	if ((r = options_parse(o, own, argc, argv, &operands)) != 0)
+		return r;
+	if (operands.count > 0 &&
+	    (r = talk_ref(o, operands.items[0], &ref)) != 0)
+		return r;
+	if (files && operands.count == 0)
+		return options_wrong(o, "--files of which version?");
+	if ((r = talk_open(&client, o)) != 0)
+		return r;
+	if (files || ref.channel[0] != '\0' || ref.digits[0] != '\0')
+		return list_files(o, client, operands.items[0]);
+	return list_versions(o, client,
+	    operands.count > 0 ? operands.items[0] : NULL);
+}

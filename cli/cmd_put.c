@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/progress.h"
+#include "cli/talk.h"
+#include "vault/err.h"
+#include "vault/file.h"
+#include "vault/intake.h"
+#include "vault/log.h"
+
+#define NAME_SIZE 256
+
+struct put {
+	struct options *o;
+	const char *model;
+	const char *ref_out;
+	const char *stdin_name;
+	bool allow_pickle;
+	struct options_list labels;
+	const char *const *paths;
+	size_t path_count;
+
+	struct client *client;
+	uint64_t upload;
+	struct digest digests[MSG_PUT_KEYS_MAX];
+};
+
+static bool
+reads_stdin(const struct put *p)
+{
+	for (size_t i = 0; i < p->path_count; i++)
+		if (strcmp(p->paths[i], "-") == 0)
+			return true;
+	return false;
+}
+
+static int
+check_arguments(const struct put *p)
+{
+	char name[NAME_SIZE];
+
+	if (!ref_name_ok(p->model))
+		return options_wrong(p->o,
+		    "'%s' is no name for a model: it must be NAME or "
+		    "GROUP/NAME of a-z, 0-9, '.', '_' and '-'",
+		    log_name(name, sizeof(name), p->model, strlen(p->model)));
+	if (reads_stdin(p) && p->stdin_name == NULL)
+		return options_wrong(p->o,
+		    "'-' needs --name: what it is called in the version");
+	if (!reads_stdin(p) && p->stdin_name != NULL)
+		return options_wrong(p->o, "--name is for '-' only");
+	return 0;
+}
+
+/* {"key":"value",...} */
+static int
+make_labels(const struct put *p, char **out)
+{
+	OWNED_JSON j = json_object();
+
+	for (size_t i = 0; i < p->labels.count; i++) {
+		const char *text = p->labels.items[i];
+		const char *equals = strchr(text, '=');
+		OWNED_MEM(char) key = NULL;
+
+		if (equals == NULL || equals == text)
+			return options_wrong(p->o, "--label must be KEY=VALUE");
+		key = strndup(text, (size_t)(equals - text));
+		if (key == NULL)
+			return ERR_NOMEM;
+		if (json_object_get(j, key) != NULL)
+			return options_wrong(p->o,
+			    "two labels have the same key");
+		if (json_object_set_new(j, key, json_string(equals + 1)) != 0)
+			return options_wrong(p->o, "--label must be UTF-8");
+	}
+	*out = json_dumps(j, JSON_COMPACT);
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
+/* What --allow-pickle let in, as a list. */
+static int
+make_imports(const struct model_imports *imports, char **out)
+{
+	OWNED_JSON j = json_array();
+
+	for (size_t i = 0; i < imports->count; i++)
+		if (json_array_append_new(j, json_string(imports->names[i])) !=
+		    0)
+			return ERR_NOMEM;
+	*out = json_dumps(j, JSON_COMPACT);
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
+static int
+chunk_keys(void *arg, const struct digest *digests, size_t count,
+    uint8_t (*keys)[KEY_SIZE])
+{
+	struct put *p = arg;
+	struct msg_put_keys_reply reply;
+	struct msg_put_keys m = {
+		.upload = p->upload,
+		.count = (uint32_t)count,
+		.digests = p->digests,
+	};
+	int r;
+
+	memcpy(p->digests, digests, count * sizeof(*digests));
+	if ((r = client_put_keys(p->client, &m, &reply)) != 0)
+		return r;
+	if (reply.count == count)
+		memcpy(keys, reply.keys, count * KEY_SIZE);
+	else
+		r = log_err(ERR_FORMAT, "keyd answered with %u keys, not %zu",
+		    reply.count, count);
+	msg_put_keys_reply_clear(&reply);
+	return r;
+}
+
+/* Take the tree in under the keys that put.begin gave. */
+static int
+take_in(struct put *p, struct progress *progress,
+    const struct msg_put_begin_reply *begun, struct intake_result *out)
+{
+	OWNED(page_key) manifest_key = NULL;
+	OWNED(page_key) lockbox_key = NULL;
+	OWNED(store) store = NULL;
+	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = p };
+	struct intake_how how = {
+		.keys = &keys,
+		.paths = p->paths,
+		.path_count = p->path_count,
+		.stdin_name = p->stdin_name,
+		.allow_pickle = p->allow_pickle,
+		.progress = progress_intake,
+		.progress_arg = progress,
+		.stop = p->o->stop,
+	};
+	int r;
+
+	if ((r = page_key_from(&manifest_key, begun->manifest_key)) != 0 ||
+	    (r = page_key_from(&lockbox_key, begun->lockbox_key)) != 0 ||
+	    (r = talk_store(&store, p->o, true)) != 0)
+		return r;
+	keys.manifest_key = manifest_key;
+	keys.lockbox_key = lockbox_key;
+	how.store = store;
+	return intake_run(&how, out);
+}
+
+static int
+commit(struct put *p, const struct intake_result *result, bool *known)
+{
+	OWNED_MEM(char) labels = NULL;
+	OWNED_MEM(char) imports = NULL;
+	struct msg_put_commit m = {
+		.upload = p->upload,
+		.version = result->version,
+		.object = result->object,
+		.files = result->files,
+		.bytes = result->bytes,
+		.weights = result->weights,
+		.chunks = result->chunks,
+	};
+	int r;
+
+	if ((r = make_labels(p, &labels)) != 0 ||
+	    (r = make_imports(&result->imports, &imports)) != 0)
+		return r;
+	m.labels = labels;
+	m.imports = imports;
+	return client_put_commit(p->client, &m, known);
+}
+
+static int
+write_ref(const char *path, const char *reference)
+{
+	OWNED(file) f = NULL;
+	OWNED_MEM(char) line = NULL;
+	ssize_t n;
+	int r;
+
+	if (asprintf(&line, "%s\n", reference) < 0) {
+		line = NULL;
+		return ERR_NOMEM;
+	}
+	r = file_open(&f, NULL, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	if (r == ERR_NOT_FOUND)
+		return log_err(r, "there is no directory for '%s'", path);
+	if (r != 0)
+		return r;
+	n = write(f->fd, line, strlen(line));
+	if (n < 0 || (size_t)n != strlen(line))
+		return log_sys("write '%s'", f->name);
+	return 0;
+}
+
+static int
+print_json(const struct put *p, const struct intake_result *result,
+    const char *hex, const char *reference, bool known, double seconds)
+{
+	OWNED_JSON j = json_pack(
+	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f}", "model",
+	    p->model, "version", hex, "reference", reference, "files",
+	    (json_int_t)result->files, "bytes", (json_int_t)result->bytes,
+	    "weights", (json_int_t)result->weights, "chunks",
+	    (json_int_t)result->chunks, "new_bytes",
+	    (json_int_t)result->totals.bytes_new, "stored_bytes",
+	    (json_int_t)result->totals.stored_bytes, "known", known, "seconds",
+	    seconds);
+
+	return j != NULL ? out_json(j) : ERR_NOMEM;
+}
+
+/* What people want to know; the reference itself goes to stdout. */
+static void
+say_result(const struct put *p, const struct intake_result *result, bool known,
+    double seconds)
+{
+	char bytes[OUT_SIZE], fresh[OUT_SIZE], stored[OUT_SIZE];
+
+	if (p->o->quiet)
+		return;
+	log_info("%u files, %s in %.1f s; %s were new, stored in %s",
+	    result->files, out_size(result->bytes, bytes), seconds,
+	    out_size(result->totals.bytes_new, fresh),
+	    out_size(result->totals.stored_bytes, stored));
+	if (known)
+		log_info("this version was in the vault already");
+	log_info("%s:latest is unsigned: it names what was put last, and "
+		 "nobody has vouched for it",
+	    p->model);
+}
+
+static int
+finish(struct put *p, const struct intake_result *result, double seconds)
+{
+	OWNED_MEM(char) reference = NULL;
+	char hex[DIGEST_HEX_SIZE];
+	bool known;
+	int r;
+
+	if ((r = commit(p, result, &known)) != 0)
+		return r;
+
+	digest_hex(&result->version, hex);
+	if (asprintf(&reference, "%s@%s", p->model, hex) < 0) {
+		reference = NULL;
+		return ERR_NOMEM;
+	}
+	say_result(p, result, known, seconds);
+	if (p->o->json)
+		r = print_json(p, result, hex, reference, known, seconds);
+	else
+		printf("%s\n", reference);
+	if (r == 0 && p->ref_out != NULL)
+		r = write_ref(p->ref_out, reference);
+	return r;
+}
+
+static int
+run(struct put *p)
+{
+	OWNED(client) client = NULL;
+	OWNED(progress) progress = NULL;
+	struct msg_put_begin_reply begun;
+	struct intake_result result;
+	double seconds;
+	int r;
+
+	if ((r = talk_open(&client, p->o)) != 0 ||
+	    (r = progress_new(&progress, p->o->quiet)) != 0 ||
+	    (r = client_put_begin(client, p->model, &begun)) != 0)
+		return r;
+	p->client = client;
+	p->upload = begun.upload;
+
+	r = take_in(p, progress, &begun, &result);
+	msg_put_begin_reply_clear(&begun);
+	progress_clear(progress);
+	seconds = progress_seconds(progress);
+	if (*p->o->stop && r != 0) {
+		log_info("interrupted: no version was made; what is stored "
+			 "is found again when the command is run again");
+		return CMD_INTERRUPTED;
+	}
+	if (r != 0)
+		return r;
+
+	r = finish(p, &result, seconds);
+	intake_result_clear(&result);
+	return r;
+}
+
+int
+cmd_put(struct options *o, int argc, char **argv)
+{
+	struct put p = { .o = o };
+	const struct options_own own[] = {
+		{ "label", 0, OPTIONS_LIST, &p.labels },
+		{ "ref-out", 0, OPTIONS_TEXT, &p.ref_out },
+		{ "allow-pickle", 0, OPTIONS_FLAG, &p.allow_pickle },
+		{ "name", 0, OPTIONS_TEXT, &p.stdin_name },
+		OPTIONS_END,
+	};
+	struct options_operands operands;
+	OWNED_MEM(char) labels = NULL;
+	int r;
+
+	if ((r = options_parse(o, own, argc, argv, &operands)) != 0)
+		return r;
+	p.model = operands.items[0];
+	p.paths = (const char *const *)operands.items + 1;
+	p.path_count = operands.count - 1;
+	if ((r = check_arguments(&p)) != 0 ||
+	    (r = make_labels(&p, &labels)) != 0)
+		return r;
+	return run(&p);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/talk.h"
+#include "vault/entry.h"
+#include "vault/err.h"
+#include "vault/size.h"
+
+/* What the tensors of one type come to. */
+struct dtype {
+	uint64_t tensors;
+	uint64_t parameters;
+	uint64_t bytes;
+};
+
+struct facts {
+	const struct options *o;
+	const struct msg_version *m;
+	const struct manifest *manifest;
+	uint64_t kinds[MANIFEST_DIR + 1];
+	uint64_t tensors;
+	uint64_t parameters;
+	struct dtype dtypes[256];
+	char hex[DIGEST_HEX_SIZE];
+	char object[DIGEST_HEX_SIZE];
+};
+
+static void
+count_tensors(struct facts *f, const struct tensor_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tensor *t = &list->items[i];
+		struct dtype *d = &f->dtypes[t->type];
+		uint64_t parameters = 1;
+
+		for (uint8_t k = 0; k < t->dims; k++)
+			if (!size_mul(parameters, t->shape[k], &parameters))
+				parameters = 0;
+		d->tensors++;
+		d->parameters += parameters;
+		d->bytes += t->length;
+		f->tensors++;
+		f->parameters += parameters;
+	}
+}
+
+static int
+print_json(const struct facts *f)
+{
+	char created[ENTRY_TIME_SIZE];
+	json_t *dtypes = json_array();
+	OWNED_JSON j = json_pack(
+	    "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	    "model", f->m->model, "version", f->hex, "object", f->object,
+	    "created", entry_time_text(f->m->created_ms, created), "by",
+	    f->m->by, "files", (json_int_t)f->kinds[MANIFEST_FILE], "dirs",
+	    (json_int_t)f->kinds[MANIFEST_DIR], "links",
+	    (json_int_t)f->kinds[MANIFEST_LINK], "bytes",
+	    (json_int_t)f->manifest->total_bytes, "weights",
+	    (json_int_t)f->manifest->weight_bytes, "chunks",
+	    (json_int_t)f->manifest->chunk_rows, "tensors",
+	    (json_int_t)f->tensors, "parameters", (json_int_t)f->parameters,
+	    "dtypes", dtypes);
+
+	if (j == NULL)
+		return ERR_NOMEM;
+	for (unsigned int i = 0; i < 256; i++) {
+		const struct dtype *d = &f->dtypes[i];
+
+		if (d->tensors > 0 &&
+		    json_array_append_new(dtypes,
+			json_pack("{s:s, s:I, s:I, s:I}", "dtype",
+			    tensor_type_name((uint8_t)i), "tensors",
+			    (json_int_t)d->tensors, "parameters",
+			    (json_int_t)d->parameters, "bytes",
+			    (json_int_t)d->bytes)) != 0)
+			return ERR_NOMEM;
+	}
+	return out_json(j);
+}
+
+static void
+print_text(const struct facts *f)
+{
+	char created[OUT_TIME], size[OUT_SIZE], weights[OUT_SIZE];
+
+	out_line("version  %s@%s", f->m->model, f->hex);
+	out_line("created  %s UTC by %s", out_time(f->m->created_ms, created),
+	    f->m->by);
+	out_line("files    %llu (directories: %llu, links: %llu)",
+	    (unsigned long long)f->kinds[MANIFEST_FILE],
+	    (unsigned long long)f->kinds[MANIFEST_DIR],
+	    (unsigned long long)f->kinds[MANIFEST_LINK]);
+	out_line("bytes    %s, of which %s are weights",
+	    out_size(f->manifest->total_bytes, size),
+	    out_size(f->manifest->weight_bytes, weights));
+	out_line("chunks   %llu", (unsigned long long)f->manifest->chunk_rows);
+	if (f->tensors > 0)
+		out_line("tensors  %llu, %llu parameters",
+		    (unsigned long long)f->tensors,
+		    (unsigned long long)f->parameters);
+	for (unsigned int i = 0; i < 256; i++)
+		if (f->dtypes[i].tensors > 0)
+			out_line("         %s: %llu tensors, %s",
+			    tensor_type_name((uint8_t)i),
+			    (unsigned long long)f->dtypes[i].tensors,
+			    out_size(f->dtypes[i].bytes, size));
+	out_line("signed   no");
+}
+
+static int
+show(struct facts *f, struct version *version)
+{
+	struct tensor_list tensors;
+	int r;
+
+	f->manifest = version_manifest(version);
+	for (uint32_t i = 0; i < f->manifest->file_count; i++)
+		f->kinds[f->manifest->files[i].kind]++;
+	if ((r = version_tensors(version, &tensors)) != 0)
+		return r;
+	count_tensors(f, &tensors);
+	tensor_list_clear(&tensors);
+	digest_hex(&f->m->version, f->hex);
+	digest_hex(&f->m->object, f->object);
+	if (f->o->json)
+		return print_json(f);
+	print_text(f);
+	return 0;
+}
+
+int
+cmd_show(struct options *o, int argc, char **argv)
+{
+	struct options_operands operands;
+	OWNED(client) client = NULL;
+	OWNED(store) store = NULL;
+	OWNED(version) version = NULL;
+	OWNED_MEM(struct facts) facts = calloc(1, sizeof(*facts));
+	struct msg_version m;
+	struct ref ref;
+	int r;
+
+	if (facts == NULL)
+		return ERR_NOMEM;
+	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
+	    (r = talk_ref(o, operands.items[0], &ref)) != 0 ||
+	    (r = talk_open(&client, o)) != 0 ||
+	    (r = talk_store(&store, o, false)) != 0 ||
+	    (r = client_version_get(client, operands.items[0], &m)) != 0)
+		return r;
+	facts->o = o;
+	facts->m = &m;
+	if ((r = talk_version(&version, store, &m)) == 0)
+		r = show(facts, version);
+	msg_version_clear(&m);
+	return r;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/out.h"
+#include "cli/talk.h"
+#include "cli/tools.h"
+#include "keys/vaultdir.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define MEMLOCK_WANTED (8U << 20)
+#define SPACE_WANTED (4ULL << 30)
+
+const char *
+host_state_name(enum host_state s)
+{
+	static const char *const names[] = { "ok", "warn", "fail" };
+
+	return names[s];
+}
+
+static void say(struct host_finding *f, enum host_state state, const char *mend,
+    const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+static void
+say(struct host_finding *f, enum host_state state, const char *mend,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	f->state = state;
+	snprintf(f->mend, sizeof(f->mend), "%s", mend);
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
+
+static void
+look_kernel(struct host_finding *f)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+	char *dot;
+
+	uname(&u);
+	major = (unsigned int)strtoul(u.release, &dot, 10);
+	if (*dot == '.')
+		minor = (unsigned int)strtoul(dot + 1, NULL, 10);
+	if (major < 5 || (major == 5 && minor < 13))
+		say(f, HOST_WARN, "boot a kernel of 5.13 or later",
+		    "Linux %s is older than those weir is tested on",
+		    u.release);
+	else
+		say(f, HOST_OK, "", "Linux %s", u.release);
+}
+
+static void
+look_openat2(struct host_finding *f)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	OWNED_FD fd = (int)syscall(SYS_openat2, AT_FDCWD, ".", &how,
+	    sizeof(how));
+
+	if (fd >= 0)
+		say(f, HOST_OK, "", "files are opened beneath one root");
+	else
+		say(f, HOST_FAIL, "boot a kernel of 5.6 or later",
+		    "openat2: %s", strerrordesc_np(errno));
+}
+
+static void
+look_landlock(struct host_finding *f)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi > 0)
+		say(f, HOST_OK, "", "the mount's worker is confined (ABI %ld)",
+		    abi);
+	else
+		say(f, HOST_WARN,
+		    "boot with lsm=landlock,... (see "
+		    "/sys/kernel/security/lsm)",
+		    "no Landlock: the mount's worker is confined by seccomp "
+		    "alone");
+}
+
+static void
+look_seccomp(struct host_finding *f)
+{
+	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0)
+		say(f, HOST_OK, "", "system calls can be filtered");
+	else
+		say(f, HOST_WARN, "boot a kernel with CONFIG_SECCOMP_FILTER",
+		    "no seccomp filters");
+}
+
+static void
+look_fuse(struct host_finding *f)
+{
+	OWNED_FD fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		say(f, HOST_OK, "", "/dev/fuse can be opened");
+	else if (errno == ENOENT || errno == ENODEV)
+		say(f, HOST_FAIL, "sudo modprobe fuse",
+		    "there is no /dev/fuse: nothing can be mounted");
+	else
+		say(f, HOST_FAIL, "sudo chmod 666 /dev/fuse", "/dev/fuse: %s",
+		    strerrordesc_np(errno));
+}
+
+static void
+look_fusermount(struct host_finding *f)
+{
+	OWNED_MEM(char) path = tools_in_path("fusermount3");
+	struct stat st;
+
+	if (geteuid() == 0)
+		say(f, HOST_OK, "", "root mounts without it");
+	else if (path == NULL)
+		say(f, HOST_FAIL, "sudo apt-get install fuse3",
+		    "fusermount3 is missing: only root can mount");
+	else if (stat(path, &st) != 0 || (st.st_mode & S_ISUID) == 0 ||
+	    st.st_uid != 0)
+		say(f, HOST_FAIL, "sudo apt-get install --reinstall fuse3",
+		    "%s is not set-user-id root: only root can mount", path);
+	else
+		say(f, HOST_OK, "", "%s", path);
+}
+
+static void
+look_readahead(struct host_finding *f)
+{
+	if (geteuid() == 0 && access("/sys/class/bdi", W_OK) == 0)
+		say(f, HOST_OK, "",
+		    "mounts read as far ahead as their grant allows");
+	else
+		say(f, HOST_WARN, "sudo weir mount REF MOUNTPOINT --user NAME",
+		    "only root can set a mount's read-ahead; at the kernel's "
+		    "128 KiB loading is slower");
+}
+
+static void
+look_memlock(struct host_finding *f)
+{
+	struct rlimit l;
+	char size[OUT_SIZE];
+
+	if (getrlimit(RLIMIT_MEMLOCK, &l) != 0)
+		say(f, HOST_WARN, "", "memlock limit: %s",
+		    strerrordesc_np(errno));
+	else if (l.rlim_cur == RLIM_INFINITY || geteuid() == 0)
+		say(f, HOST_OK, "", "memory for keys can be locked");
+	else if (l.rlim_cur < MEMLOCK_WANTED)
+		say(f, HOST_WARN,
+		    "echo '* - memlock 8192' | sudo tee "
+		    "/etc/security/limits.d/weir.conf",
+		    "only %s may be locked; a large mount's keys need 8 MiB",
+		    out_size(l.rlim_cur, size));
+	else
+		say(f, HOST_OK, "", "%s may be locked for keys",
+		    out_size(l.rlim_cur, size));
+}
+
+/* Whether what a line of /proc/swaps names keeps nothing readable. */
+static bool
+swap_is_safe(const char *device)
+{
+	char uuid_path[128], uuid[64] = "";
+	const char *base = strrchr(device, '/');
+	OWNED_MEM(char) real = NULL;
+	FILE *file;
+
+	if (strncmp(device, "/dev/zram", strlen("/dev/zram")) == 0)
+		return true;
+	if ((real = realpath(device, NULL)) != NULL)
+		base = strrchr(real, '/');
+	if (base == NULL || strncmp(base, "/dm-", strlen("/dm-")) != 0)
+		return false;
+	snprintf(uuid_path, sizeof(uuid_path), "/sys/block%.32s/dm/uuid", base);
+	if ((file = fopen(uuid_path, "re")) == NULL)
+		return false;
+	if (fgets(uuid, sizeof(uuid), file) == NULL)
+		uuid[0] = '\0';
+	fclose(file);
+	return strncmp(uuid, "CRYPT-", strlen("CRYPT-")) == 0;
+}
+
+static void
+look_swap(struct host_finding *f)
+{
+	char line[512];
+	FILE *file = fopen("/proc/swaps", "re");
+	bool heading = true;
+
+	say(f, HOST_OK, "", "no swap, or all of it encrypted");
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, " \t\n")] = '\0';
+		if (!heading && !swap_is_safe(line))
+			say(f, HOST_WARN, "sudo swapoff -a",
+			    "swap on %.128s is not encrypted: a job's own "
+			    "memory may end there (weir's keys are locked)",
+			    line);
+		heading = false;
+	}
+	fclose(file);
+}
+
+static void
+look_cpu(struct host_finding *f)
+{
+	static const char mend[] = "use a host whose CPU has them";
+	char *line = NULL;
+	size_t size = 0;
+	bool aes = false, sha = false;
+	FILE *file = fopen("/proc/cpuinfo", "re");
+
+	while (file != NULL && getline(&line, &size, file) > 0) {
+		if (strncmp(line, "flags", 5) != 0 &&
+		    strncmp(line, "Features", 8) != 0)
+			continue;
+		aes = strstr(line, " aes") != NULL;
+		sha = strstr(line, " sha_ni") != NULL ||
+		    strstr(line, " sha2") != NULL;
+		break;
+	}
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	if (aes && sha)
+		say(f, HOST_OK, "", "AES and SHA-256 in hardware");
+	else
+		say(f, HOST_WARN, mend,
+		    "the CPU has no instructions for %s%s%s", aes ? "" : "AES",
+		    aes || sha ? "" : " and ", sha ? "" : "SHA-256");
+}
+
+static void
+look_locale(struct host_finding *f)
+{
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+		say(f, HOST_OK, "", "UTF-8");
+	else
+		say(f, HOST_WARN, "export LC_ALL=C.UTF-8",
+		    "the locale is %s: names of files beyond ASCII will look "
+		    "wrong",
+		    nl_langinfo(CODESET));
+}
+
+static void
+look_programs(struct host_finding *f)
+{
+	OWNED_MEM(char) keyd = tools_find("weir-keyd");
+	OWNED_MEM(char) mount = tools_find("weir-mount");
+
+	if (keyd != NULL && mount != NULL)
+		say(f, HOST_OK, "", "weir-keyd and weir-mount are there");
+	else
+		say(f, HOST_FAIL, "make install",
+		    "%s is neither beside weir nor in " WEIR_LIBEXECDIR,
+		    keyd == NULL ? "weir-keyd" : "weir-mount");
+}
+
+static void
+look_files(struct host_finding *f, const struct vaultdir *v)
+{
+	static const char *const names[] = { "keyring", "epoch" };
+	struct stat st;
+
+	say(f, HOST_OK, "", "the keyring is its owner's alone");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (fstatat(v->dir->fd, names[i], &st, AT_SYMLINK_NOFOLLOW) !=
+		    0)
+			say(f, HOST_FAIL, "restore it from a backup",
+			    "'%s' is missing: %s", names[i],
+			    strerrordesc_np(errno));
+		else if ((st.st_mode & 077) != 0)
+			say(f, HOST_FAIL, "chmod 600 VAULT/keyring VAULT/epoch",
+			    "'%s' can be read by others", names[i]);
+	}
+}
+
+static void
+look_space(struct host_finding *f, const struct vaultdir *v)
+{
+	struct statvfs s;
+	char size[OUT_SIZE];
+	uint64_t room;
+
+	if (fstatvfs(v->dir->fd, &s) != 0) {
+		say(f, HOST_WARN, "", "%s", strerrordesc_np(errno));
+		return;
+	}
+	room = (uint64_t)s.f_bavail * s.f_frsize;
+	if ((s.f_flag & ST_RDONLY) != 0)
+		say(f, HOST_FAIL, "mount -o remount,rw ...",
+		    "the vault lies on a read-only file system");
+	else if (room < SPACE_WANTED || s.f_favail < 10000)
+		say(f, HOST_WARN, "df -h; df -i", "%s and %llu inodes are free",
+		    out_size(room, size), (unsigned long long)s.f_favail);
+	else
+		say(f, HOST_OK, "", "%s are free", out_size(room, size));
+}
+
+static void
+look_keyd(struct host_finding *f, const struct options *o,
+    const struct vaultdir *v)
+{
+	OWNED(client) client = NULL;
+	bool running = false;
+	struct options quiet = *o;
+
+	if (vaultdir_locked(v->dir, &running) != 0) {
+		say(f, HOST_WARN, "", "keyd.lock cannot be looked at");
+		return;
+	}
+	if (!running && v->owner == geteuid()) {
+		say(f, HOST_OK, "", "idle: the next command starts one");
+		return;
+	}
+	quiet.unlock.no_prompt = true;
+	if (talk_open(&client, &quiet) == 0)
+		say(f, HOST_OK, "", "answers, as %s",
+		    client_peer(client)->principal);
+	else
+		say(f, HOST_FAIL, "sudo systemctl start weir-keyd@NAME",
+		    "keyd is not running, or does not answer you");
+}
+
+static void
+look_vault(const struct options *o,
+    void (*each)(void *arg, const struct host_finding *f), void *arg)
+{
+	OWNED(vaultdir) v = NULL;
+	struct host_finding f = { .name = "vault" };
+
+	if (o->vault == NULL)
+		return;
+	if (vaultdir_open(&v, o->vault) != 0) {
+		say(&f, HOST_FAIL, "weir init DIR",
+		    "'%.128s' is no vault that can be opened", o->vault);
+		each(arg, &f);
+		return;
+	}
+	f.name = "keyring";
+	look_files(&f, v);
+	each(arg, &f);
+	f.name = "space";
+	look_space(&f, v);
+	each(arg, &f);
+	f.name = "keyd";
+	look_keyd(&f, o, v);
+	each(arg, &f);
+}
+
+void
+host_look(const struct options *o,
+    void (*each)(void *arg, const struct host_finding *f), void *arg)
+{
+	static const struct {
+		const char *name;
+		void (*look)(struct host_finding *f);
+	} looks[] = {
+		{ "kernel", look_kernel },
+		{ "openat2", look_openat2 },
+		{ "landlock", look_landlock },
+		{ "seccomp", look_seccomp },
+		{ "fuse", look_fuse },
+		{ "fusermount3", look_fusermount },
+		{ "read-ahead", look_readahead },
+		{ "memlock", look_memlock },
+		{ "swap", look_swap },
+		{ "cpu", look_cpu },
+		{ "locale", look_locale },
+		{ "programs", look_programs },
+	};
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		struct host_finding f = { .name = looks[i].name };
+
+		looks[i].look(&f);
+		each(arg, &f);
+	}
+	look_vault(o, each, arg);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/out.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define GAP 2
+
+struct out_table {
+	size_t columns;
+	bool right[OUT_COLUMNS];
+	size_t width[OUT_COLUMNS];
+	size_t count;
+	size_t capacity;
+	char **cells; /* row after row, the headings first; all cleaned */
+};
+
+void
+out_json_drop(json_t **j)
+{
+	json_decref(*j);
+}
+
+int
+out_json(const json_t *j)
+{
+	if (json_dumpf(j, stdout, JSON_COMPACT) != 0 && !ferror(stdout))
+		return ERR_NOMEM;
+	putchar('\n');
+	return 0;
+}
+
+int
+out_set(json_t *object, const char *key, json_t *value)
+{
+	return json_object_set_new(object, key, value) == 0 ? 0 : ERR_NOMEM;
+}
+
+char *
+out_size(uint64_t bytes, char buf[static OUT_SIZE])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB",
+		"EB" };
+	double v = (double)bytes / 1000;
+	size_t u = 0;
+
+	if (bytes < 1000) {
+		snprintf(buf, OUT_SIZE, "%u B", (unsigned int)bytes);
+		return buf;
+	}
+	while (v >= 999.95 && u + 1 < sizeof(units) / sizeof(units[0])) {
+		v /= 1000;
+		u++;
+	}
+	snprintf(buf, OUT_SIZE, "%.1f %s", v, units[u]);
+	return buf;
+}
+
+char *
+out_time(int64_t ms, char buf[static OUT_TIME])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(buf, OUT_TIME, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		snprintf(buf, OUT_TIME, "?");
+	return buf;
+}
+
+/* How many bytes of a control or direction character start at s, or 0. */
+static size_t
+unwanted(const unsigned char *s)
+{
+	if (s[0] < 0x20 || s[0] == 0x7f)
+		return 1;
+	/* U+0080 .. U+009F */
+	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+		return 2;
+	/* U+200E, U+200F, U+2028 .. U+202E, U+2066 .. U+2069 */
+	if (s[0] == 0xe2 && s[1] == 0x80 &&
+	    ((s[2] >= 0x8e && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)))
+		return 3;
+	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
+		return 3;
+	return 0;
+}
+
+char *
+out_clean(const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *out = malloc(4 * strlen(text) + 1);
+	char *to = out;
+
+	if (out == NULL)
+		return NULL;
+	for (const unsigned char *s = (const unsigned char *)text;
+	     *s != '\0';) {
+		size_t n = unwanted(s);
+
+		if (n == 0)
+			*to++ = (char)*s++;
+		for (; n > 0; n--, s++) {
+			*to++ = '\\';
+			*to++ = 'x';
+			*to++ = hex[*s >> 4];
+			*to++ = hex[*s & 15];
+		}
+	}
+	*to = '\0';
+	return out;
+}
+
+void
+out_line(const char *fmt, ...)
+{
+	OWNED_MEM(char) text = NULL;
+	OWNED_MEM(char) clean = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return;
+	}
+	clean = out_clean(text);
+	if (clean != NULL)
+		puts(clean);
+}
+
+/* Characters, not bytes: good enough for names, which are rarely wide. */
+static size_t
+width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+int
+out_table_new(struct out_table **out, const char *const *heads, size_t columns)
+{
+	const char *names[OUT_COLUMNS];
+	OWNED(out_table) t = NULL;
+	int r;
+
+	if (columns > OUT_COLUMNS)
+		return ERR_LIMIT;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return ERR_NOMEM;
+	t->columns = columns;
+	for (size_t i = 0; i < columns; i++) {
+		t->right[i] = heads[i][0] == '>';
+		names[i] = heads[i] + (t->right[i] ? 1 : 0);
+	}
+	if ((r = out_table_add(t, names)) != 0)
+		return r;
+	*out = t;
+	t = NULL;
+	return 0;
+}
+
+void
+out_table_free(struct out_table *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->count * t->columns; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	free(t);
+}
+
+static int
+make_room(struct out_table *t)
+{
+	size_t capacity = t->capacity == 0 ? 32 : 2 * t->capacity;
+	char **cells;
+
+	if (t->count < t->capacity)
+		return 0;
+	cells = reallocarray(t->cells, capacity, t->columns * sizeof(*cells));
+	if (cells == NULL)
+		return ERR_NOMEM;
+	t->cells = cells;
+	t->capacity = capacity;
+	return 0;
+}
+
+int
+out_table_add(struct out_table *t, const char *const *cells)
+{
+	char **row;
+	bool whole = true;
+
+	if (make_room(t) != 0)
+		return ERR_NOMEM;
+	row = t->cells + t->count++ * t->columns;
+	for (size_t i = 0; i < t->columns; i++) {
+		row[i] = out_clean(cells[i] != NULL ? cells[i] : "");
+		whole = whole && row[i] != NULL;
+	}
+	if (!whole)
+		return ERR_NOMEM;
+
+	for (size_t i = 0; i < t->columns; i++)
+		if (width_of(row[i]) > t->width[i])
+			t->width[i] = width_of(row[i]);
+	return 0;
+}
+
+static bool
+may_decorate(void)
+{
+	const char *no = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') &&
+	    term != NULL && strcmp(term, "dumb") != 0;
+}
+
+static void
+print_row(const struct out_table *t, char *const *row)
+{
+	size_t pending = 0; /* spaces that a later cell makes necessary */
+
+	for (size_t i = 0; i < t->columns; i++) {
+		size_t width = width_of(row[i]);
+		size_t room = t->width[i] - width;
+		size_t before = pending + (t->right[i] ? room : 0);
+
+		if (width > 0) {
+			printf("%*s%s", (int)before, "", row[i]);
+			pending = 0;
+		} else {
+			pending = before;
+		}
+		pending += GAP + (t->right[i] ? 0 : room);
+	}
+	putchar('\n');
+}
+
+void
+out_table_print(const struct out_table *t)
+{
+	bool bold = may_decorate();
+
+	if (t->count < 2)
+		return;
+	for (size_t i = 0; i < t->count; i++) {
+		if (i == 0 && bold)
+			fputs("\033[1m", stdout);
+		print_row(t, t->cells + i * t->columns);
+		if (i == 0 && bold)
+			fputs("\033[0m", stdout);
+	}
+}
+
+int
+out_flush(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return log_sys("writing to standard output");
+	return 0;
+}

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/story.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "cli/out.h"
+#include "cli/story_version.h"
+#include "cli/talk.h"
+#include "vault/err.h"
+
+/* A session, by its number. */
+struct session {
+	uint64_t id;
+	char *principal;
+	json_t *versions; /* as session.open listed them */
+	UT_hash_handle hh;
+};
+
+struct story {
+	struct session *sessions;
+	struct story_versions *versions;
+};
+
+int
+story_new(struct story **out, struct client *client, struct store *store)
+{
+	OWNED(story) s = calloc(1, sizeof(*s));
+	int r;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	if ((r = story_version_new(&s->versions, client, store)) != 0)
+		return r;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+void
+story_free(struct story *s)
+{
+	struct session *i, *next;
+
+	if (s == NULL)
+		return;
+	HASH_ITER(hh, s->sessions, i, next) {
+		HASH_DEL(s->sessions, i);
+		free(i->principal);
+		json_decref(i->versions);
+		free(i);
+	}
+	story_version_free(s->versions);
+	free(s);
+}
+
+static const char *
+text_of(const struct entry_view *v, const char *key)
+{
+	const char *text = entry_view_text(v, key);
+
+	return text != NULL ? text : "";
+}
+
+static uint64_t
+number_of(const struct entry_view *v, const char *key)
+{
+	uint64_t n;
+
+	return entry_view_number(v, key, &n) == 0 ? n : 0;
+}
+
+static struct session *
+session_of(const struct story *s, const struct entry_view *v)
+{
+	struct session *found;
+	uint64_t id;
+
+	if (entry_view_number(v, "session", &id) != 0)
+		return NULL;
+	HASH_FIND(hh, s->sessions, &id, sizeof(id), found);
+	return found;
+}
+
+static int
+learn_session(struct story *s, const struct entry_view *v)
+{
+	struct session *i;
+	size_t n;
+	json_t *version;
+	json_t *list = json_object_get(v->json, "versions");
+	int r;
+
+	if (session_of(s, v) != NULL)
+		return 0;
+	i = calloc(1, sizeof(*i));
+	if (i == NULL)
+		return ERR_NOMEM;
+	i->id = number_of(v, "session");
+	i->principal = strdup(text_of(v, "for"));
+	i->versions = json_incref(list);
+	HASH_ADD(hh, s->sessions, id, sizeof(i->id), i);
+	if (i->principal == NULL)
+		return ERR_NOMEM;
+
+	json_array_foreach(list, n, version)
+	{
+		r = story_version_learn(s->versions,
+		    talk_text(version, "version"), talk_text(version, "model"));
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+story_learn(struct story *s, const struct entry_view *v)
+{
+	if (v->kind == ENTRY_SESSION_OPEN)
+		return learn_session(s, v);
+	if (v->kind == ENTRY_PUT)
+		return story_version_learn(s->versions, text_of(v, "version"),
+		    text_of(v, "model"));
+	return 0;
+}
+
+const char *
+story_model(const struct story *s, const struct entry_view *v)
+{
+	const char *model = entry_view_text(v, "model");
+	const char *version = entry_view_text(v, "version");
+
+	if (model != NULL || version == NULL)
+		return model;
+	return story_version_model(s->versions, version);
+}
+
+static bool
+lists_model(const json_t *versions, const char *model)
+{
+	json_t *version;
+	size_t n;
+
+	json_array_foreach(versions, n,
+	    version) if (strcmp(talk_text(version, "model"), model) ==
+	    0) return true;
+	return false;
+}
+
+/* "llama", "llama:prod" and "llama@12345678" name the model "llama". */
+static bool
+refers_to(const json_t *refs, const char *model)
+{
+	size_t length = strlen(model);
+	json_t *ref;
+	size_t n;
+
+	json_array_foreach(refs, n, ref)
+	{
+		const char *text = json_string_value(ref);
+
+		if (text != NULL && strncmp(text, model, length) == 0 &&
+		    strchr(":@", text[length]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool
+story_about(const struct story *s, const struct entry_view *v,
+    const char *model)
+{
+	const char *of = story_model(s, v);
+	const struct session *session = session_of(s, v);
+
+	if (of != NULL)
+		return strcmp(of, model) == 0;
+	if (v->kind == ENTRY_SESSION_REFUSED)
+		return refers_to(json_object_get(v->json, "refs"), model);
+	if (v->kind == ENTRY_ROLE_ADD || v->kind == ENTRY_ROLE_RM)
+		return strcmp(text_of(v, "family"), model) == 0;
+	return session != NULL && lists_model(session->versions, model);
+}
+
+bool
+story_by(const struct story *s, const struct entry_view *v,
+    const char *principal)
+{
+	const struct session *session = session_of(s, v);
+
+	return strcmp(v->by, principal) == 0 ||
+	    strcmp(text_of(v, "for"), principal) == 0 ||
+	    (session != NULL && strcmp(session->principal, principal) == 0);
+}
+
+const char *
+story_path(struct story *s, const struct entry_view *v)
+{
+	const char *version = entry_view_text(v, "version");
+	uint64_t row;
+
+	if (version == NULL || entry_view_number(v, "file", &row) != 0)
+		return NULL;
+	return story_version_path(s->versions, version, row);
+}
+
+size_t
+story_unnamed(const struct story *s)
+{
+	return story_version_unnamed(s->versions);
+}
+
+/* "llama@0123456789ab" */
+static void
+tell_version(const struct story *s, const struct entry_view *v, FILE *f)
+{
+	const char *model = story_model(s, v);
+
+	fprintf(f, "%s@%.12s", model != NULL ? model : "?",
+	    text_of(v, "version"));
+}
+
+static void
+tell_file(struct story *s, const struct entry_view *v, uint64_t row, FILE *f)
+{
+	const char *path = story_version_path(s->versions,
+	    text_of(v, "version"), row);
+
+	if (path != NULL)
+		fprintf(f, "%s", path);
+	else
+		fprintf(f, "file #%llu", (unsigned long long)row);
+}
+
+static void
+tell_release(struct story *s, const struct entry_view *v, FILE *f)
+{
+	uint64_t first = number_of(v, "first");
+	uint64_t count = number_of(v, "count");
+	char size[OUT_SIZE];
+
+	tell_version(s, v, f);
+	fputc(' ', f);
+	tell_file(s, v, number_of(v, "file"), f);
+	if (count > 1)
+		fprintf(f, " chunks %llu..%llu", (unsigned long long)first,
+		    (unsigned long long)(first + count - 1));
+	else
+		fprintf(f, " chunk %llu", (unsigned long long)first);
+	fprintf(f, " %s session %llu", out_size(number_of(v, "bytes"), size),
+	    (unsigned long long)number_of(v, "session"));
+}
+
+/* One read of extents: [file, offset, length, uid, pid, exe]. */
+static void
+tell_read(struct story *s, const struct entry_view *v, const json_t *read,
+    FILE *f)
+{
+	json_int_t n[5];
+	const char *exe = json_string_value(json_array_get(read, 5));
+
+	for (size_t i = 0; i < 5; i++)
+		n[i] = json_integer_value(json_array_get(read, i));
+	fputc(' ', f);
+	tell_file(s, v, (uint64_t)n[0], f);
+	fprintf(f, " %lld+%lld by uid %lld pid %lld", (long long)n[1],
+	    (long long)n[2], (long long)n[3], (long long)n[4]);
+	if (exe != NULL && exe[0] != '\0')
+		fprintf(f, " %s", exe);
+}
+
+static void
+tell_extents(struct story *s, const struct entry_view *v, FILE *f)
+{
+	const json_t *reads = json_object_get(v->json, "reads");
+	json_t *read;
+	size_t i;
+
+	tell_version(s, v, f);
+	fprintf(f, " session %llu says it read",
+	    (unsigned long long)number_of(v, "session"));
+	json_array_foreach(reads, i, read)
+	{
+		if (i == 3) {
+			fprintf(f, "; and %zu more",
+			    json_array_size(reads) - i);
+			return;
+		}
+		if (i > 0)
+			fputc(';', f);
+		tell_read(s, v, read, f);
+	}
+}
+
+static void
+tell_fault(struct story *s, const struct entry_view *v, FILE *f)
+{
+	uint64_t row;
+
+	tell_version(s, v, f);
+	fputc(' ', f);
+	if (entry_view_number(v, "file", &row) == 0) {
+		tell_file(s, v, row, f);
+		fputc(' ', f);
+	}
+	fprintf(f, "object %.12s session %llu: %s", text_of(v, "object"),
+	    (unsigned long long)number_of(v, "session"), text_of(v, "reason"));
+}
+
+static void
+tell_session_open(struct story *s, const struct entry_view *v, FILE *f)
+{
+	json_t *version;
+	size_t i;
+
+	(void)s;
+	fprintf(f, "session %llu", (unsigned long long)number_of(v, "session"));
+	if (strcmp(text_of(v, "for"), v->by) != 0)
+		fprintf(f, " for %s", text_of(v, "for"));
+	fprintf(f, " %s", text_of(v, "purpose"));
+	json_array_foreach(json_object_get(v->json, "versions"), i, version)
+	    fprintf(f, "%s%s@%.12s (grant %llu, %s)", i > 0 ? ", " : " ",
+		talk_text(version, "model"), talk_text(version, "version"),
+		(unsigned long long)talk_number(version, "grant"),
+		talk_text(version, "type"));
+	if (text_of(v, "mountpoint")[0] != '\0')
+		fprintf(f, " at %s", text_of(v, "mountpoint"));
+	fprintf(f, " on %s pid %llu", text_of(v, "host"),
+	    (unsigned long long)number_of(v, "pid"));
+	if (text_of(v, "exe")[0] != '\0')
+		fprintf(f, " %s", text_of(v, "exe"));
+}
+
+static void
+tell_session_refused(struct story *s, const struct entry_view *v, FILE *f)
+{
+	json_t *ref;
+	size_t i;
+
+	(void)s;
+	fprintf(f, "%s", text_of(v, "purpose"));
+	json_array_foreach(json_object_get(v->json, "refs"), i, ref) fprintf(f,
+	    " %s", json_string_value(ref) ? json_string_value(ref) : "?");
+	if (strcmp(text_of(v, "for"), v->by) != 0)
+		fprintf(f, " for %s", text_of(v, "for"));
+	fprintf(f, ": %s", text_of(v, "reason"));
+}
+
+static void
+tell_session(struct story *s, const struct entry_view *v, FILE *f)
+{
+	const struct session *session = session_of(s, v);
+
+	fprintf(f, "session %llu", (unsigned long long)number_of(v, "session"));
+	if (session != NULL && strcmp(session->principal, v->by) != 0)
+		fprintf(f, " of %s", session->principal);
+	if (text_of(v, "reason")[0] != '\0')
+		fprintf(f, ": %s", text_of(v, "reason"));
+}
+
+static void
+tell_put(struct story *s, const struct entry_view *v, FILE *f)
+{
+	char size[OUT_SIZE];
+	const json_t *imports = json_object_get(v->json, "pickle");
+
+	tell_version(s, v, f);
+	fprintf(f, " %llu files %s", (unsigned long long)number_of(v, "files"),
+	    out_size(number_of(v, "bytes"), size));
+	if (json_array_size(imports) > 0)
+		fprintf(f, ", %zu pickle imports let in",
+		    json_array_size(imports));
+}
+
+static void
+tell_put_step(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	if (v->kind == ENTRY_PUT_BEGIN)
+		fprintf(f, "%s ", text_of(v, "model"));
+	else
+		fprintf(f, "%llu chunk keys ",
+		    (unsigned long long)number_of(v, "count"));
+	fprintf(f, "upload %llu", (unsigned long long)number_of(v, "upload"));
+}
+
+static void
+tell_grant_add(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "grant %llu %s", (unsigned long long)number_of(v, "grant"),
+	    text_of(v, "model"));
+	if (text_of(v, "channel")[0] != '\0')
+		fprintf(f, ":%s", text_of(v, "channel"));
+	if (text_of(v, "version")[0] != '\0')
+		fprintf(f, "@%.12s", text_of(v, "version"));
+	fprintf(f, " to %s:", text_of(v, "to"));
+	if (strcmp(text_of(v, "type"), "load") == 0)
+		fprintf(f, " %llu loads%s",
+		    (unsigned long long)number_of(v, "loads"),
+		    text_of(v, "per")[0] != '\0' ? " a day" : "");
+	else
+		fprintf(f, " %s", text_of(v, "type"));
+	if (entry_view_bool(v, "export"))
+		fprintf(f, ", export");
+	if (text_of(v, "until")[0] != '\0')
+		fprintf(f, ", until %s", text_of(v, "until"));
+	fprintf(f, ": %s", text_of(v, "reason"));
+}
+
+static void
+tell_grant_rm(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "grant %llu", (unsigned long long)number_of(v, "grant"));
+	if (text_of(v, "reason")[0] != '\0')
+		fprintf(f, ": %s", text_of(v, "reason"));
+}
+
+static void
+tell_role(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "%s", text_of(v, "role"));
+	if (text_of(v, "family")[0] != '\0')
+		fprintf(f, " of %s", text_of(v, "family"));
+	fprintf(f, " %s %s", v->kind == ENTRY_ROLE_ADD ? "to" : "from",
+	    text_of(v, "to"));
+}
+
+static void
+tell_keyd(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "%s pid %llu weir %s", text_of(v, "mode"),
+	    (unsigned long long)number_of(v, "pid"), text_of(v, "weir"));
+}
+
+static void
+tell_init(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "vault %s", text_of(v, "vault"));
+}
+
+static void
+tell_refused(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "%s: %s", text_of(v, "request"), text_of(v, "reason"));
+}
+
+static void
+tell_check(struct story *s, const struct entry_view *v, FILE *f)
+{
+	char size[OUT_SIZE];
+
+	(void)s;
+	fprintf(f, "%llu objects, %s %s: %llu damaged, %llu missing",
+	    (unsigned long long)number_of(v, "objects"),
+	    out_size(number_of(v, "bytes"), size),
+	    entry_view_bool(v, "data") ? "read" : "by headers and sizes",
+	    (unsigned long long)number_of(v, "damaged"),
+	    (unsigned long long)number_of(v, "missing"));
+}
+
+static void
+tell_config(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "%s = %s", text_of(v, "key"), text_of(v, "value"));
+}
+
+static void (*const tellers[ENTRY_KINDS])(struct story *s,
+    const struct entry_view *v, FILE *f) = {
+	[ENTRY_INIT] = tell_init,
+	[ENTRY_KEYD_START] = tell_keyd,
+	[ENTRY_KEYD_STOP] = tell_keyd,
+	[ENTRY_ROLE_ADD] = tell_role,
+	[ENTRY_ROLE_RM] = tell_role,
+	[ENTRY_GRANT_ADD] = tell_grant_add,
+	[ENTRY_GRANT_RM] = tell_grant_rm,
+	[ENTRY_PUT_BEGIN] = tell_put_step,
+	[ENTRY_PUT_KEYS] = tell_put_step,
+	[ENTRY_PUT] = tell_put,
+	[ENTRY_SESSION_OPEN] = tell_session_open,
+	[ENTRY_SESSION_REFUSED] = tell_session_refused,
+	[ENTRY_SESSION_RESUME] = tell_session,
+	[ENTRY_RELEASE] = tell_release,
+	[ENTRY_EXTENTS] = tell_extents,
+	[ENTRY_FAULT] = tell_fault,
+	[ENTRY_SESSION_CLOSE] = tell_session,
+	[ENTRY_REFUSED] = tell_refused,
+	[ENTRY_CHECK] = tell_check,
+	[ENTRY_CONFIG] = tell_config,
+};
+
+int
+story_tell(struct story *s, const struct entry_view *v, char **out)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *f = open_memstream(&text, &length);
+
+	if (f == NULL)
+		return ERR_NOMEM;
+	tellers[v->kind](s, v, f);
+	if (fclose(f) != 0) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	*out = text;
+	return 0;
+}

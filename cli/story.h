@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_STORY_H
+#define WEIR_STORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/client.h"
+#include "vault/entry.h"
+#include "vault/owned.h"
+#include "vault/store.h"
+
+/*
+ * The trail told to people.  Entries hold digests, session numbers and rows
+ * of file tables; what they mean was said by earlier entries (which model a
+ * version is of, whose a session is) or stands in a manifest (the name of a
+ * file), which keyd gives the key of to whoever may see it.
+ */
+struct story;
+
+/* client and store are borrowed; NULL: no file is named. */
+int story_new(struct story **out, struct client *client, struct store *store)
+    MUST_USE;
+void story_free(struct story *s);
+OWNED_TYPE(story);
+
+/* Learn what an entry says.  Entries must come in the trail's order. */
+int story_learn(struct story *s, const struct entry_view *v) MUST_USE;
+
+/* Whether an entry is about this model, or done by or for this principal,
+ * the sessions that it belongs to included. */
+bool story_about(const struct story *s, const struct entry_view *v,
+    const char *model);
+bool story_by(const struct story *s, const struct entry_view *v,
+    const char *principal);
+
+/* The entry in a line; the caller frees. */
+int story_tell(struct story *s, const struct entry_view *v, char **out)
+    MUST_USE;
+
+/* The path of the file that an entry names by its row, and its model:
+ * borrowed, NULL when there is none or it cannot be told. */
+const char *story_path(struct story *s, const struct entry_view *v);
+const char *story_model(const struct story *s, const struct entry_view *v);
+
+/* Versions whose files could not be named. */
+size_t story_unnamed(const struct story *s);
+
+#endif

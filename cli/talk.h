@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_TALK_H
+#define WEIR_TALK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/options.h"
+#include "keys/client.h"
+#include "vault/store.h"
+#include "vault/version.h"
+
+/* What commands say to keyd, a step above client.h. */
+
+/* The keyd of the vault that was asked for. */
+int talk_open(struct client **out, const struct options *o) MUST_USE;
+
+/* A request whose reply is one JSON object. */
+int talk_json(struct client *c, enum msg_type type, const char *argument,
+    json_t **out) MUST_USE;
+int talk_json_id(struct client *c, enum msg_type type, uint64_t id,
+    json_t **out) MUST_USE;
+
+/* The object store of the vault that was asked for, for reading or for
+ * writing.  ERR_NOT_FOUND, ERR_DENIED, said with what would mend it. */
+int talk_store(struct store **out, const struct options *o, bool writing)
+    MUST_USE;
+
+/* A version as keyd names it and as it lies in the store. */
+int talk_version(struct version **out, struct store *s,
+    const struct msg_version *m) MUST_USE;
+
+/* Parse a reference, saying what is wrong: ERR_USAGE. */
+int talk_ref(const struct options *o, const char *text, struct ref *out)
+    MUST_USE;
+
+/* Fields of a JSON object: "" and 0 and false when absent or of another
+ * type. */
+const char *talk_text(const json_t *object, const char *key);
+uint64_t talk_number(const json_t *object, const char *key);
+bool talk_bool(const json_t *object, const char *key);
+
+#endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/secret.h"
+
+#ifndef WEIR_VERSION
+#define WEIR_VERSION "0.1"
+#endif
+#define NAME_SIZE 256
+
+enum { MANY = 4096 };
+
+struct command {
+	const char *name;
+	cmd_fn *run;
+	size_t least, most; /* operands */
+	bool stops; /* looks at options.stop: SIGINT is not the end of it */
+	const char *line;
+	const char *usage; /* a summary, and lines for its options */
+};
+
+static cmd_fn run_help;
+static cmd_fn run_version;
+
+/* clang-format off */
+static const struct command commands[] = {
+	{ "init", cmd_init, 1, 1, false,
+	    "make a vault; prints a recovery key once",
+	    "DIR\n"
+	    "The vault's first unlocking secret is a key file (--key-file), a\n"
+	    "passphrase file (--passphrase-file) or a passphrase asked for on "
+	    "the terminal.\n" },
+	{ "put", cmd_put, 2, MANY, true,
+	    "take files in as a new version of a model",
+	    "MODEL PATH... [--label KEY=VALUE]... [--ref-out FILE]\n"
+	    "           [--allow-pickle] [--name NAME]\n"
+	    "One directory: its contents are the version's root.  '-' is "
+	    "standard input.\n"
+	    "  --label KEY=VALUE  keep this with the version; may be repeated\n"
+	    "  --ref-out FILE     write MODEL@DIGEST to FILE, too\n"
+	    "  --allow-pickle     let in pickles that import what is not on the "
+	    "list\n"
+	    "  --name NAME        what '-' is called in the version\n" },
+	{ "get", cmd_get, 2, 2, true,
+	    "write a version out as plain files",
+	    "REF DEST\n"
+	    "DEST must not exist, or be an empty directory.  Needs a grant "
+	    "with --export.\n" },
+	{ "ls", cmd_ls, 0, 1, false,
+	    "list models and versions, or a version's files",
+	    "[MODEL|REF] [--files]\n"
+	    "  --files  the files of the version; on for MODEL:CHANNEL and "
+	    "MODEL@DIGITS\n" },
+	{ "show", cmd_show, 1, 1, false,
+	    "what is known about a version",
+	    "REF\n" },
+	{ "check", cmd_check, 0, 0, true,
+	    "look for damaged and missing objects",
+	    "[--read-data]\n"
+	    "  --read-data  read every object wholly, not headers and sizes "
+	    "only\n" },
+	{ "role ls", cmd_role_ls, 0, 0, false,
+	    "list who has which role",
+	    "\n" },
+	{ "role add", cmd_role_add, 1, 1, false,
+	    "give a role",
+	    "ROLE --to PRINCIPAL [--family MODEL]\n"
+	    "ROLE is owner, manager, uploader (of --family), reviewer or "
+	    "mounter.\n" },
+	{ "role rm", cmd_role_rm, 1, 1, false,
+	    "take a role away",
+	    "ROLE --to PRINCIPAL [--family MODEL]\n" },
+	{ "grant ls", cmd_grant_ls, 0, 0, false,
+	    "list who may read what",
+	    "[--all]\n"
+	    "  --all  those that have ended, too\n" },
+	{ "grant add", cmd_grant_add, 1, 1, false,
+	    "let somebody read a model",
+	    "REF --to PRINCIPAL --loads N[/day]|--browse --reason TEXT\n"
+	    "           [--export] [--until TIME]\n"
+	    "REF is MODEL (any version), MODEL:CHANNEL or MODEL@DIGITS.\n"
+	    "  --to PRINCIPAL   user:NAME\n"
+	    "  --loads N[/day]  N loads of the whole, in all or a day\n"
+	    "  --browse         look at small parts only\n"
+	    "  --export         plain copies by 'weir get', too\n"
+	    "  --until TIME     2026-12-31, 2026-12-31T18:00:00Z, or 30d\n"
+	    "  --reason TEXT    why; it is recorded\n" },
+	{ "grant rm", cmd_grant_rm, 1, 1, false,
+	    "take a grant back; its sessions end",
+	    "ID [--reason TEXT]\n" },
+	{ "mount", cmd_mount, 2, MANY, false,
+	    "make versions readable below a directory",
+	    "REF... MOUNTPOINT [--user NAME] [-f] [-- COMMAND...]\n"
+	    "Files are at MOUNTPOINT/MODEL/CHANNEL/ and "
+	    "MOUNTPOINT/MODEL/@VERSION/.\n"
+	    "  -f, --foreground  stay until unmounted\n"
+	    "  --user NAME       mount for somebody else (as root)\n"
+	    "  -- COMMAND...     run COMMAND; unmount when it ends\n" },
+	{ "umount", cmd_umount, 1, 1, false,
+	    "unmount, and close the session",
+	    "[--force] MOUNTPOINT\n"
+	    "  --force  also when files are open, or weir-mount is gone\n" },
+	{ "session ls", cmd_session_ls, 0, 0, false,
+	    "list open sessions",
+	    "\n" },
+	{ "session show", cmd_session_show, 1, 1, false,
+	    "what is known about a session",
+	    "ID\n" },
+	{ "session close", cmd_session_close, 1, 1, false,
+	    "end a session: its mount reads nothing more",
+	    "ID [--reason TEXT]\n" },
+	{ "audit ls", cmd_audit_ls, 0, 0, false,
+	    "list the trail: who did and was given what",
+	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]...\n"
+	    "           [--since TIME] [--until TIME] [--limit N] "
+	    "[--offline]\n"
+	    "  --by PRINCIPAL  acts by or for user:NAME\n"
+	    "  --since, --until TIME\n"
+	    "                  2026-12-31, 2026-12-31T18:00:00Z, or 12h (ago)\n"
+	    "  --kind KIND     release, session.open, session (any of its "
+	    "kinds), ...\n"
+	    "  --limit N       the newest N only\n"
+	    "  --offline       do not ask keyd: no file names, published "
+	    "entries only\n" },
+	{ "audit show", cmd_audit_show, 1, 1, false,
+	    "one entry of the trail in full",
+	    "INDEX [--offline]\n" },
+	{ "audit verify", cmd_audit_verify, 0, 0, false,
+	    "prove that the trail is whole; needs no keyd",
+	    "[--against FILE]\n"
+	    "  --against FILE  the trail must extend this checkpoint, kept "
+	    "earlier\n" },
+	{ "audit checkpoint", cmd_audit_checkpoint, 0, 0, false,
+	    "print the trail's signed checkpoint; keep it elsewhere",
+	    "[--offline]\n" },
+	{ "status", cmd_status, 0, 0, false,
+	    "how the vault is: keyd, sessions, mounts on this host",
+	    "\n" },
+	{ "doctor", cmd_doctor, 0, 0, false,
+	    "what this host has, what is missing, what mends it",
+	    "\n" },
+	{ "help", run_help, 0, 2, false,
+	    "this list, or how one command is used",
+	    "[COMMAND]\n" },
+	{ "version", run_version, 0, 0, false,
+	    "print weir's version",
+	    "\n" },
+};
+/* clang-format on */
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* The one thing that a signal handler and a command share. */
+static volatile bool stop;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	stop = true;
+}
+
+/* The first SIGINT asks the command to end, the second one ends it. */
+static void
+catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal,
+		.sa_flags = (int)(SA_RESTART | SA_RESETHAND) };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+/* "put" is the command "put", and "role" the first word of three. */
+static bool
+first_word_is(const struct command *c, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(c->name, word, n) == 0 &&
+	    (c->name[n] == '\0' || c->name[n] == ' ');
+}
+
+static const char *
+second_word(const struct command *c)
+{
+	const char *space = strchr(c->name, ' ');
+
+	return space != NULL ? space + 1 : NULL;
+}
+
+/* The command whose words the arguments begin with; *words of them. */
+static const struct command *
+find(int argc, char **argv, int *words)
+{
+	for (size_t i = 0; argc > 0 && i < COMMANDS; i++) {
+		const char *second = second_word(&commands[i]);
+
+		if (!first_word_is(&commands[i], argv[0]))
+			continue;
+		if (second == NULL) {
+			*words = 1;
+			return &commands[i];
+		}
+		if (argc > 1 && strcmp(argv[1], second) == 0) {
+			*words = 2;
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+/* Letters to add, drop or change to make b of a, at most 15. */
+static unsigned int
+distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+	unsigned int row[32], corner;
+
+	if (n > 15 || m > 30)
+		return 15;
+	for (unsigned int j = 0; j <= m; j++)
+		row[j] = j;
+	for (unsigned int i = 1; i <= n; i++) {
+		corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			unsigned int best = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[m];
+}
+
+static int
+no_command(int argc, char **argv)
+{
+	char said[NAME_SIZE], name[NAME_SIZE];
+	const struct command *near = NULL;
+	unsigned int best = 3;
+	bool group = false;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		unsigned int d;
+
+		if (first_word_is(&commands[i], argv[0]))
+			group = true;
+		snprintf(said, sizeof(said), "%s%s%s", argv[0],
+		    argc > 1 && second_word(&commands[i]) ? " " : "",
+		    argc > 1 && second_word(&commands[i]) ? argv[1] : "");
+		if ((d = distance(said, commands[i].name)) < best) {
+			best = d;
+			near = &commands[i];
+		}
+	}
+
+	if (group && argc > 1)
+		snprintf(said, sizeof(said), "%s %s", argv[0], argv[1]);
+	else
+		snprintf(said, sizeof(said), "%s", argv[0]);
+	log_name(name, sizeof(name), said, strlen(said));
+	if (group && argc == 1)
+		return log_err(ERR_USAGE, "%s what? 'weir help %s' lists them",
+		    name, name);
+	if (near != NULL)
+		return log_err(ERR_USAGE,
+		    "no command '%s'; did you mean 'weir %s'? 'weir help' "
+		    "lists them all",
+		    name, near->name);
+	return log_err(ERR_USAGE, "no command '%s'; 'weir help' lists them all",
+	    name);
+}
+
+static void
+print_usage(const struct command *c)
+{
+	printf("usage: weir %s %s", c->name, c->usage);
+	printf("\nEvery command takes -V DIR, --key-file FILE, "
+	       "--passphrase-file FILE, --json,\n--quiet and --help, too; "
+	       "see weir(1).\n");
+}
+
+/* All commands, or those whose first word this is. */
+static bool
+print_commands(FILE *f, const char *word)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (word != NULL && !first_word_is(&commands[i], word))
+			continue;
+		fprintf(f, "  weir %-17s %s\n", commands[i].name,
+		    commands[i].line);
+		any = true;
+	}
+	return any;
+}
+
+static void
+print_help(FILE *f)
+{
+	fprintf(f,
+	    "weir keeps model weights encrypted, mounts them for those who "
+	    "were granted them,\nand records who was given which bytes.\n\n"
+	    "usage: weir [-V DIR] [--key-file FILE] COMMAND ...\n\n");
+	print_commands(f, NULL);
+	fprintf(f, "\n'weir help COMMAND' tells more, weir(1) everything.\n");
+}
+
+static int
+run_help(struct options *o, int argc, char **argv)
+{
+	struct options_operands words;
+	const struct command *c;
+	int r, used;
+
+	if ((r = options_parse(o, NULL, argc, argv, &words)) != 0)
+		return r;
+	if (words.count == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	c = find((int)words.count, words.items, &used);
+	if (c != NULL) {
+		print_usage(c);
+		return 0;
+	}
+	if (words.count == 1 && print_commands(stdout, words.items[0]))
+		return 0;
+	return no_command((int)words.count, words.items);
+}
+
+static int
+run_version(struct options *o, int argc, char **argv)
+{
+	struct options_operands none;
+	OWNED_JSON j = NULL;
+	int r;
+
+	if ((r = options_parse(o, NULL, argc, argv, &none)) != 0)
+		return r;
+	if (!o->json) {
+		printf("weir %s\n", WEIR_VERSION);
+		return 0;
+	}
+	if ((j = json_pack("{s:s}", "version", WEIR_VERSION)) == NULL)
+		return ERR_NOMEM;
+	return out_json(j);
+}
+
+/* --help anywhere before a "--" wins over whatever else is wrong. */
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int
+run(struct options *o, int argc, char **argv)
+{
+	char program[32];
+	const struct command *c;
+	int words, r;
+
+	c = find(argc, argv, &words);
+	if (c == NULL && wants_help(argc, argv) &&
+	    print_commands(stdout, argv[0]))
+		return 0;
+	if (c == NULL)
+		return no_command(argc, argv);
+	if (wants_help(argc, argv)) {
+		print_usage(c);
+		return 0;
+	}
+
+	snprintf(program, sizeof(program), "weir %s", c->name);
+	o->program = program;
+	o->least = c->least;
+	o->most = c->most;
+	if (c->stops)
+		catch_signals();
+	r = c->run(o, argc - (words - 1), argv + (words - 1));
+	o->program = NULL;
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	int next, r;
+
+	log_init("weir");
+	if (secret_init() != 0)
+		return CMD_FAILED;
+	options_init(&o, &stop);
+	if ((r = options_globals(&o, argc, argv, &next)) != 0)
+		return err_exit(r);
+	if (o.help || next == argc) {
+		print_help(o.help ? stdout : stderr);
+		if (!o.help)
+			return err_exit(ERR_USAGE);
+		return out_flush() != 0 ? CMD_FAILED : 0;
+	}
+
+	r = run(&o, argc - next, argv + next);
+	if (r == ERR_NOMEM)
+		log_error("out of memory");
+	if (out_flush() != 0 && r == 0)
+		return CMD_FAILED;
+	return r < 0 ? err_exit(r) : r;
+}

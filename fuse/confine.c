@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/confine.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/secret.h"
+
+#define LOCKED_BYTES (256UL << 20)
+#define CAPABILITIES 64 /* more than there are */
+
+static void
+raise_limit(__rlimit_resource_t what, rlim_t least)
+{
+	struct rlimit limit;
+
+	if (getrlimit(what, &limit) != 0)
+		return;
+	if (geteuid() == 0 && limit.rlim_max < least)
+		limit.rlim_max = least;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(what, &limit);
+}
+
+static int
+become_owner(int store)
+{
+	struct stat st;
+
+	if (fstat(store, &st) != 0)
+		return log_sys("the object store");
+	if (setgroups(0, NULL) != 0 ||
+	    setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
+		return log_sys("giving up root");
+	return 0;
+}
+
+/* So that not even a program with capabilities would have any. */
+static void
+drop_bounds(void)
+{
+	for (unsigned long cap = 0; cap < CAPABILITIES; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static int
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {
+		{ 0, 0, 0 },
+	};
+
+	if (syscall(SYS_capset, &head, none) != 0)
+		return log_sys("giving up capabilities");
+	return 0;
+}
+
+/* The monitor decides when the worker ends; a terminal or a scheduler that
+ * signals the whole group tells the monitor. */
+static void
+ignore_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM,
+		SIGPIPE };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)sigaction(signals[i], &ignore, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int
+confine_worker(int store, int last)
+{
+	int err = 0;
+
+	ignore_signals();
+	if (close_range((unsigned int)last + 1, ~0U, 0) != 0)
+		return log_sys("close_range");
+	raise_limit(RLIMIT_MEMLOCK, LOCKED_BYTES);
+	raise_limit(RLIMIT_NOFILE, 0);
+	drop_bounds();
+	if (geteuid() == 0)
+		err = become_owner(store);
+	if (err == 0)
+		err = drop_capabilities();
+	if (err == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		err = log_sys("prctl PR_SET_NO_NEW_PRIVS");
+	/* Comes last: a change of user makes a process dumpable again. */
+	return err != 0 ? err : secret_init();
+}

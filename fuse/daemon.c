@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/daemon.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <systemd/sd-journal.h>
+
+#include "vault/log.h"
+
+static void
+to_journal(void *arg, const char *line)
+{
+	(void)arg;
+	(void)sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", LOG_NOTICE,
+	    "SYSLOG_IDENTIFIER=weir-mount", NULL);
+}
+
+void
+daemon_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	log_sink(to_journal, NULL);
+	(void)setsid();
+	(void)!chdir("/");
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(null, fd);
+	if (null > STDERR_FILENO)
+		(void)close(null);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/fusermount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define PROGRAM "fusermount3"
+#define SOURCE_MAX 512
+#define NOT_RUN 127
+
+/* In the child: run it, with the socket that the descriptor comes back by. */
+static void
+run(char *const argv[], int socket, bool silent)
+{
+	char number[16];
+
+	if (socket >= 0) {
+		/* A copy without close-on-exec. */
+		snprintf(number, sizeof(number), "%d", dup(socket));
+		setenv("_FUSE_COMMFD", number, 1);
+	}
+	if (silent) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		if (null >= 0)
+			dup2(null, STDERR_FILENO);
+	}
+	execvp(PROGRAM, argv);
+	_exit(NOT_RUN);
+}
+
+static int
+start(char *const argv[], int socket, bool silent, pid_t *out)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return log_sys("fork");
+	if (pid == 0)
+		run(argv, socket, silent);
+	*out = pid;
+	return 0;
+}
+
+/* Its exit status; NOT_RUN when it could not be run. */
+static int
+wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return NOT_RUN;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* One byte comes with the descriptor. */
+static int
+receive_fd(int socket)
+{
+	char byte;
+	struct iovec part = { &byte, 1 };
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} rights;
+	struct msghdr msg = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = rights.space,
+		.msg_controllen = sizeof(rights.space) };
+	struct cmsghdr *c;
+	ssize_t n;
+	int fd;
+
+	do
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static int
+not_run(void)
+{
+	return log_err(ERR_NOT_FOUND,
+	    "there is no " PROGRAM ": apt-get install fuse3");
+}
+
+int
+fusermount_mount(const char *path, const char *source, int *out)
+{
+	char options[SOURCE_MAX];
+	OWNED_MEM(char) target = strdup(path);
+	char program[] = PROGRAM, dash_o[] = "-o", dashes[] = "--";
+	char *const argv[] = { program, dash_o, options, dashes, target, NULL };
+	int pair[2], status, fd, err;
+	pid_t pid = -1;
+
+	if (target == NULL)
+		return ERR_NOMEM;
+	snprintf(options, sizeof(options),
+	    "ro,nosuid,nodev,subtype=weir,"
+	    "default_permissions,fsname=%s",
+	    source);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return log_sys("socketpair");
+
+	OWNED_FD ours = pair[0];
+	{
+		OWNED_FD theirs = pair[1];
+
+		err = start(argv, theirs, false, &pid);
+	}
+	if (err != 0)
+		return err;
+	fd = receive_fd(ours);
+	status = wait_for(pid);
+	if (status == NOT_RUN && fd < 0)
+		return not_run();
+	if (fd < 0)
+		return log_err(ERR_DENIED, PROGRAM " did not mount on '%s'",
+		    path);
+	*out = fd;
+	return 0;
+}
+
+int
+fusermount_umount(const char *path, bool lazy)
+{
+	OWNED_MEM(char) target = strdup(path);
+	char program[] = PROGRAM, flags[] = "-uz", dashes[] = "--";
+	char *const argv[] = { program, flags, dashes, target, NULL };
+	pid_t pid = -1;
+	int status, err;
+
+	if (target == NULL)
+		return ERR_NOMEM;
+	if (!lazy)
+		flags[2] = '\0';
+	err = start(argv, -1, true, &pid);
+	if (err != 0)
+		return err;
+	status = wait_for(pid);
+	if (status == NOT_RUN)
+		return not_run();
+	return status == 0 ? 0 : ERR_CONFLICT;
+}

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-event.h>
+
+#include "fuse/announce.h"
+#include "fuse/clock.h"
+#include "fuse/control.h"
+#include "fuse/daemon.h"
+#include "fuse/keeper.h"
+#include "fuse/launch.h"
+#include "fuse/mountpoint.h"
+#include "fuse/procs.h"
+#include "fuse/target.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define SOURCE_SIZE 256
+#define REASON_SIZE 256
+#define BUSY_MS 1000 /* for the last closes to arrive */
+#define BUSY_STEP_MS 50
+#define GOODBYE_MS 8000 /* for the worker to tell what is left */
+
+struct monitor {
+	const struct monitor_how *how;
+	struct target target; /* whom it is for */
+	struct mountpoint_place place;
+	bool mounted;
+	bool ready;
+	bool ended; /* keyd ended the session */
+	struct keeper *keeper;
+	sd_event *event;
+	int control;
+	pid_t worker; /* 0: it has ended */
+	pid_t command;
+	int parent;		  /* a pipe to who waits for the mount, or -1 */
+	int status;		  /* to exit with */
+	char reason[REASON_SIZE]; /* for which the session is closed */
+};
+
+/* Come to an end, for the first reason there is. */
+static void
+finish(struct monitor *m, int status, const char *reason)
+{
+	if (m->reason[0] != '\0')
+		return;
+	snprintf(m->reason, sizeof(m->reason), "%s", reason);
+	m->status = status;
+	(void)sd_event_exit(m->event, 0);
+}
+
+static int
+open_session(struct monitor *m)
+{
+	const struct keeper_how keeper = { .vault = m->how->vault,
+		.unlock = m->how->unlock };
+	char host[HOST_NAME_MAX + 1] = "", exe[PROCS_EXE_SIZE];
+	struct msg_session_open open = {
+		.principal = m->target.principal,
+		.purpose = MSG_MOUNT,
+		.mountpoint = m->place.path,
+		.host = host,
+		.pid = (uint32_t)getpid(),
+		.exe = exe,
+		.count = m->how->count,
+		.refs = m->how->refs,
+	};
+
+	(void)gethostname(host, sizeof(host) - 1);
+	procs_exe((uint32_t)getpid(), exe);
+	return keeper_new(&m->keeper, &keeper, &open);
+}
+
+/* What a worker needs to begin. */
+static int
+send_setup(struct monitor *m)
+{
+	const struct msg_session *s = keeper_session(m->keeper);
+	const struct control_setup setup = { .stall_ms = m->how->stall_ms,
+		.uid = m->target.uid,
+		.gid = m->target.gid,
+		.session = *s };
+	OWNED_CONTROL c = control_of(CONTROL_SETUP);
+	char path[PATH_MAX];
+	int err;
+
+	control_setup_write(&c.body, &setup);
+	if (snprintf(path, sizeof(path), "%s/objects", m->how->vault) >=
+	    (int)sizeof(path))
+		return log_err(ERR_LIMIT, "'%s': too long a path",
+		    m->how->vault);
+	c.fds[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c.fds[0] < 0)
+		return log_sys("'%s'", path);
+	err = keeper_connect(m->keeper, &c.fds[1]);
+	return err != 0 ? err : control_send(m->control, &c);
+}
+
+static int
+start_worker(struct monitor *m)
+{
+	int pair[2], err;
+
+	err = control_pair(pair);
+	if (err != 0)
+		return err;
+	m->control = pair[0];
+	err = launch_worker(&m->worker, pair[1]);
+	close(pair[1]);
+	return err != 0 ? err : send_setup(m);
+}
+
+/* weir:MODEL@VERSION of the first version, by which tools know the mount. */
+static int
+mount_it(struct monitor *m)
+{
+	const struct msg_version *v = keeper_session(m->keeper)->versions;
+	char source[SOURCE_SIZE], hex[DIGEST_HEX_SIZE];
+	const struct mountpoint_how how = { .source = source,
+		.uid = m->target.uid,
+		.gid = m->target.gid };
+	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
+	int err;
+
+	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
+	    digest_hex(&v->version, hex));
+	err = mountpoint_mount(&m->place, &how, &c.fds[0]);
+	if (err != 0)
+		return err;
+	m->mounted = true;
+	/* Held open, it could not be unmounted. */
+	close(m->place.dir);
+	m->place.dir = -1;
+	return control_send(m->control, &c);
+}
+
+static void
+set_readahead(const struct monitor *m)
+{
+	const struct msg_session *s = keeper_session(m->keeper);
+	unsigned int kb = 0;
+	int err;
+
+	for (uint16_t i = 0; i < s->count; i++)
+		if (s->versions[i].readahead_kb > kb)
+			kb = s->versions[i].readahead_kb;
+	err = mountpoint_readahead(m->place.path, kb);
+	if (err == ERR_DENIED)
+		log_info("only root can set the kernel's read-ahead: reads "
+			 "are of 128 KiB, and slower");
+}
+
+static int
+start_command(struct monitor *m)
+{
+	const struct launch_command c = {
+		.argv = m->how->command,
+		.mountpoint = m->place.path,
+		.user = m->how->user != NULL ? m->target.name : NULL,
+		.uid = m->target.uid,
+		.gid = m->target.gid,
+		.core = m->how->core,
+	};
+
+	return launch_command(&m->command, &c);
+}
+
+/* Let whoever waits go on. */
+static void
+tell_parent(struct monitor *m)
+{
+	const uint8_t ok = 0;
+
+	if (m->parent < 0)
+		return;
+	(void)!control_say(m->control, CONTROL_DETACH, 0);
+	daemon_detach();
+	(void)!write(m->parent, &ok, sizeof(ok));
+	close(m->parent);
+	m->parent = -1;
+}
+
+static int on_command(sd_event_source *source, const siginfo_t *info,
+    void *arg);
+
+static int
+on_ready(struct monitor *m)
+{
+	const struct announce_how how = { .mountpoint = m->place.path,
+		.session = keeper_session(m->keeper),
+		.json = m->how->json,
+		.quiet = m->how->quiet };
+	int err;
+
+	m->ready = true;
+	set_readahead(m);
+	err = announce_mount(&how);
+	if (err == 0 && m->how->command != NULL) {
+		err = start_command(m);
+		if (err == 0 &&
+		    sd_event_add_child(m->event, NULL, m->command, WEXITED,
+			on_command, m) < 0)
+			err = log_err(ERR_IO, "cannot watch the command");
+	}
+	tell_parent(m);
+	return err;
+}
+
+static int
+on_keyd_wanted(struct monitor *m)
+{
+	OWNED_CONTROL c = control_of(CONTROL_KEYD);
+
+	if (keeper_again(m->keeper, &c.fds[0]) != 0)
+		c.fds[0] = -1;
+	return control_send(m->control, &c);
+}
+
+static int
+on_exe_wanted(struct monitor *m, uint64_t pid)
+{
+	OWNED_CONTROL c = control_of(CONTROL_EXE);
+	char exe[PROCS_EXE_SIZE];
+
+	c.number = pid;
+	procs_exe((uint32_t)pid, exe);
+	writer_bytes(&c.body, exe, strlen(exe));
+	return control_send(m->control, &c);
+}
+
+static int
+on_ended(struct monitor *m, const struct control *c)
+{
+	OWNED_MEM(char) text = NULL;
+	char reason[REASON_SIZE];
+	int err = control_text(c, &text);
+
+	if (err != 0)
+		return err;
+	m->ended = true;
+	log_name(reason, sizeof(reason), text, strlen(text));
+	log_error("keyd ended the session: %s", reason);
+	finish(m, err_exit(ERR_DENIED), "ended by keyd");
+	return 0;
+}
+
+/* A message of the worker's. */
+static int
+on_message(struct monitor *m, const struct control *c)
+{
+	switch (c->type) {
+	case CONTROL_PREPARED:
+		return mount_it(m);
+	case CONTROL_READY:
+		return on_ready(m);
+	case CONTROL_KEYD_WANTED:
+		return on_keyd_wanted(m);
+	case CONTROL_EXE_WANTED:
+		return on_exe_wanted(m, c->number);
+	case CONTROL_ENDED:
+		return on_ended(m, c);
+	case CONTROL_FAILED:
+		finish(m, err_exit(-(int)c->number), "the worker failed");
+		return 0;
+	case CONTROL_SETUP:
+	case CONTROL_MOUNTED:
+	case CONTROL_DETACH:
+	case CONTROL_KEYD:
+	case CONTROL_EXE:
+	case CONTROL_STOP:
+		break;
+	}
+	return log_err(ERR_FORMAT, "control socket: unknown message");
+}
+
+static int
+on_control(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct monitor *m = arg;
+	OWNED_CONTROL c = control_of(0);
+	int err;
+
+	(void)events;
+	err = control_receive(fd, &c);
+	if (err == ERR_UNREACHABLE) {
+		/* It is ending: its status will tell more. */
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		return 0;
+	}
+	if (err == 0)
+		err = on_message(m, &c);
+	if (err != 0 && err != ERR_UNREACHABLE)
+		finish(m, err_exit(err), "the mount failed");
+	return 0;
+}
+
+static int
+on_worker(sd_event_source *source, const siginfo_t *info, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)source;
+	m->worker = 0;
+	if (m->ready && info->si_code == CLD_EXITED && info->si_status == 0) {
+		finish(m, 0, "unmounted");
+		return 0;
+	}
+	if (info->si_code == CLD_EXITED) {
+		finish(m, info->si_status != 0 ? info->si_status : 1,
+		    "the worker failed");
+		return 0;
+	}
+	log_error("the worker died of signal %d: unmounting '%s'",
+	    info->si_status, m->place.path);
+	finish(m, 1, "the worker died");
+	return 0;
+}
+
+static int
+on_command(sd_event_source *source, const siginfo_t *info, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)source;
+	m->command = 0;
+	finish(m,
+	    info->si_code == CLD_EXITED ? info->si_status :
+					  128 + info->si_status,
+	    "the command ended");
+	return 0;
+}
+
+/* A command gets the signal and decides; what a terminal sends it has got
+ * already. */
+static int
+on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+    void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)source;
+	if (m->command == 0)
+		finish(m, 0, "stopped by a signal");
+	else if (info->ssi_code <= 0) /* SI_USER and the like */
+		(void)kill(m->command, (int)info->ssi_signo);
+	return 0;
+}
+
+static int
+block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? 0 :
+							 log_sys("sigprocmask");
+}
+
+static int
+watch(struct monitor *m)
+{
+	int r = sd_event_new(&m->event);
+
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGINT, on_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_signal, m);
+	if (r >= 0)
+		r = sd_event_add_io(m->event, NULL, m->control, POLLIN,
+		    on_control, m);
+	if (r >= 0)
+		r = sd_event_add_child(m->event, NULL, m->worker, WEXITED,
+		    on_worker, m);
+	return r >= 0 ? 0 :
+			log_err(ERR_IO, "sd-event: %s", strerrordesc_np(-r));
+}
+
+static bool
+still_mounted(const struct monitor *m)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+
+	return m->mounted && mountpoint_list(&l) == 0 &&
+	    mountpoint_at(&l, m->place.path) != NULL;
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec t = { .tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000 };
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+/* True when nobody uses it any more; else it went from the tree only. */
+static bool
+unmount(struct monitor *m)
+{
+	int64_t end = clock_ms() + BUSY_MS;
+	bool dead = m->worker == 0 || m->ended;
+	int err = ERR_CONFLICT;
+
+	while (!dead && err == ERR_CONFLICT && clock_ms() < end) {
+		err = mountpoint_leave(m->place.path, false);
+		if (err == ERR_CONFLICT)
+			pause_ms(BUSY_STEP_MS);
+	}
+	if (err == 0)
+		return true;
+	if (err == ERR_CONFLICT && !dead)
+		log_warn("'%s' is in use: its readers fail from now on",
+		    m->place.path);
+	if (mountpoint_leave(m->place.path, true) != 0)
+		log_error("'%s' is still mounted: umount -l '%s'",
+		    m->place.path, m->place.path);
+	return false;
+}
+
+/* The worker tells keyd what is left, and ends. */
+static void
+wait_for_worker(struct monitor *m)
+{
+	int64_t end = clock_ms() + GOODBYE_MS;
+	pid_t pid;
+
+	do {
+		struct pollfd p = { .fd = m->control, .events = POLLIN };
+		OWNED_CONTROL c = control_of(0);
+
+		/* It may need a connection to keyd for that. */
+		if (poll(&p, 1, BUSY_STEP_MS) > 0) {
+			if (control_receive(m->control, &c) != 0)
+				pause_ms(BUSY_STEP_MS);
+			else if (c.type == CONTROL_KEYD_WANTED)
+				(void)!on_keyd_wanted(m);
+		}
+		pid = waitpid(m->worker, NULL, WNOHANG);
+	} while (pid == 0 && clock_ms() < end);
+	if (pid == 0) {
+		(void)kill(m->worker, SIGKILL);
+		(void)waitpid(m->worker, NULL, 0);
+	}
+	m->worker = 0;
+}
+
+static void
+wait_for_command(struct monitor *m)
+{
+	if (m->command == 0)
+		return;
+	/* What it reads fails from now on. */
+	(void)kill(m->command, SIGTERM);
+	while (waitpid(m->command, NULL, 0) < 0 && errno == EINTR)
+		;
+	m->command = 0;
+}
+
+static void
+take_down(struct monitor *m)
+{
+	bool unused = !still_mounted(m) || unmount(m);
+
+	if (m->worker != 0) {
+		if (!unused || !m->mounted)
+			(void)!control_say(m->control, CONTROL_STOP, 0);
+		wait_for_worker(m);
+	}
+	if (m->keeper != NULL && !m->ended)
+		keeper_close(m->keeper, m->reason);
+	wait_for_command(m);
+	sd_event_unref(m->event);
+	keeper_free(m->keeper);
+	if (m->control >= 0)
+		close(m->control);
+	mountpoint_place_clear(&m->place);
+	target_clear(&m->target);
+}
+
+static int
+set_up(struct monitor *m)
+{
+	int err = target_find(&m->target, m->how->user);
+
+	if (err == 0)
+		err = mountpoint_find(&m->place, m->how->mountpoint);
+	if (err == 0)
+		err = open_session(m);
+	if (err == 0)
+		err = block_signals();
+	if (err == 0)
+		err = start_worker(m);
+	return err != 0 ? err : watch(m);
+}
+
+static int
+run(const struct monitor_how *how, int parent)
+{
+	struct monitor m = { .how = how,
+		.control = -1,
+		.parent = parent,
+		.place = { .dir = -1 } };
+	int err = set_up(&m);
+
+	if (err == 0)
+		(void)sd_event_loop(m.event);
+	else
+		snprintf(m.reason, sizeof(m.reason), "the mount failed");
+	take_down(&m);
+	return err != 0 ? err_exit(err) : m.status;
+}
+
+/* In the parent: until the mount stands, or its process has failed. */
+static int
+await(int fd, pid_t pid)
+{
+	uint8_t status;
+	int wstatus;
+	ssize_t n;
+
+	do
+		n = read(fd, &status, sizeof(status));
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return status;
+	while (waitpid(pid, &wstatus, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	return launch_status(wstatus);
+}
+
+int
+monitor_run(const struct monitor_how *how)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (how->foreground || how->command != NULL)
+		return run(how, -1);
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_exit(log_sys("pipe"));
+	pid = fork();
+	if (pid < 0)
+		return err_exit(log_sys("fork"));
+	if (pid > 0) {
+		close(fds[1]);
+		return await(fds[0], pid);
+	}
+	close(fds[0]);
+	return run(how, fds[1]);
+}

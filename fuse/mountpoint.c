@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/mountpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "fuse/fusermount.h"
+#include "fuse/users.h"
+#include "vault/err.h"
+#include "vault/file.h"
+#include "vault/log.h"
+
+#define TYPE "fuse.weir"
+#define MOUNTINFO_MAX (16U << 20)
+#define FD_PATH_SIZE 32
+
+/* The next field of a line of mountinfo, cut off at its blank; NULL at the
+ * end. */
+static char *
+next_field(char **at)
+{
+	char *field = *at, *blank;
+
+	if (field == NULL || *field == '\0')
+		return NULL;
+	blank = strchr(field, ' ');
+	*at = blank != NULL ? blank + 1 : NULL;
+	if (blank != NULL)
+		*blank = '\0';
+	return field;
+}
+
+static bool
+is_octal(const char *s)
+{
+	return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' &&
+	    s[2] >= '0' && s[2] <= '7';
+}
+
+/* Blanks and the like stand as \ooo. */
+static char *
+unescape(const char *s)
+{
+	char *out = malloc(strlen(s) + 1), *to = out;
+
+	if (out == NULL)
+		return NULL;
+	while (*s != '\0') {
+		if (*s == '\\' && is_octal(s + 1)) {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
+			    (s[3] - '0'));
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = '\0';
+	return out;
+}
+
+/* user_id=N among a file system's options. */
+static uid_t
+uid_of(const char *options)
+{
+	static const char name[] = "user_id=";
+	const char *at = strstr(options, name);
+
+	if (at == NULL)
+		return 0;
+	return (uid_t)strtoul(at + strlen(name), NULL, 10);
+}
+
+/* A line's parts that matter. */
+struct line {
+	const char *device;
+	const char *path;
+	const char *type;
+	const char *source;
+	const char *options;
+};
+
+static bool
+split_line(struct line *l, char *text)
+{
+	const char *field;
+
+	next_field(&text); /* number */
+	next_field(&text); /* parent */
+	l->device = next_field(&text);
+	next_field(&text); /* root */
+	l->path = next_field(&text);
+	do
+		field = next_field(&text);
+	while (field != NULL && strcmp(field, "-") != 0);
+	l->type = next_field(&text);
+	l->source = next_field(&text);
+	l->options = next_field(&text);
+	return l->options != NULL;
+}
+
+static bool
+parse_device(const char *text, unsigned int *major, unsigned int *minor)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end != ':' || n > UINT_MAX)
+		return false;
+	*major = (unsigned int)n;
+	n = strtoul(end + 1, &end, 10);
+	*minor = (unsigned int)n;
+	return *end == '\0' && n <= UINT_MAX;
+}
+
+static int
+add_mount(struct mountpoint_list *l, const struct line *line)
+{
+	struct mountpoint m = { .uid = uid_of(line->options) }, *items;
+
+	if (!parse_device(line->device, &m.major, &m.minor))
+		return 0;
+	items = reallocarray(l->items, l->count + 1, sizeof(*items));
+	if (items == NULL)
+		return ERR_NOMEM;
+	l->items = items;
+	m.path = unescape(line->path);
+	m.source = unescape(line->source);
+	items[l->count++] = m;
+	return m.path != NULL && m.source != NULL ? 0 : ERR_NOMEM;
+}
+
+int
+mountpoint_parse(struct mountpoint_list *out, const char *text)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	OWNED_MEM(char) copy = strdup(text);
+	char *rest = copy, *line;
+
+	if (copy == NULL)
+		return ERR_NOMEM;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		struct line parts;
+
+		if (!split_line(&parts, line) || strcmp(parts.type, TYPE) != 0)
+			continue;
+		int err = add_mount(&l, &parts);
+
+		if (err != 0)
+			return err;
+	}
+	*out = l;
+	l = (struct mountpoint_list){ 0 };
+	return 0;
+}
+
+void
+mountpoint_list_clear(struct mountpoint_list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		free(l->items[i].path);
+		free(l->items[i].source);
+	}
+	free(l->items);
+	*l = (struct mountpoint_list){ 0 };
+}
+
+int
+mountpoint_list(struct mountpoint_list *out)
+{
+	OWNED_MEM(uint8_t) text = NULL;
+	size_t length;
+	int err;
+
+	err = file_load(NULL, "/proc/self/mountinfo", MOUNTINFO_MAX, &text,
+	    &length);
+	if (err != 0)
+		return err;
+	return mountpoint_parse(out, (const char *)text);
+}
+
+const struct mountpoint *
+mountpoint_at(const struct mountpoint_list *l, const char *path)
+{
+	for (size_t i = l->count; i > 0; i--)
+		if (strcmp(l->items[i - 1].path, path) == 0)
+			return &l->items[i - 1];
+	return NULL;
+}
+
+static const char *
+fd_path(char buf[static FD_PATH_SIZE], int fd)
+{
+	snprintf(buf, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+/* Find a directory without asking the file system that it is on. */
+static int
+find_place(struct mountpoint_place *out, const char *path)
+{
+	OWNED_FD fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[FD_PATH_SIZE], real[PATH_MAX];
+	ssize_t n;
+
+	if (fd < 0)
+		return log_sys("'%s'", path);
+	n = readlink(fd_path(link, fd), real, sizeof(real));
+	if (n < 0)
+		return log_sys("'%s'", path);
+	if ((size_t)n == sizeof(real) || real[0] != '/')
+		return log_err(ERR_LIMIT, "'%s': no usable path", path);
+	out->path = strndup(real, (size_t)n);
+	if (out->path == NULL)
+		return ERR_NOMEM;
+	out->dir = fd;
+	fd = -1;
+	return 0;
+}
+
+void
+mountpoint_place_clear(struct mountpoint_place *p)
+{
+	if (p->path != NULL && p->dir >= 0)
+		close(p->dir);
+	free(p->path);
+	*p = (struct mountpoint_place){ .dir = -1 };
+}
+
+int
+mountpoint_find(struct mountpoint_place *out, const char *path)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	struct mountpoint_place p;
+	int err;
+
+	err = find_place(&p, path);
+	if (err != 0)
+		return err;
+	err = mountpoint_list(&l);
+	if (err == 0 && mountpoint_at(&l, p.path) != NULL)
+		err = log_err(ERR_CONFLICT,
+		    "'%s' is mounted already: weir umount '%s'", p.path,
+		    p.path);
+	if (err != 0) {
+		mountpoint_place_clear(&p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+/* libfuse would let in user 0 and nobody else. */
+static int
+mount_as_root(const struct mountpoint_place *p,
+    const struct mountpoint_how *how, int *out)
+{
+	OWNED_FD fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[160], target[FD_PATH_SIZE];
+
+	if (fd < 0)
+		return log_sys("/dev/fuse");
+	snprintf(options, sizeof(options),
+	    "fd=%d,rootmode=40000,user_id=%u,group_id=%u,default_permissions",
+	    fd, how->uid, how->gid);
+	if (mount(how->source, fd_path(target, p->dir), TYPE,
+		MS_RDONLY | MS_NOSUID | MS_NODEV, options) != 0)
+		return log_sys("mount on '%s'", p->path);
+	*out = fd;
+	fd = -1;
+	return 0;
+}
+
+int
+mountpoint_mount(const struct mountpoint_place *p,
+    const struct mountpoint_how *how, int *out)
+{
+	if (geteuid() == 0)
+		return mount_as_root(p, how, out);
+	return fusermount_mount(p->path, how->source, out);
+}
+
+int
+mountpoint_leave(const char *path, bool force)
+{
+	const int flags = UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0);
+
+	if (geteuid() != 0)
+		return fusermount_umount(path, force);
+	if (umount2(path, flags) == 0)
+		return 0;
+	return errno == EBUSY ? ERR_CONFLICT : log_sys("unmount '%s'", path);
+}
+
+int
+mountpoint_umount(const char *path, bool force)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	struct mountpoint_place p;
+	char who[USERS_TEXT_SIZE];
+	int err;
+
+	err = find_place(&p, path);
+	if (err != 0)
+		return err;
+	/* A place that is held open would be busy. */
+	close(p.dir);
+	p.dir = -1;
+	err = mountpoint_list(&l);
+	if (err == 0 && mountpoint_at(&l, p.path) == NULL)
+		err = log_err(ERR_NOT_FOUND, "'%s' is not a mount of weir",
+		    p.path);
+	if (err == 0) {
+		err = mountpoint_leave(p.path, force);
+		if (err == ERR_CONFLICT)
+			log_error("'%s' is in use%s: close that, or weir "
+				  "umount --force",
+			    p.path, users_of(p.path, who));
+	}
+	mountpoint_place_clear(&p);
+	return err;
+}
+
+int
+mountpoint_readahead(const char *path, unsigned int kb)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	const struct mountpoint *m;
+	char name[80];
+	int err;
+
+	if (geteuid() != 0)
+		return ERR_DENIED;
+	err = mountpoint_list(&l);
+	if (err != 0)
+		return err;
+	m = mountpoint_at(&l, path);
+	if (m == NULL)
+		return ERR_NOT_FOUND;
+	snprintf(name, sizeof(name), "/sys/class/bdi/%u:%u/read_ahead_kb",
+	    m->major, m->minor);
+
+	OWNED_FD fd = open(name, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dprintf(fd, "%u\n", kb) < 0)
+		return log_sys("%s", name);
+	return 0;
+}

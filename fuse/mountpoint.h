@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_MOUNTPOINT_H
+#define WEIR_MOUNTPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "vault/owned.h"
+
+/*
+ * Mounts of weir, as the kernel lists them.  Nothing here touches what is
+ * mounted: a root that looks into a user's mount gets EACCES, and a mount whose
+ * worker is gone or waits would hang or fail.
+ */
+struct mountpoint {
+	char *path;
+	char *source; /* weir:MODEL@VERSION */
+	unsigned int major, minor;
+	uid_t uid; /* who may use it */
+};
+
+/* In the order of mounting: of those at one path the last one is seen. */
+struct mountpoint_list {
+	struct mountpoint *items;
+	size_t count;
+};
+
+/* All mounts of weir in this namespace. */
+int mountpoint_list(struct mountpoint_list *out) MUST_USE;
+void mountpoint_list_clear(struct mountpoint_list *l);
+#define OWNED_MOUNTPOINTS                                                      \
+	__attribute__((cleanup(mountpoint_list_clear))) struct mountpoint_list
+
+/* The same out of the text of /proc/self/mountinfo (proc(5)); lines that are
+ * not understood are passed over.  ERR_NOMEM. */
+int mountpoint_parse(struct mountpoint_list *out, const char *text) MUST_USE;
+
+/* The mount at this path, without links; NULL if there is none. */
+const struct mountpoint *mountpoint_at(const struct mountpoint_list *l,
+    const char *path);
+
+/* A directory to mount on: what was looked at is what is mounted on. */
+struct mountpoint_place {
+	int dir;
+	char *path; /* absolute, without links */
+};
+
+/* ERR_NOT_FOUND, ERR_CONFLICT (a mount of weir is there). */
+int mountpoint_find(struct mountpoint_place *out, const char *path) MUST_USE;
+void mountpoint_place_clear(struct mountpoint_place *p);
+
+struct mountpoint_how {
+	const char *source;
+	uid_t uid; /* the only one that will be let in, with this group */
+	gid_t gid;
+};
+
+/*
+ * Mount, read-only, and hand out the /dev/fuse descriptor to serve it by.  By
+ * mount(2) for root; by fusermount3 for others, who mount for themselves.
+ */
+int mountpoint_mount(const struct mountpoint_place *p,
+    const struct mountpoint_how *how, int *out) MUST_USE;
+
+/*
+ * Unmount a mount of weir.  ERR_NOT_FOUND if there is none; ERR_CONFLICT, with
+ * a line that names the processes that use it where that can be told.  With
+ * force it goes from the tree at once, and ends when its last file is closed.
+ */
+int mountpoint_umount(const char *path, bool force) MUST_USE;
+
+/* The same for a mount that this process made: its path as it was found, and
+ * nothing logged when it is in use. */
+int mountpoint_leave(const char *path, bool force) MUST_USE;
+
+/* The kernel's read-ahead of a mount that was found by mountpoint_find and
+ * whose INIT is done.  Root only: ERR_DENIED, not logged, for others. */
+int mountpoint_readahead(const char *path, unsigned int kb) MUST_USE;
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/broker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+/* PROTOCOL.md's table.  Where the role depends on what is asked for, the
+ * handler decides. */
+static const struct broker_request requests[] = {
+	{ MSG_HELLO, "hello", 0, broker_status_hello },
+	{ MSG_STATUS, "status", 0, broker_status_status },
+	{ MSG_PUBLISH, "publish", 0, broker_status_publish },
+	{ MSG_ROLE_LS, "role.ls", ROLE_MANAGER | ROLE_REVIEWER,
+	    broker_role_ls },
+	{ MSG_ROLE_ADD, "role.add", ROLE_OWNER, broker_role_add },
+	{ MSG_ROLE_RM, "role.rm", ROLE_OWNER, broker_role_rm },
+	{ MSG_GRANT_ADD, "grant.add", ROLE_MANAGER, broker_grant_add },
+	{ MSG_GRANT_RM, "grant.rm", ROLE_MANAGER, broker_grant_rm },
+	{ MSG_GRANT_LS, "grant.ls", 0, broker_grant_ls },
+	{ MSG_PUT_BEGIN, "put.begin", 0, broker_put_begin },
+	{ MSG_PUT_KEYS, "put.keys", 0, broker_put_keys },
+	{ MSG_PUT_COMMIT, "put.commit", 0, broker_put_commit },
+	{ MSG_MODEL_LS, "model.ls", 0, broker_model_ls },
+	{ MSG_VERSION_GET, "version.get", 0, broker_model_version },
+	{ MSG_SESSION_OPEN, "session.open", 0, broker_open_open },
+	{ MSG_SESSION_RESUME, "session.resume", 0, broker_open_resume },
+	{ MSG_RELEASE, "release", 0, broker_release_release },
+	{ MSG_EXTENTS, "extents", 0, broker_release_extents },
+	{ MSG_FAULT, "fault", 0, broker_release_fault },
+	{ MSG_SESSION_CLOSE, "session.close", 0, broker_session_close },
+	{ MSG_SESSION_LS, "session.ls", 0, broker_session_ls },
+	{ MSG_CHECK_REPORT, "check.report", ROLE_REVIEWER,
+	    broker_status_check },
+};
+
+static const struct broker_request *
+find_request(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (requests[i].type == type)
+			return &requests[i];
+	return NULL;
+}
+
+static int
+record_start(struct broker *b)
+{
+	OWNED_ENTRY e = { 0 };
+
+	broker_record_begin(&e, ENTRY_KEYD_START);
+	entry_number(&e, "pid", (uint64_t)getpid());
+	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
+	entry_text(&e, "weir", b->how.program);
+	return broker_record_wait(b, &e);
+}
+
+static int
+record_stop(struct broker *b)
+{
+	OWNED_ENTRY e = { 0 };
+
+	broker_record_begin(&e, ENTRY_KEYD_STOP);
+	entry_number(&e, "pid", (uint64_t)getpid());
+	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
+	entry_text(&e, "weir", b->how.program);
+	return broker_record_wait(b, &e);
+}
+
+int
+broker_new(struct broker **out, const struct broker_how *how)
+{
+	OWNED(broker) b = calloc(1, sizeof(*b));
+	int err;
+
+	if (b == NULL)
+		return ERR_NOMEM;
+	b->how = *how;
+	b->started_ms = broker_record_clock();
+	STAILQ_INIT(&b->pending);
+	pthread_mutex_init(&b->mutex, NULL);
+	pthread_cond_init(&b->settled, NULL);
+	err = pages_new(&b->pages, how->store);
+	if (err == 0)
+		err = catalogue_upload_drop_all(how->catalogue);
+	if (err == 0)
+		err = record_start(b);
+	if (err == 0)
+		err = broker_session_load_all(b);
+	if (err != 0)
+		return err;
+	*out = b;
+	b = NULL;
+	return 0;
+}
+
+int
+broker_stop(struct broker *b)
+{
+	int err;
+
+	b->stopping = true;
+	err = broker_record_drain(b);
+	if (err == 0 && !b->how.service)
+		err = broker_session_end_at_stop(b);
+	if (err == 0)
+		err = record_stop(b);
+	return err;
+}
+
+void
+broker_free(struct broker *b)
+{
+	struct broker_link *l, *next;
+
+	if (b == NULL)
+		return;
+	broker_record_clear(b);
+	b->stopping = true;
+	HASH_ITER(hh, b->links, l, next)
+		broker_detach(l);
+	broker_session_free_all(b);
+	pages_free(b->pages);
+	pthread_cond_destroy(&b->settled);
+	pthread_mutex_destroy(&b->mutex);
+	free(b);
+}
+
+int
+broker_attach(struct broker *b, const struct peer *peer, void *link_arg,
+    struct broker_link **out)
+{
+	struct broker_link *l;
+
+	if (!b->how.service && peer->uid != b->how.own_uid)
+		return ERR_DENIED;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return ERR_NOMEM;
+	l->b = b;
+	l->id = ++b->last_link;
+	l->arg = link_arg;
+	l->peer = *peer;
+	peer_principal(peer->uid, l->principal);
+	LIST_INIT(&l->uploads);
+	LIST_INIT(&l->holds);
+	HASH_ADD(hh, b->links, id, sizeof(l->id), l);
+	*out = l;
+	return 0;
+}
+
+void
+broker_detach(struct broker_link *l)
+{
+	broker_put_drop(l);
+	broker_session_let_go(l);
+	HASH_DELETE(hh, l->b->links, l);
+	free(l);
+}
+
+size_t
+broker_waiting(const struct broker_link *l)
+{
+	return l->waiting;
+}
+
+/* What the caller is told of an error without a sentence. */
+static const char *
+sentence(const struct broker_call *c, int err)
+{
+	return c->sentence[0] != '\0' ? c->sentence : err_text(err);
+}
+
+/* The reply frame, whole; an error's if need be. */
+static int
+finish(struct broker_call *c, uint16_t type, int err)
+{
+	if (err == 0 && frame_end(&c->reply) == 0)
+		return 0;
+	if (err == 0)
+		err = broker_call_fail(c, ERR_LIMIT, "the reply is too long");
+	frame_begin(&c->reply, type | FRAME_REPLY, c->id);
+	msg_error_write(&c->reply, err, sentence(c, err));
+	return frame_end(&c->reply);
+}
+
+static int
+handle(struct broker_call *c, uint16_t type)
+{
+	if (c->b->failed != 0)
+		return broker_call_fail(c, ERR_IO, "weir-keyd stops");
+	if (c->request == NULL)
+		return broker_call_fail(c, ERR_FORMAT,
+		    "weir-keyd knows no request %u", type);
+	if (!c->from->greeted && type != MSG_HELLO)
+		return broker_call_fail(c, ERR_USAGE, "%s came before hello",
+		    c->request->name);
+	if (c->request->wanted != 0) {
+		int err = broker_call_need(c, c->request->wanted);
+
+		if (err != 0)
+			return err;
+	}
+	return c->request->handle(c);
+}
+
+/* Now, or with the entry that it waits for. */
+static void
+answer(struct broker_call *c, uint16_t type)
+{
+	struct broker_pending *p = c->pending;
+
+	if (p == NULL) {
+		c->b->how.send(c->from->arg, c->reply.bytes, c->reply.length);
+		return;
+	}
+	p->type = type;
+	p->id = c->id;
+	p->link = c->from->id;
+	p->reply = c->reply;
+	c->reply = writer_of(FRAME_BUFFER);
+	c->from->waiting++;
+}
+
+int
+broker_request(struct broker_link *l, const struct frame *f)
+{
+	struct broker_call c = {
+		.b = l->b,
+		.from = l,
+		.request = find_request(f->type),
+		.id = f->id,
+		.body = reader_of(f->body, f->length),
+		.reply = writer_of(FRAME_BUFFER),
+	};
+	int err;
+
+	if ((f->type & (FRAME_REPLY | FRAME_EVENT)) != 0)
+		return ERR_FORMAT;
+	frame_begin(&c.reply, f->type | FRAME_REPLY, f->id);
+	msg_ok_write(&c.reply);
+	err = handle(&c, f->type);
+	err = finish(&c, f->type, err);
+	if (err == 0)
+		answer(&c, f->type);
+	writer_free(&c.reply);
+	return err;
+}
+
+void
+broker_durable(struct broker *b)
+{
+	broker_record_deliver(b);
+}
+
+void
+broker_tick(struct broker *b, int64_t since_ms)
+{
+	int err;
+
+	b->now_ms = since_ms;
+	if (b->failed != 0)
+		return;
+	err = broker_session_end_alone(b);
+	if (err == 0) {
+		err = catalogue_flush(b->how.catalogue);
+		if (err != 0)
+			broker_record_failed(b, err,
+			    "the catalogue cannot be written");
+	}
+}
+
+int
+broker_failed(const struct broker *b)
+{
+	return b->failed;
+}
+
+size_t
+broker_sessions(const struct broker *b)
+{
+	return HASH_COUNT(b->sessions);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+
+int
+broker_call_fail(struct broker_call *c, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(c->sentence, sizeof(c->sentence), fmt, args);
+	va_end(args);
+	return err;
+}
+
+int
+broker_call_malformed(struct broker_call *c)
+{
+	return broker_call_fail(c, ERR_FORMAT,
+	    "%s: the message is not well-formed", c->request->name);
+}
+
+void
+broker_call_entry(struct broker_call *c, struct entry *e, enum entry_kind kind)
+{
+	const struct entry_actor by = {
+		.principal = c->from->principal,
+		.uid = c->from->peer.uid,
+	};
+
+	entry_begin(e, kind, &by, broker_record_clock());
+}
+
+/* What went wrong while recording; an entry too long is the caller's doing. */
+static int
+record_failed(struct broker_call *c, int err)
+{
+	if (err == ERR_LIMIT)
+		return broker_call_fail(c, err,
+		    "%s: more than one entry of the trail can hold",
+		    c->request->name);
+	if (err == ERR_NOMEM)
+		return broker_call_fail(c, err, "weir-keyd is out of memory");
+	if (err == ERR_CONFLICT)
+		return broker_call_fail(c, err,
+		    "weir-keyd has too much to record just now; try again");
+	return broker_call_fail(c, ERR_IO,
+	    "weir-keyd stops: it cannot record what it does: %s",
+	    err_text(c->b->failed));
+}
+
+int
+broker_call_record(struct broker_call *c, struct entry *e)
+{
+	int err = broker_record_wait(c->b, e);
+
+	return err == 0 ? 0 : record_failed(c, err);
+}
+
+int
+broker_call_record_later(struct broker_call *c, struct entry *e)
+{
+	int err = broker_record_later(c->b, e, &c->pending);
+
+	return err == 0 ? 0 : record_failed(c, err);
+}
+
+int
+broker_call_refuse(struct broker_call *c, const char *reason, const char *fmt,
+    ...)
+{
+	char cut[BROKER_REASON_MAX];
+	OWNED_ENTRY e = { 0 };
+	va_list args;
+	int err;
+
+	snprintf(cut, sizeof(cut), "%s", reason);
+	broker_call_entry(c, &e, ENTRY_REFUSED);
+	entry_text(&e, "request", c->request->name);
+	entry_text(&e, "reason", cut);
+	err = broker_call_record_later(c, &e);
+	if (err != 0)
+		return err;
+	va_start(args, fmt);
+	vsnprintf(c->sentence, sizeof(c->sentence), fmt, args);
+	va_end(args);
+	return ERR_DENIED;
+}
+
+int
+broker_call_roles(struct broker_call *c, unsigned int *held)
+{
+	int err = catalogue_role_held(c->b->how.catalogue, c->from->principal,
+	    held);
+
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	return 0;
+}
+
+/* "manager or reviewer": who but an owner may. */
+static void
+name_roles(char *out, size_t size, unsigned int wanted)
+{
+	size_t n = 0;
+
+	*out = '\0';
+	if ((wanted & ~(unsigned int)ROLE_OWNER) != 0)
+		wanted &= ~(unsigned int)ROLE_OWNER;
+	for (unsigned int bit = 1; bit <= ROLE_ANY && n < size; bit <<= 1)
+		if ((wanted & bit) != 0)
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+			    n > 0 ? " or " : "", role_name((enum role)bit));
+}
+
+static const char *
+first_role(unsigned int wanted)
+{
+	if ((wanted & ~(unsigned int)ROLE_OWNER) != 0)
+		wanted &= ~(unsigned int)ROLE_OWNER;
+	return role_name((enum role)(wanted & -wanted));
+}
+
+int
+broker_call_need(struct broker_call *c, unsigned int wanted)
+{
+	char roles[64], reason[128];
+	unsigned int held;
+	int err = broker_call_roles(c, &held);
+
+	if (err != 0 || role_may(held, wanted))
+		return err;
+	name_roles(roles, sizeof(roles), wanted);
+	snprintf(reason, sizeof(reason), "not %s", roles);
+	return broker_call_refuse(c, reason,
+	    "%s needs the role of %s, which %s has not; an owner may give it:"
+	    " weir role add %s --to %s",
+	    c->request->name, roles, c->from->principal, first_role(wanted),
+	    c->from->principal);
+}
+
+int
+broker_call_json(struct broker_call *c, void *root)
+{
+	OWNED_MEM(char) text = NULL;
+
+	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	json_decref(root);
+	if (text == NULL)
+		return broker_call_fail(c, ERR_NOMEM,
+		    "weir-keyd is out of memory");
+	if (strlen(text) > MSG_JSON_MAX)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%s: the answer is longer than %u KiB; ask for less of it",
+		    c->request->name, MSG_JSON_MAX >> 10);
+	msg_text_write(&c->reply, text);
+	return 0;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/object.h"
+
+/* Until versions are signed and promoted there is this channel only; it moves
+ * at each put. */
+#define LATEST "latest"
+
+int
+broker_model_key(struct broker *b, uint64_t upload, struct version_key **out)
+{
+	OWNED_MEM(uint8_t) wrapped = NULL;
+	size_t n;
+	int err;
+
+	err = catalogue_upload_key(b->how.catalogue, upload, &wrapped, &n);
+	if (err == ERR_NOT_FOUND)
+		return log_err(ERR_INTEGRITY,
+		    "the catalogue has lost the key of upload %ju",
+		    (uintmax_t)upload);
+	if (err != 0)
+		return err;
+	return keyring_open_version(b->how.keyring, upload, wrapped, n, out);
+}
+
+int
+broker_model_manifest_key(struct broker *b, uint64_t upload,
+    uint8_t out[static KEY_SIZE])
+{
+	OWNED(version_key) key = NULL;
+	OWNED(page_key) manifest_key = NULL;
+	int err = broker_model_key(b, upload, &key);
+
+	if (err == 0)
+		err = object_manifest_key(&manifest_key, key);
+	if (err == 0)
+		memcpy(out, page_key_bytes(manifest_key), KEY_SIZE);
+	return err;
+}
+
+/* Whoever has no role does not learn that there are such versions. */
+static int
+ambiguous(struct broker_call *c, const struct ref *r)
+{
+	unsigned int held;
+	int err = broker_call_roles(c, &held);
+
+	if (err != 0 || held == 0)
+		return err;
+	return broker_call_fail(c, ERR_CONFLICT,
+	    "several versions of %s begin with %s: give more digits", r->name,
+	    r->digits);
+}
+
+static int
+look_up(struct broker_call *c, struct broker_target *t)
+{
+	struct catalogue *catalogue = c->b->how.catalogue;
+	const struct ref *r = &t->ref;
+	int err;
+
+	if (r->digits[0] != '\0')
+		err = catalogue_version_digits(catalogue, r->name, r->digits,
+		    &t->version);
+	else
+		err = catalogue_version_channel(catalogue, r->name, r->channel,
+		    &t->version);
+	t->found = err == 0;
+	if (t->found)
+		digest_hex(&t->version, t->hex);
+	if (err == ERR_CONFLICT)
+		return ambiguous(c, r);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	return 0;
+}
+
+int
+broker_model_resolve(struct broker_call *c, const char *text,
+    struct broker_target *out)
+{
+	struct broker_target t = { 0 };
+	int err;
+
+	if (ref_parse(&t.ref, text) != 0)
+		return broker_call_fail(c, ERR_USAGE,
+		    "that is no reference: MODEL, MODEL:CHANNEL or"
+		    " MODEL@DIGITS are");
+	if (t.ref.digits[0] != '\0') {
+		snprintf(t.shown, sizeof(t.shown), "%s@%s", t.ref.name,
+		    t.ref.digits);
+	} else {
+		if (t.ref.channel[0] == '\0')
+			snprintf(t.ref.channel, sizeof(t.ref.channel), LATEST);
+		snprintf(t.shown, sizeof(t.shown), "%s:%s", t.ref.name,
+		    t.ref.channel);
+	}
+	err = look_up(c, &t);
+	if (err == 0)
+		*out = t;
+	return err;
+}
+
+/* --- model.ls --- */
+
+struct listing {
+	struct broker_call *c;
+	const struct grant *grants; /* the caller's */
+	size_t grant_count;
+	bool all;
+	int64_t now_ms;
+	json_t *models;
+	json_t *model; /* the last one of models; NULL: none yet */
+	char name[REF_NAME_MAX + 1];
+	struct digest latest; /* of that model */
+};
+
+static bool
+may_see(const struct listing *l, const struct catalogue_version *v)
+{
+	char hex[DIGEST_HEX_SIZE];
+	const struct grant_want want = {
+		.model = v->model,
+		.channel = digest_equal(&v->version, &l->latest) ? LATEST : "",
+		.version = digest_hex(&v->version, hex),
+		.now_ms = l->now_ms,
+	};
+	const struct grant *g;
+
+	return l->all ||
+	    grant_choose(l->grants, l->grant_count, &want, &g) == GRANT_OK;
+}
+
+static json_t *
+describe(const struct catalogue_version *v)
+{
+	char hex[DIGEST_HEX_SIZE], created[ENTRY_TIME_SIZE];
+	json_error_t why;
+	json_t *labels = json_loads(v->labels, 0, &why);
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "version",
+	    digest_hex(&v->version, hex), "created",
+	    entry_time_text(v->created_ms, created), "by", v->by, "files",
+	    (json_int_t)v->files, "bytes", (json_int_t)v->bytes, "weights",
+	    (json_int_t)v->weights, "chunks", (json_int_t)v->chunks, "labels",
+	    labels != NULL ? labels : json_object());
+}
+
+/* The versions of another model begin. */
+static int
+next_model(struct listing *l, const struct catalogue_version *v)
+{
+	int err = catalogue_version_channel(l->c->b->how.catalogue, v->model,
+	    LATEST, &l->latest);
+
+	snprintf(l->name, sizeof(l->name), "%s", v->model);
+	l->model = NULL;
+	return err;
+}
+
+static int
+list_version(void *arg, const struct catalogue_version *v)
+{
+	struct listing *l = arg;
+	char hex[DIGEST_HEX_SIZE];
+
+	if (strcmp(l->name, v->model) != 0) {
+		int err = next_model(l, v);
+
+		if (err != 0)
+			return err;
+	}
+	if (!may_see(l, v))
+		return 0;
+	if (l->model == NULL) {
+		l->model = json_pack("{s:s, s:[]}", "model", v->model,
+		    "versions");
+		if (json_array_append_new(l->models, l->model) != 0)
+			return ERR_NOMEM;
+	}
+	if (digest_equal(&v->version, &l->latest) &&
+	    json_object_set_new(l->model, LATEST,
+		json_string(digest_hex(&v->version, hex))) != 0)
+		return ERR_NOMEM;
+	return json_array_append_new(json_object_get(l->model, "versions"),
+		   describe(v)) == 0 ?
+	    0 :
+	    ERR_NOMEM;
+}
+
+/* What the caller is granted, expired grants among it. */
+static int
+my_grants(struct broker_call *c, const char *model, struct grant **grants,
+    size_t *n)
+{
+	int err = catalogue_grant_list(c->b->how.catalogue, c->from->principal,
+	    model, grants, n);
+
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	return 0;
+}
+
+static int
+list(struct broker_call *c, const char *model)
+{
+	OWNED_MEM(struct grant) grants = NULL;
+	struct listing l = { .c = c, .now_ms = broker_record_clock() };
+	unsigned int held;
+	int err;
+
+	if (model[0] != '\0' && !ref_name_ok(model))
+		return broker_call_fail(c, ERR_USAGE,
+		    "that is not the name of a model");
+	err = broker_call_roles(c, &held);
+	if (err == 0)
+		err = my_grants(c, "", &grants, &l.grant_count);
+	if (err != 0)
+		return err;
+	l.grants = grants;
+	l.all = held != 0;
+	l.models = json_array();
+	err = catalogue_version_each(c->b->how.catalogue, model, list_version,
+	    &l);
+	if (err != 0) {
+		json_decref(l.models);
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	}
+	return broker_call_json(c, json_pack("{s:o}", "models", l.models));
+}
+
+int
+broker_model_ls(struct broker_call *c)
+{
+	OWNED_MEM(char) model = NULL;
+
+	if (msg_string_read(&model, &c->body) != 0)
+		return broker_call_malformed(c);
+	return list(c, model);
+}
+
+/* --- version.get --- */
+
+/* Whether a role or a grant lets the caller see what t stands for. */
+static int
+may_get(struct broker_call *c, const struct broker_target *t, unsigned int held,
+    bool *may)
+{
+	OWNED_MEM(struct grant) grants = NULL;
+	struct catalogue_role uploader = { .role = ROLE_UPLOADER };
+	struct grant_want want = {
+		.model = t->ref.name,
+		.channel = t->ref.channel,
+		.version = t->hex,
+		.now_ms = broker_record_clock(),
+	};
+	const struct grant *g;
+	size_t n;
+	int err;
+
+	*may = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
+	if (*may)
+		return 0;
+	snprintf(uploader.family, sizeof(uploader.family), "%s", t->ref.name);
+	snprintf(uploader.to, sizeof(uploader.to), "%s", c->from->principal);
+	err = catalogue_role_has(c->b->how.catalogue, &uploader, may);
+	if (err != 0 || *may)
+		return err;
+	err = my_grants(c, t->ref.name, &grants, &n);
+	if (err == 0)
+		*may = t->found &&
+		    grant_choose(grants, n, &want, &g) == GRANT_OK;
+	return err;
+}
+
+static int
+reply_version(struct broker_call *c, const struct broker_target *t)
+{
+	struct catalogue_version v;
+	struct msg_version m;
+	int err;
+
+	err = catalogue_version_get(c->b->how.catalogue, t->ref.name,
+	    &t->version, &v);
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	m = (struct msg_version){
+		.model = v.model,
+		.version = v.version,
+		.object = v.object,
+		.created_ms = v.created_ms,
+		.by = v.by,
+	};
+	err = broker_model_manifest_key(c->b, v.upload, m.manifest_key);
+	if (err == 0)
+		msg_version_write(&c->reply, &m);
+	secret_wipe(m.manifest_key, KEY_SIZE);
+	return err;
+}
+
+int
+broker_model_version(struct broker_call *c)
+{
+	OWNED_MEM(char) text = NULL;
+	struct broker_target t;
+	unsigned int held;
+	bool may;
+	int err;
+
+	if (msg_string_read(&text, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = broker_model_resolve(c, text, &t);
+	if (err == 0)
+		err = broker_call_roles(c, &held);
+	if (err == 0)
+		err = may_get(c, &t, held, &may);
+	if (err != 0)
+		return err;
+	if (may && t.found)
+		return reply_version(c, &t);
+	/* Whoever has no role does not learn what there is. */
+	if (held != 0 && !t.found)
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "there is no %s; `weir ls` lists what there is", t.shown);
+	return broker_call_refuse(c, "no grant",
+	    "%s has no grant for %s; a manager may add one: weir grant add %s"
+	    " --to %s --browse --reason TEXT",
+	    c->from->principal, t.shown, t.shown, c->from->principal);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/broker_state.h"
+#include "keys/grant.h"
+#include "vault/err.h"
+
+#define REFS_RECORDED 16 /* of a refusal; more say nothing more */
+#define REF_RECORDED 200 /* bytes of each */
+
+/* A version that somebody asks to read, and the grant that lets it. */
+struct wanted {
+	struct broker_target target;
+	uint64_t grant;
+	enum msg_grant_type type;
+};
+
+/* A session.open in hand. */
+struct opening {
+	struct broker_call *c;
+	const struct msg_session_open *m;
+	const char *principal; /* for whom */
+	struct wanted *wanted; /* m->count */
+};
+
+/*
+ * Record session.refused with reason, and answer err with this sentence once
+ * that is durable.
+ */
+static int PRINTF_LIKE(4, 5) refuse(const struct opening *o, int err,
+    const char *reason, const char *fmt, ...)
+{
+	struct broker_call *c = o->c;
+	char cut[BROKER_REASON_MAX];
+	OWNED_ENTRY e = { 0 };
+	va_list args;
+	int recorded;
+
+	broker_call_entry(c, &e, ENTRY_SESSION_REFUSED);
+	entry_text(&e, "for", o->principal);
+	entry_text(&e, "purpose", session_purpose_name(o->m->purpose));
+	entry_open_list(&e, "refs");
+	for (uint16_t i = 0; i < o->m->count && i < REFS_RECORDED; i++) {
+		snprintf(cut, REF_RECORDED, "%s", o->m->refs[i]);
+		entry_text(&e, NULL, cut);
+	}
+	entry_close(&e);
+	snprintf(cut, sizeof(cut), "%s", reason);
+	entry_text(&e, "reason", cut);
+	recorded = broker_call_record_later(c, &e);
+	if (recorded != 0)
+		return recorded;
+	va_start(args, fmt);
+	vsnprintf(c->sentence, sizeof(c->sentence), fmt, args);
+	va_end(args);
+	return err;
+}
+
+static int
+check_principal(const struct opening *o)
+{
+	struct broker_call *c = o->c;
+	unsigned int held;
+	int err;
+
+	if (!ref_principal_ok(o->principal))
+		return broker_call_fail(c, ERR_USAGE,
+		    "a session is for user:NAME");
+	if (strcmp(o->principal, c->from->principal) == 0)
+		return 0;
+	err = broker_call_roles(c, &held);
+	if (err != 0 || role_may(held, ROLE_MOUNTER))
+		return err;
+	return refuse(o, ERR_DENIED, "not mounter",
+	    "only a mounter may open sessions for others; an owner may make"
+	    " one: weir role add mounter --to %s",
+	    c->from->principal);
+}
+
+static int
+no_grant(const struct opening *o, const struct broker_target *t,
+    enum grant_answer why)
+{
+	const char *who = o->principal;
+	const char *export = o->m->purpose == MSG_GET ? " --export" : "";
+	char reason[64 + sizeof(t->shown)];
+
+	switch (why) {
+	case GRANT_OK:
+	case GRANT_NONE:
+		break;
+	case GRANT_EXPIRED:
+		snprintf(reason, sizeof(reason), "grant for %s expired",
+		    t->shown);
+		return refuse(o, ERR_DENIED, reason,
+		    "the grant of %s for %s has ended; a manager may add"
+		    " another: weir grant add %s --to %s --loads 1%s --reason"
+		    " TEXT",
+		    who, t->shown, t->shown, who, export);
+	case GRANT_NO_EXPORT:
+		snprintf(reason, sizeof(reason), "no export of %s", t->shown);
+		return refuse(o, ERR_DENIED, reason,
+		    "%s may read %s, but not write plain copies of it; a"
+		    " manager may allow it: weir grant add %s --to %s --loads 1"
+		    " --export --reason TEXT",
+		    who, t->shown, t->shown, who);
+	}
+	snprintf(reason, sizeof(reason), "no grant for %s", t->shown);
+	return refuse(o, ERR_DENIED, reason,
+	    "%s has no grant for %s; a manager may add one: weir grant add %s"
+	    " --to %s --loads 1%s --reason TEXT",
+	    who, t->shown, t->shown, who, export);
+}
+
+/* Who has no role is told of nothing that it has no grant for. */
+static int
+not_found(const struct opening *o, const struct broker_target *t)
+{
+	char reason[64 + sizeof(t->shown)];
+	unsigned int held;
+	int err = broker_call_roles(o->c, &held);
+
+	if (err != 0)
+		return err;
+	if (held == 0)
+		return no_grant(o, t, GRANT_NONE);
+	snprintf(reason, sizeof(reason), "no %s", t->shown);
+	return refuse(o, ERR_NOT_FOUND, reason,
+	    "there is no %s; `weir ls` lists what there is", t->shown);
+}
+
+static int
+choose(const struct opening *o, struct wanted *w)
+{
+	const struct broker_target *t = &w->target;
+	const struct grant_want want = {
+		.model = t->ref.name,
+		.channel = t->ref.channel,
+		.version = t->hex,
+		.export = o->m->purpose == MSG_GET,
+		.now_ms = broker_record_clock(),
+	};
+	OWNED_MEM(struct grant) grants = NULL;
+	const struct grant *g;
+	enum grant_answer answer;
+	size_t n;
+	int err;
+
+	if (!t->found)
+		return not_found(o, t);
+	err = catalogue_grant_list(o->c->b->how.catalogue, o->principal,
+	    t->ref.name, &grants, &n);
+	if (err != 0)
+		return broker_call_fail(o->c, err,
+		    "the catalogue cannot be read");
+	answer = grant_choose(grants, n, &want, &g);
+	if (answer != GRANT_OK)
+		return no_grant(o, t, answer);
+	w->grant = g->id;
+	w->type = g->type;
+	return 0;
+}
+
+static int
+choose_all(const struct opening *o)
+{
+	int err = 0;
+
+	for (uint16_t i = 0; err == 0 && i < o->m->count; i++) {
+		err = broker_model_resolve(o->c, o->m->refs[i],
+		    &o->wanted[i].target);
+		if (err == 0)
+			err = choose(o, &o->wanted[i]);
+	}
+	return err;
+}
+
+static void
+write_version(struct entry *e, const struct wanted *w)
+{
+	const struct ref *r = &w->target.ref;
+
+	entry_open_object(e, NULL);
+	entry_text(e, "model", r->name);
+	entry_text(e, "channel", r->channel[0] != '\0' ? r->channel : NULL);
+	entry_text(e, "version", w->target.hex);
+	entry_number(e, "grant", w->grant);
+	entry_text(e, "type", grant_type_name(w->type));
+	entry_close(e);
+}
+
+static int
+record_open(const struct opening *o, uint64_t id)
+{
+	const struct msg_session_open *m = o->m;
+	OWNED_ENTRY e = { 0 };
+
+	broker_call_entry(o->c, &e, ENTRY_SESSION_OPEN);
+	entry_number(&e, "session", id);
+	entry_text(&e, "for", o->principal);
+	entry_text(&e, "purpose", session_purpose_name(m->purpose));
+	entry_text(&e, "host", m->host);
+	entry_number(&e, "pid", m->pid);
+	entry_text(&e, "exe", m->exe[0] != '\0' ? m->exe : NULL);
+	entry_text(&e, "mountpoint",
+	    m->mountpoint[0] != '\0' ? m->mountpoint : NULL);
+	entry_open_list(&e, "versions");
+	for (uint16_t i = 0; i < m->count; i++)
+		write_version(&e, &o->wanted[i]);
+	entry_close(&e);
+	return broker_call_record(o->c, &e);
+}
+
+/* --- the reply, to an open and to a resume --- */
+
+static int
+describe(struct broker *b, const struct broker_session *s, uint16_t i,
+    struct msg_version *out)
+{
+	struct session_version *v = &s->s->versions[i];
+	struct grant g = { 0 };
+	int err;
+
+	err = catalogue_grant_get(b->how.catalogue, v->grant, &g);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	*out = (struct msg_version){
+		.model = v->model,
+		.channel = v->channel,
+		.version = v->version,
+		.created_ms = s->versions[i].created_ms,
+		.object = s->versions[i].object,
+		.grant = v->grant,
+		.type = v->type,
+		.export = g.export,
+		.window = grant_window(v->type),
+		.readahead_kb = grant_readahead_kb(v->type),
+		.expires_ms = g.until_ms,
+	};
+	return broker_model_manifest_key(b, s->versions[i].upload,
+	    out->manifest_key);
+}
+
+static int
+reply_session(struct broker_call *c, const struct broker_session *s)
+{
+	struct msg_session m = { .session = s->id, .count = s->s->count };
+	size_t size = (size_t)m.count * sizeof(*m.versions);
+	int err = 0;
+
+	m.versions = calloc(m.count, sizeof(*m.versions));
+	if (m.versions == NULL)
+		return ERR_NOMEM;
+	session_token(m.token, c->b->how.keyring->index_secret, s->id);
+	for (uint16_t i = 0; err == 0 && i < m.count; i++)
+		err = describe(c->b, s, i, &m.versions[i]);
+	if (err == 0)
+		msg_session_write(&c->reply, &m);
+	else
+		broker_call_fail(c, err,
+		    "the keys of session %ju cannot be had: %s",
+		    (uintmax_t)s->id, err_text(err));
+	secret_wipe(m.versions, size);
+	secret_wipe(m.token, sizeof(m.token));
+	free(m.versions);
+	return err;
+}
+
+/* The recorded session is taken from where replay would put it. */
+static int
+take_up(struct broker_call *c, uint64_t id, struct broker_session **out)
+{
+	struct broker_session *s;
+	struct session *session;
+	int err;
+
+	err = catalogue_session_get(c->b->how.catalogue, id, &session);
+	if (err == 0)
+		err = broker_session_load(c->b, session, &s);
+	if (err == 0)
+		err = broker_session_hold(c->from, s);
+	if (err != 0)
+		return broker_call_fail(c, err,
+		    "session %ju cannot be taken up: %s", (uintmax_t)id,
+		    err_text(err));
+	*out = s;
+	return 0;
+}
+
+static int
+check_room(struct broker_call *c)
+{
+	if (broker_sessions(c->b) >= BROKER_SESSIONS_MAX)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%d sessions are open; close some: weir session ls",
+		    BROKER_SESSIONS_MAX);
+	if (c->from->holds_count == BROKER_ATTACHED_MAX)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "a connection has at most %d sessions",
+		    BROKER_ATTACHED_MAX);
+	return 0;
+}
+
+static int
+open_session(const struct opening *o)
+{
+	struct broker_call *c = o->c;
+	struct broker_session *s = NULL;
+	uint64_t id;
+	int err;
+
+	err = check_principal(o);
+	if (err == 0)
+		err = check_room(c);
+	if (err == 0)
+		err = choose_all(o);
+	if (err != 0)
+		return err;
+	id = catalogue_next(c->b->how.catalogue, CATALOGUE_SESSION);
+	err = record_open(o, id);
+	if (err == 0)
+		err = take_up(c, id, &s);
+	if (err == 0)
+		err = reply_session(c, s);
+	return err;
+}
+
+int
+broker_open_open(struct broker_call *c)
+{
+	struct msg_session_open m;
+	struct opening o = { .c = c, .m = &m };
+	int err;
+
+	if (msg_session_open_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	o.principal = m.principal[0] != '\0' ? m.principal : c->from->principal;
+	o.wanted = calloc(m.count, sizeof(*o.wanted));
+	err = o.wanted != NULL ? open_session(&o) : ERR_NOMEM;
+	free(o.wanted);
+	msg_session_open_clear(&m);
+	return err;
+}
+
+static int
+resume(struct broker_call *c, const struct msg_session_resume *m)
+{
+	struct broker_session *s;
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
+		m->session))
+		return broker_call_refuse(c, "not the session's token",
+		    "that is not the token of session %ju",
+		    (uintmax_t)m->session);
+	s = broker_session_find(c->b, m->session);
+	if (s == NULL)
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "session %ju has ended", (uintmax_t)m->session);
+	err = check_room(c);
+	if (err == 0)
+		err = reply_session(c, s);
+	if (err != 0)
+		return err;
+	broker_call_entry(c, &e, ENTRY_SESSION_RESUME);
+	entry_number(&e, "session", s->id);
+	err = broker_call_record_later(c, &e);
+	if (err == 0) {
+		err = broker_session_hold(c->from, s);
+		if (err != 0)
+			broker_call_fail(c, err, "%s", err_text(err));
+	}
+	return err;
+}
+
+int
+broker_open_resume(struct broker_call *c)
+{
+	struct msg_session_resume m;
+	int err;
+
+	if (msg_session_resume_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = resume(c, &m);
+	msg_session_resume_clear(&m);
+	return err;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+#include "vault/manifest.h"
+#include "vault/object.h"
+
+static void
+upload_free(struct broker_upload *u)
+{
+	if (u == NULL)
+		return;
+	family_key_free(u->family);
+	version_key_free(u->version);
+	free(u);
+}
+
+static void
+drop(struct broker_link *l, struct broker_upload *u)
+{
+	LIST_REMOVE(u, entry);
+	l->uploads_count--;
+	upload_free(u);
+}
+
+void
+broker_put_drop(struct broker_link *l)
+{
+	struct broker_upload *u;
+
+	while ((u = LIST_FIRST(&l->uploads)) != NULL) {
+		/* If it stays, the next start drops it. */
+		if (l->b->failed == 0 &&
+		    catalogue_upload_drop(l->b->how.catalogue, u->id) != 0)
+			broker_record_failed(l->b, ERR_IO,
+			    "the catalogue cannot be written");
+		drop(l, u);
+	}
+}
+
+static struct broker_upload *
+find(const struct broker_link *l, uint64_t id)
+{
+	struct broker_upload *u;
+
+	LIST_FOREACH(u, &l->uploads, entry)
+		if (u->id == id)
+			return u;
+	return NULL;
+}
+
+/* --- put.begin --- */
+
+static int
+check_uploader(struct broker_call *c, const char *model)
+{
+	struct catalogue_role r = { .role = ROLE_UPLOADER };
+	unsigned int held;
+	char reason[64 + REF_NAME_MAX];
+	bool has;
+	int err = broker_call_roles(c, &held);
+
+	if (err != 0 || (held & ROLE_OWNER) != 0)
+		return err;
+	snprintf(r.family, sizeof(r.family), "%s", model);
+	snprintf(r.to, sizeof(r.to), "%s", c->from->principal);
+	err = catalogue_role_has(c->b->how.catalogue, &r, &has);
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	if (has)
+		return 0;
+	snprintf(reason, sizeof(reason), "not uploader of %s", model);
+	return broker_call_refuse(c, reason,
+	    "%s is no uploader of %s; an owner may make it one: weir role add"
+	    " uploader --family %s --to %s",
+	    c->from->principal, model, model, c->from->principal);
+}
+
+/* The key of the model's family, made and stored if there is none yet. */
+static int
+get_family(struct broker *b, const char *family, struct family_key **out)
+{
+	OWNED(family_key) fresh = NULL;
+	OWNED_MEM(uint8_t) wrapped = NULL;
+	struct catalogue_wrapped key;
+	int err;
+
+	err = catalogue_family_key(b->how.catalogue, family, &wrapped,
+	    &key.length);
+	if (err == 0)
+		return keyring_open_family(b->how.keyring, family, wrapped,
+		    key.length, out);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	err = family_key_new(&fresh);
+	if (err == 0)
+		err = keyring_wrap_family(b->how.keyring, family, fresh,
+		    &wrapped, &key.length);
+	key.bytes = wrapped;
+	if (err == 0)
+		err = catalogue_family_stage(b->how.catalogue, family, &key);
+	if (err != 0)
+		return err;
+	*out = fresh;
+	fresh = NULL;
+	return 0;
+}
+
+/* A version key, stored where nothing leads to it yet. */
+static int
+make_key(struct broker *b, struct broker_upload *u)
+{
+	OWNED_MEM(uint8_t) wrapped = NULL;
+	struct catalogue_wrapped key;
+	int err;
+
+	err = version_key_new(&u->version);
+	if (err == 0)
+		err = keyring_wrap_version(b->how.keyring, u->id, u->version,
+		    &wrapped, &key.length);
+	key.bytes = wrapped;
+	if (err == 0)
+		err = catalogue_upload_stage(b->how.catalogue, u->id, u->model,
+		    &key);
+	return err;
+}
+
+static int
+page_keys(const struct broker_upload *u, struct msg_put_begin_reply *reply)
+{
+	OWNED(page_key) manifest = NULL;
+	OWNED(page_key) lockbox = NULL;
+	int err;
+
+	err = object_manifest_key(&manifest, u->version);
+	if (err == 0)
+		err = object_lockbox_key(&lockbox, u->version);
+	if (err != 0)
+		return err;
+	reply->upload = u->id;
+	memcpy(reply->manifest_key, page_key_bytes(manifest), KEY_SIZE);
+	memcpy(reply->lockbox_key, page_key_bytes(lockbox), KEY_SIZE);
+	return 0;
+}
+
+static int
+begin(struct broker_call *c, struct broker_upload *u)
+{
+	struct msg_put_begin_reply reply;
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	u->id = catalogue_next(c->b->how.catalogue, CATALOGUE_UPLOAD);
+	err = get_family(c->b, u->model, &u->family);
+	if (err == 0)
+		err = make_key(c->b, u);
+	if (err == 0)
+		err = page_keys(u, &reply);
+	if (err != 0)
+		return broker_call_fail(c, err,
+		    "the keys for this put cannot be made: %s", err_text(err));
+	broker_call_entry(c, &e, ENTRY_PUT_BEGIN);
+	entry_number(&e, "upload", u->id);
+	entry_text(&e, "model", u->model);
+	err = broker_call_record(c, &e);
+	if (err == 0)
+		msg_put_begin_reply_write(&c->reply, &reply);
+	msg_put_begin_reply_clear(&reply);
+	return err;
+}
+
+int
+broker_put_begin(struct broker_call *c)
+{
+	OWNED_MEM(char) model = NULL;
+	struct broker_upload *u;
+	int err;
+
+	if (msg_string_read(&model, &c->body) != 0)
+		return broker_call_malformed(c);
+	if (!ref_name_ok(model))
+		return broker_call_fail(c, ERR_USAGE,
+		    "a model is called [a-z0-9._-]+, or two of these with a"
+		    " slash between");
+	err = check_uploader(c, model);
+	if (err != 0)
+		return err;
+	if (c->from->uploads_count == BROKER_UPLOADS_MAX)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "a connection has at most %d uploads under way",
+		    BROKER_UPLOADS_MAX);
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return ERR_NOMEM;
+	snprintf(u->model, sizeof(u->model), "%s", model);
+	err = begin(c, u);
+	if (err != 0) {
+		upload_free(u);
+		return err;
+	}
+	LIST_INSERT_HEAD(&c->from->uploads, u, entry);
+	c->from->uploads_count++;
+	return 0;
+}
+
+/* --- put.keys --- */
+
+static int
+not_yours(struct broker_call *c, uint64_t upload)
+{
+	return broker_call_refuse(c, "not an upload of this connection",
+	    "upload %ju is not one of this connection's: begin again",
+	    (uintmax_t)upload);
+}
+
+static int
+give_keys(struct broker_call *c, const struct broker_upload *u,
+    const struct msg_put_keys *m)
+{
+	size_t n = m->count * sizeof(*m->digests);
+	struct digest all = digest_of(m->digests, n);
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	broker_call_entry(c, &e, ENTRY_PUT_KEYS);
+	entry_number(&e, "upload", u->id);
+	entry_number(&e, "count", m->count);
+	entry_digest(&e, "digest", &all);
+	err = broker_call_record_later(c, &e);
+	for (uint32_t i = 0; err == 0 && i < m->count; i++) {
+		SECRET(uint8_t, key, 32);
+
+		object_chunk_key(key, u->family, &m->digests[i]);
+		writer_bytes(&c->reply, key, KEY_SIZE);
+	}
+	return err;
+}
+
+int
+broker_put_keys(struct broker_call *c)
+{
+	const struct broker_upload *u;
+	struct msg_put_keys m;
+	int err;
+
+	if (msg_put_keys_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	u = find(c->from, m.upload);
+	if (u == NULL)
+		err = not_yours(c, m.upload);
+	else
+		err = give_keys(c, u, &m);
+	msg_put_keys_clear(&m);
+	return err;
+}
+
+/* --- put.commit --- */
+
+static uint32_t
+count_files(const struct manifest *m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->file_count; i++)
+		n += m->files[i].kind == MANIFEST_FILE;
+	return n;
+}
+
+/* The version lies in the store whole, and is what m says. */
+static int
+check_new(struct broker_call *c, const struct broker_upload *u,
+    const struct msg_put_commit *m)
+{
+	const struct pages_verify how = {
+		.store = c->b->how.store,
+		.key = u->version,
+		.version = m->version,
+		.object = m->object,
+	};
+	OWNED(manifest) manifest = NULL;
+	int err = pages_verify(&how, &manifest);
+
+	if (err == ERR_NOT_FOUND)
+		return broker_call_fail(c, err,
+		    "the manifest, or a page of it, is not in the vault's"
+		    " store: do weir and weir-keyd see the same directory?");
+	if (err != 0)
+		return broker_call_fail(c, err,
+		    "the manifest in the store, or a page of it, is not the"
+		    " one that was put: %s",
+		    err_text(err));
+	if (count_files(manifest) != m->files ||
+	    manifest->total_bytes != m->bytes ||
+	    manifest->weight_bytes != m->weights ||
+	    manifest->chunk_rows != m->chunks)
+		return broker_call_fail(c, ERR_INTEGRITY,
+		    "the manifest has other numbers of files, bytes or chunks"
+		    " than was said");
+	return 0;
+}
+
+/* The copy that stays must be sound, or it is not stored. */
+static int
+check_old(struct broker_call *c, const struct catalogue_version *v)
+{
+	OWNED(version_key) key = NULL;
+	OWNED(manifest) manifest = NULL;
+	struct pages_verify how = {
+		.store = c->b->how.store,
+		.version = v->version,
+		.object = v->object,
+	};
+	int err = broker_model_key(c->b, v->upload, &key);
+
+	how.key = key;
+	if (err == 0)
+		err = pages_verify(&how, &manifest);
+	if (err != 0)
+		return broker_call_fail(c, ERR_INTEGRITY,
+		    "%s has this version already, but its manifest or a page"
+		    " of it is missing or damaged in the store; `weir check`"
+		    " names the objects to bring back from a backup",
+		    v->model);
+	return 0;
+}
+
+static bool
+all_strings(const json_t *j)
+{
+	const json_t *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(j, i,
+	    value) if (!json_is_string(value)) return false;
+	json_object_foreach((json_t *)(uintptr_t)j, key,
+	    value) if (!json_is_string(value)) return false;
+	return true;
+}
+
+/* Write what is JSON of this type, unless it is empty; false if it is not. */
+static bool
+write_json(struct entry *e, const char *key, const char *text, json_type type)
+{
+	OWNED_MEM(char) compact = NULL;
+	json_error_t why;
+	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	bool ok = j != NULL && json_typeof(j) == type && all_strings(j);
+	bool empty = ok && json_array_size(j) + json_object_size(j) == 0;
+
+	if (ok && !empty) {
+		compact = json_dumps(j, JSON_COMPACT);
+		ok = compact != NULL;
+	}
+	json_decref(j);
+	if (compact != NULL)
+		entry_json(e, key, compact);
+	return ok;
+}
+
+static int
+record_put(struct broker_call *c, const struct broker_upload *u,
+    const struct msg_put_commit *m)
+{
+	OWNED_ENTRY e = { 0 };
+
+	broker_call_entry(c, &e, ENTRY_PUT);
+	entry_number(&e, "upload", u->id);
+	entry_text(&e, "model", u->model);
+	entry_digest(&e, "version", &m->version);
+	entry_text(&e, "channel", "latest");
+	entry_digest(&e, "object", &m->object);
+	entry_number(&e, "files", m->files);
+	entry_number(&e, "bytes", m->bytes);
+	entry_number(&e, "weights", m->weights);
+	entry_number(&e, "chunks", m->chunks);
+	if (!write_json(&e, "labels", m->labels, JSON_OBJECT))
+		return broker_call_fail(c, ERR_USAGE,
+		    "the labels are not a JSON object of strings");
+	if (!write_json(&e, "pickle", m->imports, JSON_ARRAY))
+		return broker_call_fail(c, ERR_USAGE,
+		    "the imports are not a JSON list of strings");
+	return broker_call_record(c, &e);
+}
+
+static int
+commit(struct broker_call *c, struct broker_upload *u,
+    const struct msg_put_commit *m)
+{
+	struct catalogue_version there;
+	int err, known;
+
+	known = catalogue_version_get(c->b->how.catalogue, u->model,
+	    &m->version, &there);
+	if (known != 0 && known != ERR_NOT_FOUND)
+		return broker_call_fail(c, known,
+		    "the catalogue cannot be read");
+	err = check_new(c, u, m);
+	if (err == 0 && known == 0)
+		err = check_old(c, &there);
+	if (err == 0)
+		err = record_put(c, u, m);
+	if (err != 0)
+		return err;
+	drop(c->from, u);
+	msg_field_bool_write(&c->reply, known == 0);
+	return 0;
+}
+
+int
+broker_put_commit(struct broker_call *c)
+{
+	struct broker_upload *u;
+	struct msg_put_commit m;
+	int err;
+
+	if (msg_put_commit_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	u = find(c->from, m.upload);
+	if (u == NULL)
+		err = not_yours(c, m.upload);
+	else
+		err = commit(c, u, &m);
+	msg_put_commit_clear(&m);
+	return err;
+}

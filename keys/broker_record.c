@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+int64_t
+broker_record_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+broker_record_begin(struct entry *e, enum entry_kind kind)
+{
+	const struct entry_actor keyd = { .principal = "keyd", .uid = -1 };
+
+	entry_begin(e, kind, &keyd, broker_record_clock());
+}
+
+int
+broker_record_failed(struct broker *b, int err, const char *what)
+{
+	if (b->failed != 0)
+		return b->failed;
+	b->failed = err;
+	log_error("%s: %s; weir-keyd stops, and checks the trail when it is"
+		  " started again%s",
+	    what, err_text(err),
+	    err == ERR_SPACE ? "; make room on the disk first" : "");
+	return err;
+}
+
+/* Take a durable entry into the catalogue. */
+static int
+apply(struct broker *b, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct entry_view v;
+	int err = entry_parse(&v, bytes, n);
+
+	if (err == 0) {
+		err = catalogue_apply(b->how.catalogue, index, &v);
+		if (err == 0 && b->how.recorded != NULL)
+			b->how.recorded(b->how.arg, index, &v);
+		entry_view_clear(&v);
+	}
+	if (err != 0)
+		return broker_record_failed(b, err,
+		    "the catalogue cannot take in what the trail has");
+	return 0;
+}
+
+/* By the trail's thread, or by ours when memory is short. */
+static void
+settled(void *arg, int result)
+{
+	struct broker_pending *p = arg;
+	struct broker *b = p->b;
+	LOCKED(lock, &b->mutex);
+
+	/* p may be gone as soon as its state is known, b when nothing is owed
+	 * and the mutex is free. */
+	atomic_store(&p->state, result);
+	b->owed--;
+	b->how.wake(b->how.arg);
+	pthread_cond_broadcast(&b->settled);
+}
+
+static void
+pending_free(struct broker_pending *p)
+{
+	writer_free(&p->reply);
+	free(p->bytes);
+	free(p);
+}
+
+/* ERR_LIMIT: the entry is too long.  ERR_CONFLICT: too much waits already.
+ * ERR_IO: the trail takes nothing ever again. */
+static int
+append(struct broker *b, struct entry *e, uint64_t *index)
+{
+	const uint8_t *bytes;
+	size_t n;
+	int err;
+
+	if (b->failed != 0)
+		return ERR_IO;
+	err = entry_end(e, &bytes, &n);
+	if (err != 0)
+		return err;
+	err = trail_append(b->how.trail, bytes, n, index);
+	if (err == 0)
+		return 0;
+	if (err == ERR_LIMIT)
+		return ERR_CONFLICT;
+	broker_record_failed(b, err, "the trail cannot be written");
+	return ERR_IO;
+}
+
+int
+broker_record_later(struct broker *b, struct entry *e,
+    struct broker_pending **out)
+{
+	struct broker_pending *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->b = b;
+	p->reply = writer_of(FRAME_BUFFER);
+	atomic_init(&p->state, BROKER_QUEUED);
+	err = append(b, e, &p->index);
+	if (err != 0) {
+		pending_free(p);
+		return err;
+	}
+	/* The trail has a copy; the builder's own is the catalogue's. */
+	p->bytes = writer_take(&e->w, &p->length);
+	STAILQ_INSERT_TAIL(&b->pending, p, entry);
+	pthread_mutex_lock(&b->mutex);
+	b->owed++;
+	pthread_mutex_unlock(&b->mutex);
+	trail_notify(b->how.trail, p->index, settled, p);
+	*out = p;
+	return 0;
+}
+
+static void
+make_error(struct broker_pending *p, int why)
+{
+	char sentence[128];
+
+	snprintf(sentence, sizeof(sentence),
+	    "weir-keyd stops: it cannot record what it does: %s",
+	    err_text(why));
+	frame_begin(&p->reply, p->type | FRAME_REPLY, p->id);
+	msg_error_write(&p->reply, ERR_IO, sentence);
+	if (frame_end(&p->reply) != 0)
+		writer_reset(&p->reply);
+}
+
+/* One entry has come to its end: into the catalogue, and the reply out. */
+static void
+deliver(struct broker *b, struct broker_pending *p, int result)
+{
+	struct broker_link *l = NULL;
+
+	if (result != 0)
+		broker_record_failed(b, result, "the trail cannot be written");
+	if (b->failed == 0)
+		apply(b, p->index, p->bytes, p->length);
+	if (b->failed != 0)
+		make_error(p, b->failed);
+	HASH_FIND(hh, b->links, &p->link, sizeof(p->link), l);
+	if (l != NULL) {
+		l->waiting--;
+		b->how.send(l->arg, p->reply.bytes, p->reply.length);
+	}
+	pending_free(p);
+}
+
+void
+broker_record_deliver(struct broker *b)
+{
+	struct broker_pending *p;
+
+	while ((p = STAILQ_FIRST(&b->pending)) != NULL) {
+		int state = atomic_load(&p->state);
+
+		if (state == BROKER_QUEUED)
+			return;
+		STAILQ_REMOVE_HEAD(&b->pending, entry);
+		deliver(b, p, state);
+	}
+}
+
+/* The trail answers for every entry, also when it has failed. */
+static void
+wait_settled(struct broker *b)
+{
+	pthread_mutex_lock(&b->mutex);
+	while (b->owed > 0)
+		pthread_cond_wait(&b->settled, &b->mutex);
+	pthread_mutex_unlock(&b->mutex);
+}
+
+int
+broker_record_drain(struct broker *b)
+{
+	wait_settled(b);
+	broker_record_deliver(b);
+	return b->failed;
+}
+
+void
+broker_record_clear(struct broker *b)
+{
+	struct broker_pending *p;
+
+	wait_settled(b);
+	while ((p = STAILQ_FIRST(&b->pending)) != NULL) {
+		STAILQ_REMOVE_HEAD(&b->pending, entry);
+		pending_free(p);
+	}
+}
+
+int
+broker_record_wait(struct broker *b, struct entry *e)
+{
+	uint64_t index;
+	int err = append(b, e, &index);
+
+	if (err != 0)
+		return err;
+	err = trail_wait(b->how.trail, index);
+	if (err != 0) {
+		broker_record_failed(b, err, "the trail cannot be written");
+		return ERR_IO;
+	}
+	/* What came before it is durable too, and goes first. */
+	err = broker_record_drain(b);
+	if (err == 0)
+		err = apply(b, index, e->w.bytes, e->w.length);
+	if (err == 0) {
+		err = catalogue_flush(b->how.catalogue);
+		if (err != 0)
+			broker_record_failed(b, err,
+			    "the catalogue cannot be written");
+	}
+	return err == 0 ? 0 : ERR_IO;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/broker_state.h"
+#include "keys/grant.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+static void
+state_free(struct broker_session *s)
+{
+	session_free(s->s);
+	free(s->versions);
+	free(s);
+}
+
+struct broker_session *
+broker_session_find(struct broker *b, uint64_t id)
+{
+	struct broker_session *s;
+
+	HASH_FIND(hh, b->sessions, &id, sizeof(id), s);
+	return s;
+}
+
+struct broker_session *
+broker_session_of(const struct broker_link *l, uint64_t id)
+{
+	const struct broker_hold *h;
+
+	LIST_FOREACH(h, &l->holds, of_link)
+		if (h->session->id == id)
+			return h->session;
+	return NULL;
+}
+
+static int
+find_versions(struct broker *b, struct broker_session *s)
+{
+	s->versions = calloc(s->s->count, sizeof(*s->versions));
+	if (s->versions == NULL)
+		return s->s->count == 0 ? 0 : ERR_NOMEM;
+	for (uint16_t i = 0; i < s->s->count; i++) {
+		const struct session_version *sv = &s->s->versions[i];
+		struct catalogue_version v;
+		int err = catalogue_version_get(b->how.catalogue, sv->model,
+		    &sv->version, &v);
+
+		if (err == ERR_NOT_FOUND)
+			return log_err(ERR_INTEGRITY,
+			    "the catalogue lacks a version of session %ju",
+			    (uintmax_t)s->id);
+		if (err != 0)
+			return err;
+		s->versions[i] = (struct broker_version){
+			.object = v.object,
+			.upload = v.upload,
+			.created_ms = v.created_ms,
+		};
+	}
+	return 0;
+}
+
+int
+broker_session_load(struct broker *b, struct session *session,
+    struct broker_session **out)
+{
+	struct broker_session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (s == NULL) {
+		session_free(session);
+		return ERR_NOMEM;
+	}
+	s->id = session->id;
+	s->s = session;
+	s->alone_since_ms = b->now_ms;
+	LIST_INIT(&s->holds);
+	err = find_versions(b, s);
+	if (err != 0) {
+		state_free(s);
+		return err;
+	}
+	HASH_ADD(hh, b->sessions, id, sizeof(s->id), s);
+	*out = s;
+	return 0;
+}
+
+int
+broker_session_load_all(struct broker *b)
+{
+	struct session **list;
+	size_t n;
+	int err;
+
+	err = catalogue_session_list(b->how.catalogue, 0, &list, &n);
+	if (err != 0)
+		return err;
+	for (size_t i = 0; err == 0 && i < n; i++) {
+		struct broker_session *s;
+
+		err = broker_session_load(b, list[i], &s);
+		list[i] = NULL;
+	}
+	catalogue_session_list_free(list, n);
+	return err;
+}
+
+void
+broker_session_free_all(struct broker *b)
+{
+	struct broker_session *s, *next;
+
+	HASH_ITER(hh, b->sessions, s, next) {
+		HASH_DEL(b->sessions, s);
+		state_free(s);
+	}
+}
+
+int
+broker_session_hold(struct broker_link *l, struct broker_session *s)
+{
+	struct broker_hold *h;
+
+	if (broker_session_of(l, s->id) != NULL)
+		return 0;
+	if (l->holds_count == BROKER_ATTACHED_MAX)
+		return ERR_LIMIT;
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return ERR_NOMEM;
+	h->link = l;
+	h->session = s;
+	LIST_INSERT_HEAD(&l->holds, h, of_link);
+	LIST_INSERT_HEAD(&s->holds, h, of_session);
+	l->holds_count++;
+	s->was_held = true;
+	return 0;
+}
+
+void
+broker_session_let_go(struct broker_link *l)
+{
+	struct broker_hold *h;
+
+	while ((h = LIST_FIRST(&l->holds)) != NULL) {
+		struct broker_session *s = h->session;
+
+		LIST_REMOVE(h, of_link);
+		LIST_REMOVE(h, of_session);
+		free(h);
+		if (!LIST_EMPTY(&s->holds))
+			continue;
+		s->alone_since_ms = l->b->now_ms;
+		if (s->ended)
+			state_free(s);
+	}
+	l->holds_count = 0;
+}
+
+static void
+tell(const struct broker_session *s, struct broker_link *l, const char *reason)
+{
+	OWNED_WRITER w = writer_of(FRAME_BUFFER);
+	OWNED_MEM(char) copy = strdup(reason);
+	const struct msg_id_reason m = { .id = s->id, .reason = copy };
+
+	frame_begin(&w, MSG_EVENT_SESSION_ENDED, 0);
+	msg_id_reason_write(&w, &m);
+	if (frame_end(&w) == 0)
+		l->b->how.send(l->arg, w.bytes, w.length);
+}
+
+void
+broker_session_ended(struct broker *b, struct broker_session *s,
+    const struct broker_link *from, const char *reason)
+{
+	const struct broker_hold *h;
+
+	HASH_DEL(b->sessions, s);
+	s->ended = true;
+	LIST_FOREACH(h, &s->holds, of_session)
+		if (h->link != from)
+			tell(s, h->link, reason);
+	if (LIST_EMPTY(&s->holds))
+		state_free(s);
+}
+
+int
+broker_session_end(struct broker *b, struct broker_session *s,
+    const char *reason)
+{
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	broker_record_begin(&e, ENTRY_SESSION_CLOSE);
+	entry_number(&e, "session", s->id);
+	entry_text(&e, "reason", reason);
+	err = broker_record_wait(b, &e);
+	if (err == 0)
+		broker_session_ended(b, s, NULL, reason);
+	return err;
+}
+
+static bool
+rests_on(const struct broker_session *s, uint64_t grant)
+{
+	for (uint16_t i = 0; i < s->s->count; i++)
+		if (s->s->versions[i].grant == grant)
+			return true;
+	return false;
+}
+
+int
+broker_session_end_for_grant(struct broker *b, uint64_t grant)
+{
+	struct broker_session *s, *next;
+	char reason[64];
+	int err = 0;
+
+	snprintf(reason, sizeof(reason), "grant %ju was removed",
+	    (uintmax_t)grant);
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && rests_on(s, grant))
+			err = broker_session_end(b, s, reason);
+	return err;
+}
+
+int
+broker_session_end_alone(struct broker *b)
+{
+	struct broker_session *s, *next;
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && LIST_EMPTY(&s->holds) &&
+		    b->now_ms - s->alone_since_ms >= SESSION_GRACE_MS)
+			err = broker_session_end(b, s,
+			    "its client has been gone for 60 seconds");
+	return err;
+}
+
+/* Whether the program that mounted has gone, as far as this host can tell. */
+static bool
+process_gone(const struct session *s)
+{
+	char host[HOST_NAME_MAX + 1];
+
+	if (s->pid == 0 || s->pid > INT_MAX ||
+	    gethostname(host, sizeof(host)) != 0 || strcmp(host, s->host) != 0)
+		return false;
+	return kill((pid_t)s->pid, 0) != 0 && errno == ESRCH;
+}
+
+/*
+ * An embedded keyd leaves with its last client.  Sessions of clients that left
+ * before it are over; one that nobody has resumed yet may belong to a mount
+ * that is about to start the next keyd.
+ */
+int
+broker_session_end_at_stop(struct broker *b)
+{
+	struct broker_session *s, *next;
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && LIST_EMPTY(&s->holds) &&
+		    (s->was_held || process_gone(s->s)))
+			err = broker_session_end(b, s, "its client has gone");
+	return err;
+}
+
+static int
+page_key_of(void *arg, struct version_key **out)
+{
+	const struct broker_key_of *k = arg;
+
+	return broker_model_key(k->b, k->upload, out);
+}
+
+struct pages_version
+broker_session_pages(const struct broker_session *s, uint16_t n,
+    struct broker_key_of *key)
+{
+	key->upload = s->versions[n].upload;
+	return (struct pages_version){
+		.version = s->s->versions[n].version,
+		.object = s->versions[n].object,
+		.key = page_key_of,
+		.arg = key,
+	};
+}
+
+/* --- session.close --- */
+
+/* Who may close it: whoever holds or opened it, whose it is, who governs. */
+static int
+may_close(struct broker_call *c, const struct broker_session *s)
+{
+	const char *who = c->from->principal;
+	unsigned int held;
+	int err;
+
+	if (broker_session_of(c->from, s->id) != NULL ||
+	    strcmp(s->s->principal, who) == 0 || strcmp(s->s->by, who) == 0)
+		return 0;
+	err = broker_call_roles(c, &held);
+	if (err != 0 || role_may(held, ROLE_MANAGER))
+		return err;
+	return broker_call_refuse(c, "not the session's principal",
+	    "session %ju is not %s's; its principal or a manager may close it:"
+	    " weir session close %ju",
+	    (uintmax_t)s->id, who, (uintmax_t)s->id);
+}
+
+/* It is not open: was it ever? */
+static int
+not_open(struct broker_call *c, uint64_t id)
+{
+	OWNED(session) s = NULL;
+	int err = catalogue_session_get(c->b->how.catalogue, id, &s);
+
+	if (err == 0)
+		return broker_call_fail(c, ERR_CONFLICT,
+		    "session %ju has ended already", (uintmax_t)id);
+	return broker_call_fail(c, err,
+	    "there is no session %ju; `weir session ls` lists them",
+	    (uintmax_t)id);
+}
+
+static int
+close_one(struct broker_call *c, const struct msg_id_reason *m)
+{
+	struct broker_session *s = broker_session_find(c->b, m->id);
+	char reason[BROKER_REASON_MAX];
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	if (s == NULL)
+		return not_open(c, m->id);
+	err = may_close(c, s);
+	if (err != 0)
+		return err;
+	snprintf(reason, sizeof(reason), "%s", m->reason);
+	broker_call_entry(c, &e, ENTRY_SESSION_CLOSE);
+	entry_number(&e, "session", s->id);
+	entry_text(&e, "reason", reason);
+	err = broker_call_record(c, &e);
+	if (err == 0)
+		broker_session_ended(c->b, s, c->from, reason);
+	return err;
+}
+
+int
+broker_session_close(struct broker_call *c)
+{
+	struct msg_id_reason m;
+	int err;
+
+	if (msg_id_reason_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = close_one(c, &m);
+	msg_id_reason_clear(&m);
+	return err;
+}
+
+/* --- session.ls --- */
+
+static json_t *
+describe_versions(const struct session *s)
+{
+	json_t *list = json_array();
+
+	for (uint16_t i = 0; i < s->count; i++) {
+		const struct session_version *v = &s->versions[i];
+		char hex[DIGEST_HEX_SIZE];
+		json_t *one = json_pack("{s:s, s:s, s:I, s:s}", "model",
+		    v->model, "version", digest_hex(&v->version, hex), "grant",
+		    (json_int_t)v->grant, "type", grant_type_name(v->type));
+
+		if (one == NULL ||
+		    (v->channel[0] != '\0' &&
+			json_object_set_new(one, "channel",
+			    json_string(v->channel)) != 0) ||
+		    json_array_append_new(list, one) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static const char *
+state_of(struct broker *b, const struct session *s)
+{
+	const struct broker_session *open = broker_session_find(b, s->id);
+
+	if (open == NULL)
+		return "closed";
+	return LIST_EMPTY(&open->holds) ? "unattended" : "open";
+}
+
+static json_t *
+describe(struct broker *b, const struct session *s)
+{
+	char opened[ENTRY_TIME_SIZE], closed[ENTRY_TIME_SIZE];
+
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s?, s:o,"
+			 " s:I, s:I, s:I, s:s}",
+	    "session", (json_int_t)s->id, "for", s->principal, "by", s->by,
+	    "purpose", session_purpose_name(s->purpose), "host", s->host, "pid",
+	    (json_int_t)s->pid, "mountpoint", s->mountpoint, "opened",
+	    entry_time_text(s->opened_ms, opened), "closed",
+	    s->closed_ms != 0 ? entry_time_text(s->closed_ms, closed) : NULL,
+	    "versions", describe_versions(s), "releases",
+	    (json_int_t)s->releases, "released_bytes",
+	    (json_int_t)s->released_bytes, "faults", (json_int_t)s->faults,
+	    "state", state_of(b, s));
+}
+
+static bool
+is_theirs(const struct session *s, const char *principal)
+{
+	return strcmp(s->principal, principal) == 0 ||
+	    strcmp(s->by, principal) == 0;
+}
+
+static int
+list(struct broker_call *c, struct session **sessions, size_t n, bool all)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (!all && !is_theirs(sessions[i], c->from->principal))
+			continue;
+		if (json_array_append_new(out, describe(c->b, sessions[i])) !=
+		    0) {
+			json_decref(out);
+			return ERR_NOMEM;
+		}
+	}
+	return broker_call_json(c, json_pack("{s:o}", "sessions", out));
+}
+
+int
+broker_session_ls(struct broker_call *c)
+{
+	struct session **sessions = NULL;
+	unsigned int held;
+	size_t n = 0;
+	uint64_t id;
+	bool all;
+	int err;
+
+	if (msg_number_read(&id, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = broker_call_roles(c, &held);
+	if (err != 0)
+		return err;
+	all = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
+	err = catalogue_session_list(c->b->how.catalogue, id, &sessions, &n);
+	if (err == ERR_NOT_FOUND ||
+	    (err == 0 && id != 0 && !all &&
+		!is_theirs(sessions[0], c->from->principal)))
+		err = broker_call_fail(c, ERR_NOT_FOUND,
+		    "there is no session %ju that %s may see", (uintmax_t)id,
+		    c->from->principal);
+	else if (err != 0)
+		err = broker_call_fail(c, err, "the catalogue cannot be read");
+	if (err == 0)
+		err = list(c, sessions, n, all);
+	catalogue_session_list_free(sessions, n);
+	return err;
+}

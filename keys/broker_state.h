@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BROKER_STATE_H
+#define WEIR_BROKER_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "keys/broker.h"
+#include "keys/pages.h"
+#include "keys/role.h"
+#include "keys/session.h"
+#include "vault/entry.h"
+#include "vault/reader.h"
+#include "vault/writer.h"
+
+/* What the parts of the broker share: for broker*.c alone. */
+
+#define BROKER_UPLOADS_MAX 16	 /* of one link */
+#define BROKER_ATTACHED_MAX 64	 /* sessions of one link */
+#define BROKER_SESSIONS_MAX 4096 /* open at once */
+#define BROKER_SENTENCE 1024
+#define BROKER_REASON_MAX 512 /* of what goes into an entry */
+
+/* An upload under way, of one link. */
+struct broker_upload {
+	LIST_ENTRY(broker_upload) entry;
+	uint64_t id;
+	char model[REF_NAME_MAX + 1];
+	struct family_key *family;
+	struct version_key *version;
+};
+
+/* One version of an open session: where its pages are. */
+struct broker_version {
+	struct digest object;
+	uint64_t upload;
+	int64_t created_ms;
+};
+
+/* A session, open until `ended`; then it is kept for its last links. */
+struct broker_session {
+	UT_hash_handle hh;
+	uint64_t id;
+	struct session *s;
+	struct broker_version *versions; /* s->count */
+	LIST_HEAD(, broker_hold) holds;
+	int64_t alone_since_ms; /* when holds is empty */
+	bool was_held;		/* since this keyd started */
+	bool ended;
+};
+
+/* That a link opened or resumed a session. */
+struct broker_hold {
+	LIST_ENTRY(broker_hold) of_link;
+	LIST_ENTRY(broker_hold) of_session;
+	struct broker_link *link;
+	struct broker_session *session;
+};
+
+struct broker_link {
+	UT_hash_handle hh;
+	struct broker *b;
+	uint64_t id;
+	void *arg;
+	struct peer peer;
+	char principal[PEER_SIZE];
+	bool greeted;
+	size_t waiting;
+	size_t uploads_count;
+	size_t holds_count;
+	LIST_HEAD(, broker_upload) uploads;
+	LIST_HEAD(, broker_hold) holds;
+};
+
+/* An entry that is on its way to the disk, and the reply that waits for it. */
+struct broker_pending {
+	STAILQ_ENTRY(broker_pending) entry;
+	struct broker *b;
+	uint64_t index;
+	uint8_t *bytes; /* of the trail's entry, for the catalogue */
+	size_t length;
+	uint64_t link; /* 0: nobody waits */
+	uint16_t type; /* of the request, */
+	uint64_t id;   /* for an error in place of the reply */
+	struct writer reply;
+	atomic_int state; /* BROKER_QUEUED, then the trail's result */
+};
+#define BROKER_QUEUED 1
+
+struct broker {
+	struct broker_how how;
+	struct pages *pages;
+	struct broker_link *links;	 /* hash by id */
+	struct broker_session *sessions; /* hash by id */
+	uint64_t last_link;
+	int64_t now_ms; /* since broker_new, as of the last tick */
+	int64_t started_ms;
+	int failed;
+	bool stopping;
+	STAILQ_HEAD(, broker_pending) pending; /* in the trail's order */
+	/* Notifications that the trail still owes us. */
+	pthread_mutex_t mutex;
+	pthread_cond_t settled;
+	size_t owed;
+};
+
+/* A request in hand. */
+struct broker_call {
+	struct broker *b;
+	struct broker_link *from;
+	const struct broker_request *request;
+	uint64_t id;
+	struct reader body;
+	struct writer reply;		/* a frame with status 0 begun */
+	struct broker_pending *pending; /* the reply waits for it; or NULL */
+	char sentence[BROKER_SENTENCE]; /* goes with an error */
+};
+
+/* A row of the request table: who may ask, and who answers. */
+struct broker_request {
+	uint16_t type;
+	const char *name;
+	unsigned int wanted; /* roles, one of which is needed; 0: see handle */
+	/* 0, or the error to answer with c->sentence. */
+	int (*handle)(struct broker_call *c);
+};
+
+/* --- broker_call.c: how a handler answers and records --- */
+
+/* Answer with an error and this sentence.  Returns err. */
+int broker_call_fail(struct broker_call *c, int err, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+/* The request's body is not what it should be. */
+int broker_call_malformed(struct broker_call *c);
+
+/*
+ * Answer ERR_DENIED with this sentence once the refusal is recorded: a `refused`
+ * entry with reason.
+ */
+int broker_call_refuse(struct broker_call *c, const char *reason,
+    const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The roles that the caller holds; whether the caller holds one of wanted,
+ * refused and recorded if not. */
+int broker_call_roles(struct broker_call *c, unsigned int *held) MUST_USE;
+int broker_call_need(struct broker_call *c, unsigned int wanted) MUST_USE;
+
+/* Begin an entry about what the caller does. */
+void broker_call_entry(struct broker_call *c, struct entry *e,
+    enum entry_kind kind);
+
+/* End it, and have it durable and in the catalogue before going on; or let
+ * the reply wait for that. */
+int broker_call_record(struct broker_call *c, struct entry *e) MUST_USE;
+int broker_call_record_later(struct broker_call *c, struct entry *e) MUST_USE;
+
+/* JSON as the reply; takes over the reference of root (a json_t *). */
+int broker_call_json(struct broker_call *c, void *root) MUST_USE;
+
+/* --- broker_record.c: the way into the trail --- */
+
+int64_t broker_record_clock(void); /* ms since 1970 */
+
+/* Append and wait, apply and flush.  ERR_LIMIT when the entry is too long;
+ * any other failure is the broker's end. */
+int broker_record_wait(struct broker *b, struct entry *e) MUST_USE;
+
+/* Append; *out, the broker's, can be given a reply. */
+int broker_record_later(struct broker *b, struct entry *e,
+    struct broker_pending **out) MUST_USE;
+
+/* An entry about what keyd itself does. */
+void broker_record_begin(struct entry *e, enum entry_kind kind);
+
+/* Send and apply what has become durable; all of it, waiting for it. */
+void broker_record_deliver(struct broker *b);
+int broker_record_drain(struct broker *b) MUST_USE;
+void broker_record_clear(struct broker *b);
+
+/* The broker can do no more; said once. */
+int broker_record_failed(struct broker *b, int err, const char *what);
+
+/* --- sessions, shared by their requests and by what ends them --- */
+
+/* An open one; NULL if there is none. */
+struct broker_session *broker_session_find(struct broker *b, uint64_t id);
+/* One that the link opened or resumed, also if it has ended since. */
+struct broker_session *broker_session_of(const struct broker_link *l,
+    uint64_t id);
+/* Take up a session of the catalogue, which is taken over; unattended as of
+ * now. */
+int broker_session_load(struct broker *b, struct session *s,
+    struct broker_session **out) MUST_USE;
+int broker_session_load_all(struct broker *b) MUST_USE;
+int broker_session_hold(struct broker_link *l, struct broker_session *s)
+    MUST_USE;
+void broker_session_let_go(struct broker_link *l);
+/* Record the close, as keyd's act, and tell the links. */
+int broker_session_end(struct broker *b, struct broker_session *s,
+    const char *reason) MUST_USE;
+/* The close is recorded: tell the links but `from`, and drop it. */
+void broker_session_ended(struct broker *b, struct broker_session *s,
+    const struct broker_link *from, const char *reason);
+int broker_session_end_for_grant(struct broker *b, uint64_t grant) MUST_USE;
+int broker_session_end_alone(struct broker *b) MUST_USE;
+int broker_session_end_at_stop(struct broker *b) MUST_USE;
+void broker_session_free_all(struct broker *b);
+/* Where the pages of version n are; key->b is set by the caller. */
+struct broker_key_of {
+	struct broker *b;
+	uint64_t upload;
+};
+struct pages_version broker_session_pages(const struct broker_session *s,
+    uint16_t n, struct broker_key_of *key);
+
+/* --- references and keys --- */
+
+/* What a reference stands for. */
+struct broker_target {
+	struct ref ref; /* its channel is there when its digits are not */
+	char shown[REF_NAME_MAX + 70]; /* the reference, in full */
+	struct digest version;
+	char hex[DIGEST_HEX_SIZE];
+	bool found;
+};
+/* With a sentence: ERR_USAGE for what is no reference, ERR_CONFLICT for digits
+ * that several versions begin with.  Not found is no error. */
+int broker_model_resolve(struct broker_call *c, const char *text,
+    struct broker_target *out) MUST_USE;
+int broker_model_key(struct broker *b, uint64_t upload,
+    struct version_key **out) MUST_USE;
+int broker_model_manifest_key(struct broker *b, uint64_t upload,
+    uint8_t out[static KEY_SIZE]) MUST_USE;
+
+/* Uploads of a link that has gone. */
+void broker_put_drop(struct broker_link *l);
+
+/* --- the handlers --- */
+
+int broker_status_hello(struct broker_call *c);
+int broker_status_status(struct broker_call *c);
+int broker_status_publish(struct broker_call *c);
+int broker_status_check(struct broker_call *c);
+int broker_role_ls(struct broker_call *c);
+int broker_role_add(struct broker_call *c);
+int broker_role_rm(struct broker_call *c);
+int broker_grant_add(struct broker_call *c);
+int broker_grant_rm(struct broker_call *c);
+int broker_grant_ls(struct broker_call *c);
+int broker_put_begin(struct broker_call *c);
+int broker_put_keys(struct broker_call *c);
+int broker_put_commit(struct broker_call *c);
+int broker_model_ls(struct broker_call *c);
+int broker_model_version(struct broker_call *c);
+int broker_open_open(struct broker_call *c);
+int broker_open_resume(struct broker_call *c);
+int broker_session_close(struct broker_call *c);
+int broker_session_ls(struct broker_call *c);
+int broker_release_release(struct broker_call *c);
+int broker_release_extents(struct broker_call *c);
+int broker_release_fault(struct broker_call *c);
+
+#endif

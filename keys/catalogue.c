@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/catalogue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/catalogue_tables.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+static const char *const counters[CATALOGUE_COUNTERS] = {
+	[CATALOGUE_GRANT] = "grants",
+	[CATALOGUE_SESSION] = "sessions",
+	[CATALOGUE_UPLOAD] = "uploads",
+};
+#define APPLIED "applied"
+
+/* Absent: 0. */
+static int
+meta_get(struct catalogue *c, const char *name, uint64_t *out)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, META_GET, SQL_BIND(SQL_TEXT(name)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	*out = 0;
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	if (err == 0)
+		*out = sql_count(&q, 0);
+	return err;
+}
+
+static int
+meta_set(struct catalogue *c, const char *name, uint64_t value)
+{
+	return sql_run(c->sql, META_SET,
+	    SQL_BIND(SQL_TEXT(name), SQL_NUMBER(value)));
+}
+
+int
+catalogue_open(struct catalogue **out, const char *path)
+{
+	OWNED(catalogue) c = calloc(1, sizeof(*c));
+	int err;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	err = catalogue_tables_open(&c->sql, path);
+	if (err == 0)
+		err = meta_get(c, APPLIED, &c->applied);
+	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
+		err = meta_get(c, counters[i], &c->last[i]);
+	if (err != 0)
+		return err;
+	*out = c;
+	c = NULL;
+	return 0;
+}
+
+void
+catalogue_free(struct catalogue *c)
+{
+	if (c == NULL)
+		return;
+	sql_free(c->sql);
+	free(c);
+}
+
+uint64_t
+catalogue_applied(const struct catalogue *c)
+{
+	return c->applied;
+}
+
+uint64_t
+catalogue_next(const struct catalogue *c, enum catalogue_counter n)
+{
+	return c->last[n] + 1;
+}
+
+int
+catalogue_flush(struct catalogue *c)
+{
+	int err = 0;
+
+	if (!c->dirty)
+		return 0;
+	if (!sql_in_transaction(c->sql))
+		err = sql_exec(c->sql, "begin");
+	if (err == 0)
+		err = meta_set(c, APPLIED, c->applied);
+	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
+		err = meta_set(c, counters[i], c->last[i]);
+	if (err == 0)
+		err = sql_exec(c->sql, "commit");
+	if (err == 0)
+		c->dirty = false;
+	return err;
+}
+
+static struct sql_value
+bytes_value(const struct catalogue_wrapped *w)
+{
+	return SQL_BYTES(w->bytes, w->length);
+}
+
+/* In a transaction of its own: what was applied is not to be lost with it. */
+int
+catalogue_upload_stage(struct catalogue *c, uint64_t upload, const char *model,
+    const struct catalogue_wrapped *key)
+{
+	int err = catalogue_flush(c);
+
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, UPLOAD_STAGE,
+	    SQL_BIND(SQL_NUMBER(upload), SQL_TEXT(model), bytes_value(key)));
+}
+
+int
+catalogue_family_stage(struct catalogue *c, const char *family,
+    const struct catalogue_wrapped *key)
+{
+	int err = catalogue_flush(c);
+
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, FAMILY_ADD,
+	    SQL_BIND(SQL_TEXT(family), bytes_value(key)));
+}
+
+/* The one column of bytes of the one row. */
+static int
+take_bytes(struct sql_query *q, uint8_t **out, size_t *length)
+{
+	const void *bytes;
+	uint8_t *copy;
+	size_t n;
+	int err = sql_next(q);
+
+	if (err != 0)
+		return err;
+	bytes = sql_bytes(q, 0, &n);
+	copy = malloc(n + 1);
+	if (copy == NULL)
+		return ERR_NOMEM;
+	if (n > 0)
+		memcpy(copy, bytes, n);
+	*out = copy;
+	*length = n;
+	return 0;
+}
+
+int
+catalogue_upload_key(struct catalogue *c, uint64_t upload, uint8_t **out,
+    size_t *length)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, UPLOAD_GET,
+	    SQL_BIND(SQL_NUMBER(upload)));
+
+	return err == 0 ? take_bytes(&q, out, length) : err;
+}
+
+int
+catalogue_family_key(struct catalogue *c, const char *family, uint8_t **out,
+    size_t *length)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, FAMILY_GET, SQL_BIND(SQL_TEXT(family)));
+
+	return err == 0 ? take_bytes(&q, out, length) : err;
+}
+
+int
+catalogue_upload_drop(struct catalogue *c, uint64_t upload)
+{
+	return sql_run(c->sql, UPLOAD_DROP, SQL_BIND(SQL_NUMBER(upload)));
+}
+
+int
+catalogue_upload_drop_all(struct catalogue *c)
+{
+	return sql_run(c->sql, UPLOAD_DROP_ALL, SQL_NONE);
+}
+
+int
+catalogue_upload_count(struct catalogue *c, uint64_t *count)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, UPLOAD_COUNT, SQL_NONE);
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0)
+		*count = sql_count(&q, 0);
+	return err;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CATALOGUE_H
+#define WEIR_CATALOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/grant.h"
+#include "keys/role.h"
+#include "keys/session.h"
+#include "vault/digest.h"
+#include "vault/entry.h"
+#include "vault/owned.h"
+#include "vault/ref.h"
+
+/*
+ * The catalogue: what the trail's entries add up to, kept in SQLite, and the
+ * wrapped keys.  The trail is the truth: what is missing here is replayed from
+ * it at start.  For one thread.  The functions log what the database says.
+ */
+struct catalogue;
+
+int catalogue_open(struct catalogue **out, const char *path) MUST_USE;
+/* What was applied and not flushed is dropped; the trail has it. */
+void catalogue_free(struct catalogue *c);
+OWNED_TYPE(catalogue);
+
+/* The index of the next entry to apply. */
+uint64_t catalogue_applied(const struct catalogue *c);
+
+/*
+ * Take in a durable entry: the one way in which anything here changes, at work
+ * and in replay.  Entries come in order; one that was applied before is passed
+ * over.  ERR_INTEGRITY when one is missing, or lacks what its kind must have.
+ * Seen by reads at once; on the disk after catalogue_flush.
+ */
+int catalogue_apply(struct catalogue *c, uint64_t index,
+    const struct entry_view *entry) MUST_USE;
+int catalogue_flush(struct catalogue *c) MUST_USE;
+
+/* The number that the next grant, session or upload gets. */
+enum catalogue_counter {
+	CATALOGUE_GRANT,
+	CATALOGUE_SESSION,
+	CATALOGUE_UPLOAD,
+	CATALOGUE_COUNTERS
+};
+uint64_t catalogue_next(const struct catalogue *c, enum catalogue_counter n);
+
+/*
+ * Wrapped keys.  They are stored before the entry that makes them count, and
+ * mean nothing without it.  A family's key is stored once and for all; wrapped
+ * bytes that are read belong to the caller.
+ */
+struct catalogue_wrapped {
+	const uint8_t *bytes;
+	size_t length;
+};
+int catalogue_upload_stage(struct catalogue *c, uint64_t upload,
+    const char *model, const struct catalogue_wrapped *key) MUST_USE;
+int catalogue_family_stage(struct catalogue *c, const char *family,
+    const struct catalogue_wrapped *key) MUST_USE;
+int catalogue_upload_key(struct catalogue *c, uint64_t upload, uint8_t **out,
+    size_t *length) MUST_USE;
+int catalogue_family_key(struct catalogue *c, const char *family, uint8_t **out,
+    size_t *length) MUST_USE;
+
+/* Forget the key of an upload that was given up; of all that are not part
+ * of a version (at start, when nobody can go on with them).  *count is how
+ * many uploads are under way. */
+int catalogue_upload_drop(struct catalogue *c, uint64_t upload) MUST_USE;
+int catalogue_upload_drop_all(struct catalogue *c) MUST_USE;
+int catalogue_upload_count(struct catalogue *c, uint64_t *count) MUST_USE;
+
+/* Roles.  *held has a bit for each role, whatever its family. */
+struct catalogue_role {
+	enum role role;
+	char family[REF_NAME_MAX + 1];
+	char to[REF_PRINCIPAL_MAX + 1];
+};
+int catalogue_role_held(struct catalogue *c, const char *principal,
+    unsigned int *held) MUST_USE;
+int catalogue_role_has(struct catalogue *c, const struct catalogue_role *r,
+    bool *has) MUST_USE;
+int catalogue_role_owners(struct catalogue *c, uint64_t *count) MUST_USE;
+int catalogue_role_each(struct catalogue *c,
+    int (*each)(void *arg, const struct catalogue_role *r), void *arg) MUST_USE;
+
+/* Grants that were not removed; expired ones are among them.  ERR_NOT_FOUND. */
+int catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
+    MUST_USE;
+/* Of one principal (empty: of all), for one model (empty: for any); the caller
+ * frees. */
+int catalogue_grant_list(struct catalogue *c, const char *principal,
+    const char *model, struct grant **out, size_t *n) MUST_USE;
+
+/* Versions. */
+struct catalogue_version {
+	char model[REF_NAME_MAX + 1];
+	struct digest version;
+	struct digest object;
+	uint64_t upload; /* whose key opens it */
+	int64_t created_ms;
+	char by[REF_PRINCIPAL_MAX + 1];
+	uint32_t files;
+	uint64_t bytes;
+	uint64_t weights;
+	uint64_t chunks;
+	const char *labels; /* JSON; borrowed, in catalogue_version_each only */
+};
+int catalogue_version_get(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_version *out) MUST_USE;
+/* Of one model (empty: of all), by model and age. */
+int catalogue_version_each(struct catalogue *c, const char *model,
+    int (*each)(void *arg, const struct catalogue_version *v), void *arg)
+    MUST_USE;
+/* Where a channel points.  ERR_NOT_FOUND. */
+int catalogue_version_channel(struct catalogue *c, const char *model,
+    const char *channel, struct digest *out) MUST_USE;
+/* The one version whose name begins with these digits.  ERR_NOT_FOUND;
+ * ERR_CONFLICT when there are several. */
+int catalogue_version_digits(struct catalogue *c, const char *model,
+    const char *digits, struct digest *out) MUST_USE;
+
+/* Sessions.  id 0: all open ones. */
+int catalogue_session_get(struct catalogue *c, uint64_t id,
+    struct session **out) MUST_USE;
+int catalogue_session_list(struct catalogue *c, uint64_t id,
+    struct session ***out, size_t *n) MUST_USE;
+void catalogue_session_list_free(struct session **sessions, size_t n);
+int catalogue_session_count(struct catalogue *c, uint64_t *count) MUST_USE;
+
+#endif

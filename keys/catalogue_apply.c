@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "keys/catalogue_tables.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+/* What each kind of entry does to the tables. */
+
+static const char *
+text(const struct entry_view *e, const char *key)
+{
+	const char *s = entry_view_text(e, key);
+
+	return s != NULL ? s : "";
+}
+
+static uint64_t
+number(const struct entry_view *e, const char *key)
+{
+	uint64_t n;
+
+	return entry_view_number(e, key, &n) == 0 ? n : 0;
+}
+
+/* A number that the kind must have; counted as given out. */
+static int
+take_number(struct catalogue *c, const struct entry_view *e, const char *key,
+    enum catalogue_counter counter, uint64_t *out)
+{
+	uint64_t n;
+
+	if (entry_view_number(e, key, &n) != 0 || n == 0)
+		return ERR_FORMAT;
+	if (n > c->last[counter])
+		c->last[counter] = n;
+	*out = n;
+	return 0;
+}
+
+static int
+apply_role(struct catalogue *c, const struct entry_view *e)
+{
+	enum role role;
+
+	if (role_parse(&role, text(e, "role")) != 0)
+		return ERR_FORMAT;
+	return sql_run(c->sql, e->kind == ENTRY_ROLE_ADD ? ROLE_ADD : ROLE_RM,
+	    SQL_BIND(SQL_TEXT(text(e, "to")), SQL_NUMBER(role),
+		SQL_TEXT(text(e, "family"))));
+}
+
+static int
+apply_grant_add(struct catalogue *c, const struct entry_view *e)
+{
+	enum msg_grant_type type;
+	int64_t until = 0;
+	uint64_t id;
+	int err = take_number(c, e, "grant", CATALOGUE_GRANT, &id);
+
+	if (err == 0)
+		err = grant_type_parse(&type, text(e, "type"));
+	if (err == 0 && entry_view_text(e, "until") != NULL)
+		err = entry_view_time(e, "until", &until);
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, GRANT_ADD,
+	    SQL_BIND(SQL_NUMBER(id), SQL_TEXT(text(e, "model")),
+		SQL_TEXT(text(e, "channel")), SQL_TEXT(text(e, "version")),
+		SQL_TEXT(text(e, "to")), SQL_NUMBER(type),
+		SQL_NUMBER(number(e, "loads")),
+		SQL_NUMBER(entry_view_text(e, "per") != NULL),
+		SQL_NUMBER(entry_view_bool(e, "export")), SQL_NUMBER(until),
+		SQL_TEXT(text(e, "reason")), SQL_TEXT(e->by),
+		SQL_NUMBER(e->time_ms)));
+}
+
+static int
+apply_grant_rm(struct catalogue *c, const struct entry_view *e)
+{
+	return sql_run(c->sql, GRANT_RM,
+	    SQL_BIND(SQL_NUMBER(number(e, "grant"))));
+}
+
+static int
+apply_put_begin(struct catalogue *c, const struct entry_view *e)
+{
+	uint64_t id;
+	int err = take_number(c, e, "upload", CATALOGUE_UPLOAD, &id);
+
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, UPLOAD_BEGIN, SQL_BIND(SQL_NUMBER(id)));
+}
+
+/* A new version takes the upload's key; for one that was there already the
+ * key that opens it stays, and the upload's goes. */
+static int
+add_version(struct catalogue *c, const struct entry_view *e, uint64_t upload,
+    const struct digest *version)
+{
+	const json_t *labels = json_object_get(e->json, "labels");
+	OWNED_MEM(char) kept = NULL;
+	struct catalogue_version there;
+	struct digest object;
+	int err;
+
+	err = catalogue_version_get(c, text(e, "model"), version, &there);
+	if (err == 0)
+		return sql_run(c->sql, UPLOAD_DROP,
+		    SQL_BIND(SQL_NUMBER(upload)));
+	if (err != ERR_NOT_FOUND)
+		return err;
+	if (entry_view_digest(e, "object", &object) != 0)
+		return ERR_FORMAT;
+	kept = labels != NULL ? json_dumps(labels, JSON_COMPACT) : NULL;
+	err = sql_run(c->sql, VERSION_ADD,
+	    SQL_BIND(SQL_TEXT(text(e, "model")), SQL_TEXT(text(e, "version")),
+		SQL_TEXT(text(e, "object")), SQL_NUMBER(upload),
+		SQL_NUMBER(e->time_ms), SQL_TEXT(e->by),
+		SQL_NUMBER(number(e, "files")), SQL_NUMBER(number(e, "bytes")),
+		SQL_NUMBER(number(e, "weights")),
+		SQL_NUMBER(number(e, "chunks")),
+		SQL_TEXT(kept != NULL ? kept : "{}")));
+	if (err == 0)
+		err = sql_run(c->sql, UPLOAD_USE, SQL_BIND(SQL_NUMBER(upload)));
+	return err;
+}
+
+static int
+apply_put(struct catalogue *c, const struct entry_view *e)
+{
+	struct digest version;
+	uint64_t upload;
+	int err = take_number(c, e, "upload", CATALOGUE_UPLOAD, &upload);
+
+	if (err == 0)
+		err = entry_view_digest(e, "version", &version);
+	if (err == 0)
+		err = add_version(c, e, upload, &version);
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, CHANNEL_SET,
+	    SQL_BIND(SQL_TEXT(text(e, "model")), SQL_TEXT(text(e, "channel")),
+		SQL_TEXT(text(e, "version"))));
+}
+
+static int
+add_session_version(struct catalogue *c, uint64_t session, size_t n, json_t *v)
+{
+	/* A view of an object inside the entry. */
+	const struct entry_view e = { .json = v };
+	enum msg_grant_type type;
+	struct digest version;
+
+	if (grant_type_parse(&type, text(&e, "type")) != 0 ||
+	    entry_view_digest(&e, "version", &version) != 0)
+		return ERR_FORMAT;
+	return sql_run(c->sql, SESSION_ADD_VERSION,
+	    SQL_BIND(SQL_NUMBER(session), SQL_NUMBER(n),
+		SQL_TEXT(text(&e, "model")), SQL_TEXT(text(&e, "channel")),
+		SQL_TEXT(text(&e, "version")), SQL_NUMBER(number(&e, "grant")),
+		SQL_NUMBER(type)));
+}
+
+static int
+apply_session_open(struct catalogue *c, const struct entry_view *e)
+{
+	const json_t *versions = json_object_get(e->json, "versions");
+	enum msg_purpose purpose;
+	uint64_t id;
+	int err = take_number(c, e, "session", CATALOGUE_SESSION, &id);
+
+	if (err == 0)
+		err = session_purpose_parse(&purpose, text(e, "purpose"));
+	if (err == 0)
+		err = sql_run(c->sql, SESSION_ADD,
+		    SQL_BIND(SQL_NUMBER(id), SQL_TEXT(text(e, "for")),
+			SQL_TEXT(e->by), SQL_NUMBER(purpose),
+			SQL_TEXT(text(e, "host")), SQL_NUMBER(number(e, "pid")),
+			SQL_TEXT(text(e, "mountpoint")),
+			SQL_NUMBER(e->time_ms)));
+	for (size_t i = 0; err == 0 && i < json_array_size(versions); i++)
+		err = add_session_version(c, id, i,
+		    json_array_get(versions, i));
+	return err;
+}
+
+static int
+apply_release(struct catalogue *c, const struct entry_view *e)
+{
+	return sql_run(c->sql, SESSION_RELEASE,
+	    SQL_BIND(SQL_NUMBER(number(e, "bytes")),
+		SQL_NUMBER(number(e, "session"))));
+}
+
+static int
+apply_fault(struct catalogue *c, const struct entry_view *e)
+{
+	return sql_run(c->sql, SESSION_FAULT,
+	    SQL_BIND(SQL_NUMBER(number(e, "session"))));
+}
+
+static int
+apply_session_close(struct catalogue *c, const struct entry_view *e)
+{
+	return sql_run(c->sql, SESSION_CLOSE,
+	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_NUMBER(number(e, "session"))));
+}
+
+/* NULL: the kind changes nothing here. */
+typedef int apply_function(struct catalogue *c, const struct entry_view *e);
+
+static apply_function *const functions[ENTRY_KINDS] = {
+	[ENTRY_ROLE_ADD] = apply_role,
+	[ENTRY_ROLE_RM] = apply_role,
+	[ENTRY_GRANT_ADD] = apply_grant_add,
+	[ENTRY_GRANT_RM] = apply_grant_rm,
+	[ENTRY_PUT_BEGIN] = apply_put_begin,
+	[ENTRY_PUT] = apply_put,
+	[ENTRY_SESSION_OPEN] = apply_session_open,
+	[ENTRY_RELEASE] = apply_release,
+	[ENTRY_FAULT] = apply_fault,
+	[ENTRY_SESSION_CLOSE] = apply_session_close,
+};
+
+int
+catalogue_apply(struct catalogue *c, uint64_t index,
+    const struct entry_view *entry)
+{
+	apply_function *function = functions[entry->kind];
+	int err = 0;
+
+	if (index < c->applied)
+		return 0;
+	if (index > c->applied)
+		return log_err(ERR_INTEGRITY,
+		    "catalogue: entry %ju came before entry %ju",
+		    (uintmax_t)index, (uintmax_t)c->applied);
+	if (function != NULL && !sql_in_transaction(c->sql))
+		err = sql_exec(c->sql, "begin");
+	if (err == 0 && function != NULL)
+		err = function(c, entry);
+	if (err == ERR_FORMAT)
+		return log_err(ERR_INTEGRITY,
+		    "catalogue: entry %ju lacks what its kind must have",
+		    (uintmax_t)index);
+	if (err != 0)
+		return err;
+	c->applied = index + 1;
+	c->dirty = true;
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "keys/catalogue_tables.h"
+#include "vault/err.h"
+
+static void
+read_grant(struct grant *g, const struct sql_query *q)
+{
+	*g = (struct grant){
+		.id = sql_count(q, 0),
+		.type = sql_number(q, 5) == MSG_GRANT_LOAD ? MSG_GRANT_LOAD :
+							     MSG_GRANT_BROWSE,
+		.loads = (uint32_t)sql_count(q, 6),
+		.per_day = sql_number(q, 7) != 0,
+		.export = sql_number(q, 8) != 0,
+		.until_ms = sql_number(q, 9),
+		.created_ms = sql_number(q, 12),
+	};
+	snprintf(g->model, sizeof(g->model), "%s", sql_text(q, 1));
+	snprintf(g->channel, sizeof(g->channel), "%s", sql_text(q, 2));
+	snprintf(g->version, sizeof(g->version), "%s", sql_text(q, 3));
+	snprintf(g->to, sizeof(g->to), "%s", sql_text(q, 4));
+	snprintf(g->reason, sizeof(g->reason), "%s", sql_text(q, 10));
+	snprintf(g->by, sizeof(g->by), "%s", sql_text(q, 11));
+}
+
+int
+catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, GRANT_GET, SQL_BIND(SQL_NUMBER(id)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0)
+		read_grant(out, &q);
+	return err;
+}
+
+int
+catalogue_grant_list(struct catalogue *c, const char *principal,
+    const char *model, struct grant **out, size_t *n)
+{
+	OWNED_QUERY q = { 0 };
+	OWNED_MEM(struct grant) list = NULL;
+	size_t count = 0, room = 0;
+	int err = sql_begin(&q, c->sql, GRANT_LIST,
+	    SQL_BIND(SQL_TEXT(principal), SQL_TEXT(model)));
+
+	if (err != 0)
+		return err;
+	while ((err = sql_next(&q)) == 0) {
+		if (count == room) {
+			struct grant *more;
+
+			room = room * 2 + 8;
+			more = reallocarray(list, room, sizeof(*list));
+			if (more == NULL)
+				return ERR_NOMEM;
+			list = more;
+		}
+		read_grant(&list[count++], &q);
+	}
+	if (err != ERR_NOT_FOUND)
+		return err;
+	*out = list;
+	*n = count;
+	list = NULL;
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/catalogue_tables.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+static int
+read_text(char **out, const struct sql_query *q, int column)
+{
+	*out = strdup(sql_text(q, column));
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
+static int
+read_session(struct session **out, const struct sql_query *q)
+{
+	OWNED(session) s = calloc(1, sizeof(*s));
+	int err;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->id = sql_count(q, 0);
+	s->purpose = sql_number(q, 3) == MSG_GET ? MSG_GET : MSG_MOUNT;
+	s->pid = (uint32_t)sql_count(q, 5);
+	s->opened_ms = sql_number(q, 7);
+	s->closed_ms = sql_number(q, 8);
+	s->releases = sql_count(q, 9);
+	s->released_bytes = sql_count(q, 10);
+	s->faults = sql_count(q, 11);
+	err = read_text(&s->principal, q, 1);
+	if (err == 0)
+		err = read_text(&s->by, q, 2);
+	if (err == 0)
+		err = read_text(&s->host, q, 4);
+	if (err == 0)
+		err = read_text(&s->mountpoint, q, 6);
+	if (err != 0)
+		return err;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+static int
+read_session_version(struct session_version *v, const struct sql_query *q)
+{
+	*v = (struct session_version){
+		.grant = sql_count(q, 3),
+		.type = sql_number(q, 4) == MSG_GRANT_LOAD ? MSG_GRANT_LOAD :
+							     MSG_GRANT_BROWSE,
+	};
+	snprintf(v->model, sizeof(v->model), "%s", sql_text(q, 0));
+	snprintf(v->channel, sizeof(v->channel), "%s", sql_text(q, 1));
+	if (digest_parse(&v->version, sql_text(q, 2)) != 0)
+		return log_err(ERR_INTEGRITY,
+		    "catalogue: a digest is not well-formed");
+	return 0;
+}
+
+static int
+read_versions(struct catalogue *c, struct session *s)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SESSION_VERSIONS,
+	    SQL_BIND(SQL_NUMBER(s->id)));
+
+	if (err != 0)
+		return err;
+	s->versions = calloc(MSG_VERSIONS_MAX, sizeof(*s->versions));
+	if (s->versions == NULL)
+		return ERR_NOMEM;
+	while ((err = sql_next(&q)) == 0) {
+		if (s->count == MSG_VERSIONS_MAX)
+			return log_err(ERR_INTEGRITY,
+			    "catalogue: session %ju has too many versions",
+			    (uintmax_t)s->id);
+		err = read_session_version(&s->versions[s->count], &q);
+		if (err != 0)
+			return err;
+		s->count++;
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+int
+catalogue_session_get(struct catalogue *c, uint64_t id, struct session **out)
+{
+	OWNED_QUERY q = { 0 };
+	OWNED(session) s = NULL;
+	int err = sql_begin(&q, c->sql, SESSION_GET, SQL_BIND(SQL_NUMBER(id)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0)
+		err = read_session(&s, &q);
+	if (err == 0)
+		err = read_versions(c, s);
+	if (err != 0)
+		return err;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+void
+catalogue_session_list_free(struct session **sessions, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		session_free(sessions[i]);
+	free(sessions);
+}
+
+/* Make room for one more. */
+static bool
+grow(struct session ***list, size_t n)
+{
+	struct session **more;
+
+	if (n % 64 != 0)
+		return true;
+	more = reallocarray(*list, n + 64, sizeof(struct session *));
+	if (more == NULL)
+		return false;
+	*list = more;
+	return true;
+}
+
+static int
+read_open(struct catalogue *c, struct session ***list, size_t *n)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SESSION_OPEN_LIST, SQL_NONE);
+
+	if (err != 0)
+		return err;
+	while ((err = sql_next(&q)) == 0) {
+		if (!grow(list, *n))
+			return ERR_NOMEM;
+		err = read_session(&(*list)[*n], &q);
+		if (err != 0)
+			return err;
+		err = read_versions(c, (*list)[(*n)++]);
+		if (err != 0)
+			return err;
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+int
+catalogue_session_list(struct catalogue *c, uint64_t id, struct session ***out,
+    size_t *n)
+{
+	struct session **list = NULL;
+	size_t count = 0;
+	int err;
+
+	if (id == 0) {
+		err = read_open(c, &list, &count);
+	} else {
+		err = grow(&list, 0) ? 0 : ERR_NOMEM;
+		if (err == 0)
+			err = catalogue_session_get(c, id, &list[0]);
+		if (err == 0)
+			count = 1;
+	}
+	if (err != 0) {
+		catalogue_session_list_free(list, count);
+		return err;
+	}
+	*out = list;
+	*n = count;
+	return 0;
+}
+
+int
+catalogue_session_count(struct catalogue *c, uint64_t *count)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SESSION_COUNT, SQL_NONE);
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0)
+		*count = sql_count(&q, 0);
+	return err;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/catalogue_tables.h"
+
+#define SCHEMA_VERSION 1
+
+/* state of an upload: 0 staged, 1 begun, 2 its key is a version's. */
+static const char schema[] =
+    "create table meta (name text primary key, value integer not null)"
+    " without rowid;"
+    "create table roles (principal text not null, role integer not null,"
+    " family text not null, primary key (principal, role, family))"
+    " without rowid;"
+    "create table grants (id integer primary key, model text not null,"
+    " channel text not null, version text not null, principal text not null,"
+    " type integer not null, loads integer not null, per_day integer not null,"
+    " export integer not null, until integer not null, reason text not null,"
+    " by text not null, created integer not null);"
+    "create index grants_of on grants (principal, model);"
+    "create table families (name text primary key, wrapped blob not null)"
+    " without rowid;"
+    "create table uploads (id integer primary key, model text not null,"
+    " wrapped blob not null, state integer not null);"
+    "create table versions (model text not null, version text not null,"
+    " object text not null, upload integer not null, created integer not null,"
+    " by text not null, files integer not null, bytes integer not null,"
+    " weights integer not null, chunks integer not null, labels text not null,"
+    " primary key (model, version)) without rowid;"
+    "create table channels (model text not null, channel text not null,"
+    " version text not null, primary key (model, channel)) without rowid;"
+    "create table sessions (id integer primary key, principal text not null,"
+    " by text not null, purpose integer not null, host text not null,"
+    " pid integer not null, mountpoint text not null, opened integer not null,"
+    " closed integer not null, releases integer not null,"
+    " bytes integer not null, faults integer not null);"
+    "create index sessions_open on sessions (id) where closed = 0;"
+    "create table session_versions (session integer not null,"
+    " n integer not null, model text not null, channel text not null,"
+    " version text not null, grant_id integer not null, type integer not null,"
+    " primary key (session, n)) without rowid;";
+
+#define GRANT_COLUMNS                                                          \
+	"id, model, channel, version, principal, type, loads, per_day,"        \
+	" export, until, reason, by, created"
+#define VERSION_COLUMNS                                                        \
+	"model, version, object, upload, created, by, files, bytes, weights,"  \
+	" chunks, labels"
+#define SESSION_COLUMNS                                                        \
+	"id, principal, by, purpose, host, pid, mountpoint, opened, closed,"   \
+	" releases, bytes, faults"
+
+static const char *const statements[CATALOGUE_STATEMENTS] = {
+	[META_GET] = "select value from meta where name = ?",
+	[META_SET] = "replace into meta (name, value) values (?, ?)",
+
+	[ROLE_ADD] = "insert or ignore into roles (principal, role, family)"
+		     " values (?, ?, ?)",
+	[ROLE_RM] = "delete from roles where principal = ? and role = ?"
+		    " and family = ?",
+	[ROLE_HELD] = "select distinct role from roles where principal = ?",
+	[ROLE_HAS] = "select 1 from roles where principal = ? and role = ?"
+		     " and family = ?",
+	[ROLE_OWNERS] = "select count(*) from roles where role = ?",
+	[ROLE_ALL] = "select principal, role, family from roles"
+		     " order by role, family, principal",
+
+	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
+		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[GRANT_RM] = "delete from grants where id = ?",
+	[GRANT_GET] = "select " GRANT_COLUMNS " from grants where id = ?",
+	[GRANT_LIST] = "select " GRANT_COLUMNS " from grants"
+		       " where (?1 = '' or principal = ?1)"
+		       " and (?2 = '' or model = ?2) order by id",
+
+	[FAMILY_ADD] = "insert or ignore into families (name, wrapped)"
+		       " values (?, ?)",
+	[FAMILY_GET] = "select wrapped from families where name = ?",
+
+	[UPLOAD_STAGE] = "replace into uploads (id, model, wrapped, state)"
+			 " values (?, ?, ?, 0)",
+	[UPLOAD_BEGIN] = "update uploads set state = 1"
+			 " where id = ? and state = 0",
+	[UPLOAD_USE] = "update uploads set state = 2 where id = ?",
+	[UPLOAD_GET] = "select wrapped from uploads where id = ?",
+	[UPLOAD_DROP] = "delete from uploads where id = ? and state < 2",
+	[UPLOAD_DROP_ALL] = "delete from uploads where state < 2",
+	[UPLOAD_COUNT] = "select count(*) from uploads where state = 1",
+
+	[VERSION_ADD] = "insert or ignore into versions (" VERSION_COLUMNS ")"
+			" values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[VERSION_GET] = "select " VERSION_COLUMNS " from versions"
+			" where model = ? and version = ?",
+	[VERSION_LIST] = "select " VERSION_COLUMNS " from versions"
+			 " where ?1 = '' or model = ?1"
+			 " order by model, upload",
+	[VERSION_DIGITS] = "select version from versions where model = ?1"
+			   " and version >= ?2 and version < ?2 || 'g'"
+			   " order by version limit 2",
+	[CHANNEL_SET] = "replace into channels (model, channel, version)"
+			" values (?, ?, ?)",
+	[CHANNEL_GET] = "select version from channels"
+			" where model = ? and channel = ?",
+
+	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
+			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
+	[SESSION_ADD_VERSION] = "replace into session_versions (session, n,"
+				" model, channel, version, grant_id, type)"
+				" values (?, ?, ?, ?, ?, ?, ?)",
+	[SESSION_CLOSE] = "update sessions set closed = ?"
+			  " where id = ? and closed = 0",
+	[SESSION_RELEASE] = "update sessions set releases = releases + 1,"
+			    " bytes = bytes + ? where id = ?",
+	[SESSION_FAULT] = "update sessions set faults = faults + 1"
+			  " where id = ?",
+	[SESSION_GET] = "select " SESSION_COLUMNS " from sessions"
+			" where id = ?",
+	[SESSION_OPEN_LIST] = "select " SESSION_COLUMNS " from sessions"
+			      " where closed = 0 order by id",
+	[SESSION_VERSIONS] = "select model, channel, version, grant_id, type"
+			     " from session_versions where session = ?"
+			     " order by n",
+	[SESSION_COUNT] = "select count(*) from sessions where closed = 0",
+};
+
+int
+catalogue_tables_open(struct sql **out, const char *path)
+{
+	const struct sql_open how = {
+		.path = path,
+		.schema = schema,
+		.version = SCHEMA_VERSION,
+		.statements = statements,
+		.count = CATALOGUE_STATEMENTS,
+	};
+
+	return sql_open(out, &how);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CATALOGUE_TABLES_H
+#define WEIR_CATALOGUE_TABLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keys/catalogue.h"
+#include "keys/sql.h"
+
+/* The catalogue's tables and statements, for catalogue*.c. */
+
+enum catalogue_statement {
+	META_GET,
+	META_SET,
+	ROLE_ADD,
+	ROLE_RM,
+	ROLE_HELD,
+	ROLE_HAS,
+	ROLE_OWNERS,
+	ROLE_ALL,
+	GRANT_ADD,
+	GRANT_RM,
+	GRANT_GET,
+	GRANT_LIST,
+	FAMILY_ADD,
+	FAMILY_GET,
+	UPLOAD_STAGE,
+	UPLOAD_BEGIN,
+	UPLOAD_USE,
+	UPLOAD_GET,
+	UPLOAD_DROP,
+	UPLOAD_DROP_ALL,
+	UPLOAD_COUNT,
+	VERSION_ADD,
+	VERSION_GET,
+	VERSION_LIST,
+	VERSION_DIGITS,
+	CHANNEL_SET,
+	CHANNEL_GET,
+	SESSION_ADD,
+	SESSION_ADD_VERSION,
+	SESSION_CLOSE,
+	SESSION_RELEASE,
+	SESSION_FAULT,
+	SESSION_GET,
+	SESSION_OPEN_LIST,
+	SESSION_VERSIONS,
+	SESSION_COUNT,
+	CATALOGUE_STATEMENTS
+};
+
+struct catalogue {
+	struct sql *sql;
+	uint64_t applied;
+	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
+	bool dirty;			   /* since the last flush */
+};
+
+int catalogue_tables_open(struct sql **out, const char *path) MUST_USE;
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keys/client_start.h"
+#include "keys/frame.h"
+#include "keys/vaultdir.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define HELLO_SECONDS 30
+
+struct client {
+	int fd;
+	uint64_t last_id;
+	struct writer out, in; /* one frame each */
+	struct msg_hello_reply peer;
+	pid_t child; /* an embedded keyd that we started; 0: none */
+};
+
+void
+client_free(struct client *c)
+{
+	if (c == NULL)
+		return;
+	if (c->fd >= 0)
+		close(c->fd);
+	/* If it has gone already, leave no zombie. */
+	if (c->child > 0)
+		waitpid(c->child, NULL, WNOHANG);
+	writer_free(&c->out);
+	writer_free(&c->in);
+	msg_hello_reply_clear(&c->peer);
+	free(c);
+}
+
+const struct msg_hello_reply *
+client_peer(const struct client *c)
+{
+	return &c->peer;
+}
+
+int
+client_take_fd(struct client *c)
+{
+	int fd = c->fd;
+
+	c->fd = -1;
+	return fd;
+}
+
+/* Events are for the worker, who reads frames itself. */
+static int
+receive_reply(struct client *c, enum msg_type type, struct frame *f)
+{
+	do {
+		int err = frame_receive(c->fd, &c->in, f);
+
+		if (err != 0)
+			return err;
+	} while ((f->type & FRAME_EVENT) != 0);
+	if (f->type != ((unsigned int)type | FRAME_REPLY) ||
+	    f->id != c->last_id)
+		return ERR_FORMAT;
+	return 0;
+}
+
+/* One request and its reply, up to the status.  ERR_UNREACHABLE and
+ * ERR_FORMAT are not logged. */
+static int
+exchange(struct client *c, enum msg_type type, const struct writer *body,
+    struct reader *reply, char **sentence, int *refused)
+{
+	struct frame f;
+	int err;
+
+	if (c->fd < 0)
+		return ERR_USAGE;
+	frame_begin(&c->out, (uint16_t)type, ++c->last_id);
+	if (body != NULL && writer_ok(body))
+		writer_bytes(&c->out, body->bytes, body->length);
+	if ((body != NULL && !writer_ok(body)) || frame_end(&c->out) != 0)
+		return log_err(ERR_LIMIT, "a message to weir-keyd is too long");
+	err = frame_send(c->fd, &c->out);
+	if (err == 0)
+		err = receive_reply(c, type, &f);
+	writer_reset(&c->out);
+	if (err != 0)
+		return err;
+	*reply = reader_of(f.body, f.length);
+	return msg_status_read(reply, refused, sentence);
+}
+
+int
+client_call(struct client *c, enum msg_type type, const struct writer *body,
+    struct reader *reply)
+{
+	OWNED_MEM(char) sentence = NULL;
+	int refused = 0;
+	int err = exchange(c, type, body, reply, &sentence, &refused);
+
+	if (err == ERR_UNREACHABLE)
+		return log_err(err, "weir-keyd has gone");
+	if (err == ERR_FORMAT)
+		return log_err(err,
+		    "weir-keyd sent what is not of the"
+		    " protocol");
+	if (err != 0)
+		return err;
+	if (refused != 0)
+		return log_err(refused, "%s", sentence);
+	return 0;
+}
+
+/* What a reply's parser made of it. */
+static int
+parsed(int err)
+{
+	if (err == ERR_FORMAT)
+		return log_err(err, "weir-keyd sent a malformed reply");
+	return err;
+}
+
+static int
+set_timeout(int fd, long seconds)
+{
+	const struct timeval t = { .tv_sec = seconds };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) != 0)
+		return log_sys("setsockopt SO_RCVTIMEO");
+	return 0;
+}
+
+static int
+check_hello(const struct client *c, const struct vaultdir *v)
+{
+	if (c->peer.version != MSG_VERSION)
+		return log_err(ERR_FORMAT,
+		    "weir-keyd speaks version %u of the protocol, this program"
+		    " version %d",
+		    c->peer.version, MSG_VERSION);
+	if (memcmp(c->peer.vault, v->id, sizeof(v->id)) != 0)
+		return log_err(ERR_INTEGRITY,
+		    "what answers in '%s' serves another vault", v->path);
+	return 0;
+}
+
+/* ERR_UNREACHABLE, not logged: cut off before the answer. */
+static int
+hello(struct client *c, const struct client_how *how, const struct vaultdir *v)
+{
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 64);
+	OWNED_MEM(char) program = strdup(how->program);
+	OWNED_MEM(char) sentence = NULL;
+	const struct msg_hello m = {
+		.version = MSG_VERSION,
+		.program = program,
+	};
+	struct reader reply;
+	int refused = 0, err;
+
+	msg_hello_write(&body, &m);
+	err = exchange(c, MSG_HELLO, &body, &reply, &sentence, &refused);
+	if (err != 0)
+		return parsed(err);
+	if (refused != 0)
+		return log_err(refused, "%s", sentence);
+	err = parsed(msg_hello_reply_read(&c->peer, &reply));
+	return err == 0 ? check_hello(c, v) : err;
+}
+
+static int
+connect_once(struct client *c, struct client_start *s,
+    const struct client_how *how)
+{
+	bool started;
+	int err = client_start_connect(s, &c->fd, &started);
+
+	if (err != 0) {
+		c->fd = -1;
+		return err;
+	}
+	err = set_timeout(c->fd, started ? 0 : HELLO_SECONDS);
+	if (err == 0)
+		err = hello(c, how, s->vault);
+	if (err == 0)
+		err = set_timeout(c->fd, 0);
+	if (err != 0) {
+		close(c->fd);
+		c->fd = -1;
+	}
+	if (err == ERR_UNREACHABLE) {
+		err = client_start_again(s);
+		return err == 0 ? ERR_CONFLICT : err;
+	}
+	return err;
+}
+
+int
+client_open(struct client **out, const struct client_how *how)
+{
+	OWNED(client) c = calloc(1, sizeof(*c));
+	OWNED(vaultdir) v = NULL;
+	OWNED_START struct client_start s = { 0 };
+	int err;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->fd = -1;
+	c->out = writer_of(FRAME_BUFFER);
+	c->in = writer_of(FRAME_BUFFER);
+	err = vaultdir_open(&v, how->vault);
+	if (err != 0)
+		return err;
+	s = client_start_of(v, how->unlock);
+	do
+		err = connect_once(c, &s, how);
+	while (err == ERR_CONFLICT);
+	c->child = s.child;
+	if (err != 0)
+		return err;
+	*out = c;
+	c = NULL;
+	return 0;
+}
+
+static int
+call_text(struct client *c, enum msg_type type, const struct writer *body,
+    char **out)
+{
+	struct reader reply;
+	int err = client_call(c, type, body, &reply);
+
+	return err == 0 ? parsed(msg_text_read(out, &reply)) : err;
+}
+
+int
+client_json(struct client *c, enum msg_type type, const char *argument,
+    char **out)
+{
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 2);
+
+	if (argument != NULL)
+		msg_string_write(&body, argument);
+	return call_text(c, type, &body, out);
+}
+
+int
+client_json_id(struct client *c, enum msg_type type, uint64_t id, char **out)
+{
+	OWNED_WRITER body = writer_of(8);
+
+	msg_number_write(&body, id);
+	return call_text(c, type, &body, out);
+}
+
+int
+client_put_begin(struct client *c, const char *model,
+    struct msg_put_begin_reply *out)
+{
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 2);
+	struct reader reply;
+	int err;
+
+	msg_string_write(&body, model);
+	err = client_call(c, MSG_PUT_BEGIN, &body, &reply);
+	if (err == 0)
+		err = parsed(msg_put_begin_reply_read(out, &reply));
+	writer_reset(&c->in);
+	return err;
+}
+
+int
+client_put_keys(struct client *c, const struct msg_put_keys *m,
+    struct msg_put_keys_reply *out)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	struct msg_put_keys_reply r;
+	struct reader reply;
+	int err;
+
+	msg_put_keys_write(&body, m);
+	err = client_call(c, MSG_PUT_KEYS, &body, &reply);
+	if (err == 0)
+		err = parsed(msg_put_keys_reply_read(&r, &reply));
+	writer_reset(&c->in);
+	if (err != 0)
+		return err;
+	if (r.count != m->count) {
+		msg_put_keys_reply_clear(&r);
+		return parsed(ERR_FORMAT);
+	}
+	*out = r;
+	return 0;
+}
+
+int
+client_put_commit(struct client *c, const struct msg_put_commit *m, bool *known)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	struct reader reply;
+	bool was;
+	int err;
+
+	msg_put_commit_write(&body, m);
+	err = client_call(c, MSG_PUT_COMMIT, &body, &reply);
+	if (err != 0)
+		return err;
+	was = msg_field_bool(&reply);
+	if (!reader_end(&reply))
+		return parsed(ERR_FORMAT);
+	*known = was;
+	return 0;
+}
+
+int
+client_version_get(struct client *c, const char *reference,
+    struct msg_version *out)
+{
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 2);
+	struct reader reply;
+	int err;
+
+	msg_string_write(&body, reference);
+	err = client_call(c, MSG_VERSION_GET, &body, &reply);
+	if (err == 0)
+		err = parsed(msg_version_read(out, &reply));
+	writer_reset(&c->in);
+	return err;
+}
+
+static int
+call_session(struct client *c, enum msg_type type, const struct writer *body,
+    struct msg_session *out)
+{
+	struct reader reply;
+	int err = client_call(c, type, body, &reply);
+
+	if (err == 0)
+		err = parsed(msg_session_read(out, &reply));
+	writer_reset(&c->in);
+	return err;
+}
+
+int
+client_session_open(struct client *c, const struct msg_session_open *m,
+    struct msg_session *out)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+
+	msg_session_open_write(&body, m);
+	return call_session(c, MSG_SESSION_OPEN, &body, out);
+}
+
+int
+client_session_resume(struct client *c, const struct msg_session_resume *m,
+    struct msg_session *out)
+{
+	OWNED_WRITER body = writer_of(8 + sizeof(m->token));
+
+	msg_session_resume_write(&body, m);
+	return call_session(c, MSG_SESSION_RESUME, &body, out);
+}
+
+int
+client_release(struct client *c, const struct msg_release *m,
+    struct msg_release_reply *out)
+{
+	OWNED_WRITER body = writer_of(64);
+	struct reader reply;
+	int err;
+
+	msg_release_write(&body, m);
+	err = client_call(c, MSG_RELEASE, &body, &reply);
+	if (err == 0)
+		err = parsed(msg_release_reply_read(out, &reply));
+	writer_reset(&c->in);
+	if (err == 0 && out->count != m->count) {
+		msg_release_reply_clear(out);
+		err = parsed(ERR_FORMAT);
+	}
+	return err;
+}
+
+int
+client_session_close(struct client *c, uint64_t session, const char *reason)
+{
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 16);
+	OWNED_MEM(char) copy = strdup(reason);
+	const struct msg_id_reason m = { .id = session, .reason = copy };
+	struct reader reply;
+	int err;
+
+	if (copy == NULL)
+		return ERR_NOMEM;
+	msg_id_reason_write(&body, &m);
+	err = client_call(c, MSG_SESSION_CLOSE, &body, &reply);
+	if (err == 0 && !reader_end(&reply))
+		err = parsed(ERR_FORMAT);
+	return err;
+}

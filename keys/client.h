@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CLIENT_H
+#define WEIR_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/msg.h"
+#include "keys/unlock.h"
+#include "vault/owned.h"
+#include "vault/writer.h"
+
+/*
+ * The one way to talk to keyd, for commands and mounts.  Blocking; one thread
+ * at a time.  The functions log the sentence that keyd sent with a refusal
+ * and return its error.
+ */
+struct client;
+
+struct client_how {
+	const char *vault; /* the vault directory */
+	const struct unlock_source *unlock;
+	const char *program; /* "weir put" */
+};
+
+/* Connect, or start an embedded keyd (PROTOCOL.md, "Finding and starting
+ * keyd"), and say hello.  ERR_UNREACHABLE, ERR_SECRET, ERR_NOT_FOUND (no
+ * vault there). */
+int client_open(struct client **out, const struct client_how *how) MUST_USE;
+void client_free(struct client *c);
+OWNED_TYPE(client);
+
+const struct msg_hello_reply *client_peer(const struct client *c);
+
+/*
+ * One request and its reply.  body is the request's body (NULL: empty).  On 0
+ * *reply reads the fields after the status; its bytes are valid until the next
+ * call.
+ */
+int client_call(struct client *c, enum msg_type type, const struct writer *body,
+    struct reader *reply) MUST_USE;
+
+/* A call whose request is a string, or nothing (NULL), or a number, and whose
+ * reply is one JSON text; the caller frees. */
+int client_json(struct client *c, enum msg_type type, const char *argument,
+    char **out) MUST_USE;
+int client_json_id(struct client *c, enum msg_type type, uint64_t id,
+    char **out) MUST_USE;
+
+int client_put_begin(struct client *c, const char *model,
+    struct msg_put_begin_reply *out) MUST_USE;
+int client_put_keys(struct client *c, const struct msg_put_keys *m,
+    struct msg_put_keys_reply *out) MUST_USE;
+int client_put_commit(struct client *c, const struct msg_put_commit *m,
+    bool *known) MUST_USE;
+int client_version_get(struct client *c, const char *reference,
+    struct msg_version *out) MUST_USE;
+int client_session_open(struct client *c, const struct msg_session_open *m,
+    struct msg_session *out) MUST_USE;
+int client_session_resume(struct client *c, const struct msg_session_resume *m,
+    struct msg_session *out) MUST_USE;
+int client_release(struct client *c, const struct msg_release *m,
+    struct msg_release_reply *out) MUST_USE;
+int client_session_close(struct client *c, uint64_t session, const char *reason)
+    MUST_USE;
+
+/* Give up the connected descriptor (for a worker that speaks frames itself);
+ * the client can only be freed after. */
+int client_take_fd(struct client *c);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_GRANT_H
+#define WEIR_GRANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/msg.h"
+#include "vault/owned.h"
+#include "vault/ref.h"
+
+/* Grants, and which one lets somebody read something.  Pure. */
+
+#define GRANT_REASON_MAX 1024
+
+struct grant {
+	uint64_t id;
+	char model[REF_NAME_MAX + 1];
+	char channel[REF_CHANNEL_MAX + 1]; /* empty: any */
+	char version[65];		   /* 64 hex; empty: any */
+	char to[REF_PRINCIPAL_MAX + 1];
+	enum msg_grant_type type;
+	uint32_t loads;
+	bool per_day;
+	bool export;
+	int64_t until_ms; /* 0: no end */
+	char reason[GRANT_REASON_MAX + 1];
+	char by[REF_PRINCIPAL_MAX + 1];
+	int64_t created_ms;
+};
+
+/*
+ * Whether the fields that a manager asked for make a grant.  NULL, or a
+ * sentence that says what is wrong with them.
+ */
+const char *grant_wrong(const struct msg_grant_add *m, int64_t now_ms);
+
+/* What somebody wants to read. */
+struct grant_want {
+	const char *model;
+	const char *channel; /* empty: named by its digest */
+	const char *version; /* 64 hex */
+	bool export;
+	int64_t now_ms;
+};
+
+bool grant_covers(const struct grant *g, const struct grant_want *want);
+bool grant_expired(const struct grant *g, int64_t now_ms);
+
+/*
+ * The grant among n that lets want be read: load before browse, then the
+ * one that lasts longest.  Without one GRANT_NONE, GRANT_EXPIRED or
+ * GRANT_NO_EXPORT says what comes nearest.
+ */
+enum grant_answer {
+	GRANT_OK = 0,
+	GRANT_NONE,
+	GRANT_EXPIRED,
+	GRANT_NO_EXPORT,
+};
+enum grant_answer grant_choose(const struct grant *grants, size_t n,
+    const struct grant_want *want, const struct grant **out) MUST_USE;
+
+/* What a session may do under a grant of this type. */
+uint32_t grant_window(enum msg_grant_type type);
+uint32_t grant_readahead_kb(enum msg_grant_type type);
+const char *grant_type_name(enum msg_grant_type type);
+int grant_type_parse(enum msg_grant_type *out, const char *name) MUST_USE;
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/keyring.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/keyring_slot.h"
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/reader.h"
+#include "vault/ref.h"
+#include "vault/sealed.h"
+#include "vault/writer.h"
+
+#define MAGIC "weirkey\n"
+#define EPOCH_MAGIC "weirepo\n"
+#define MAGIC_SIZE 8
+#define VERSION 1
+#define SLOTS_MAX 32
+#define FILE_MAX (16U << 10)
+#define FILE_MODE 0600
+
+#define PURPOSE_BODY "keyring body"
+#define PURPOSE_EPOCH "epoch"
+#define BODY_SIZE 64 /* log seed and index secret */
+#define PURPOSE_SIZE (sizeof("family ") + REF_NAME_MAX)
+
+#define DEFAULT_PASSES crypto_pwhash_OPSLIMIT_MODERATE
+#define DEFAULT_MEMORY crypto_pwhash_MEMLIMIT_MODERATE
+
+void
+keyring_free(struct keyring *k)
+{
+	if (k == NULL)
+		return;
+	root_key_free(k->root);
+	sign_key_free(k->log_seed);
+	page_key_free(k->index_secret);
+	epoch_key_free(k->epoch);
+	free(k);
+}
+
+static int
+keyring_new(struct keyring **out, const uint8_t id[static 16])
+{
+	OWNED(keyring) k = calloc(1, sizeof(*k));
+	int err;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	memcpy(k->vault, id, sizeof(k->vault));
+	k->epoch_number = 1;
+	err = root_key_new(&k->root);
+	if (err == 0)
+		err = sign_key_new(&k->log_seed);
+	if (err == 0)
+		err = page_key_new(&k->index_secret);
+	if (err == 0)
+		err = epoch_key_new(&k->epoch);
+	if (err != 0)
+		return err;
+	*out = k;
+	k = NULL;
+	return 0;
+}
+
+static int
+write_body(struct writer *w, const struct keyring *k)
+{
+	SECRET(uint8_t, body, 64);
+
+	memcpy(body, sign_key_bytes(k->log_seed), KEY_SIZE);
+	memcpy(body + KEY_SIZE, page_key_bytes(k->index_secret), KEY_SIZE);
+	return sealed_write(w, root_key_bytes(k->root), PURPOSE_BODY, body,
+	    BODY_SIZE);
+}
+
+static int
+write_epoch(const struct file *vault, const struct keyring *k)
+{
+	OWNED_WRITER w = writer_of(FILE_MAX);
+	int err;
+
+	writer_bytes(&w, EPOCH_MAGIC, MAGIC_SIZE);
+	writer_u16(&w, VERSION);
+	writer_u16(&w, 0);
+	writer_u64(&w, k->epoch_number);
+	err = sealed_write(&w, root_key_bytes(k->root), PURPOSE_EPOCH,
+	    epoch_key_bytes(k->epoch), KEY_SIZE);
+	if (err == 0 && !writer_ok(&w))
+		err = ERR_NOMEM;
+	if (err != 0)
+		return err;
+	return file_replace(vault, KEYRING_EPOCH_FILE, w.bytes, w.length,
+	    FILE_MODE);
+}
+
+static struct keyring_slot
+first_slot(const struct keyring_init *how)
+{
+	struct keyring_slot slot = {
+		.kind = how->first->kind,
+		.created = (uint64_t)how->created_ms / 1000,
+	};
+
+	snprintf(slot.name, sizeof(slot.name), "first");
+	if (slot.kind != UNLOCK_PASSPHRASE)
+		return slot;
+	slot.cost = how->cost;
+	if (slot.cost.passes == 0)
+		slot.cost.passes = DEFAULT_PASSES;
+	if (slot.cost.memory == 0)
+		slot.cost.memory = DEFAULT_MEMORY;
+	return slot;
+}
+
+static struct keyring_slot
+recovery_slot(const struct keyring_init *how)
+{
+	struct keyring_slot slot = {
+		.kind = UNLOCK_RECOVERY,
+		.created = (uint64_t)how->created_ms / 1000,
+	};
+
+	snprintf(slot.name, sizeof(slot.name), "recovery");
+	return slot;
+}
+
+static int
+write_keyring(const struct keyring_init *how, const struct keyring *k,
+    struct secret_text *recovery)
+{
+	const struct keyring_slot first = first_slot(how);
+	const struct keyring_slot second = recovery_slot(how);
+	const struct unlock text = {
+		.kind = UNLOCK_RECOVERY,
+		.secret = recovery,
+	};
+	OWNED_WRITER w = writer_of(FILE_MAX);
+	int err;
+
+	writer_bytes(&w, MAGIC, MAGIC_SIZE);
+	writer_u16(&w, VERSION);
+	writer_u16(&w, 2);
+	writer_bytes(&w, k->vault, sizeof(k->vault));
+	err = keyring_slot_write(&w, &first, how->first, k->root);
+	if (err == 0)
+		err = keyring_slot_write(&w, &second, &text, k->root);
+	if (err == 0)
+		err = write_body(&w, k);
+	if (err == 0 && !writer_ok(&w))
+		err = ERR_NOMEM;
+	if (err != 0)
+		return err;
+	return file_replace(how->vault, KEYRING_FILE, w.bytes, w.length,
+	    FILE_MODE);
+}
+
+int
+keyring_init(const struct keyring_init *how, struct keyring **out,
+    struct secret_text **recovery)
+{
+	OWNED(secret_text) text = NULL;
+	OWNED(keyring) k = NULL;
+	SECRET(uint8_t, bytes, 32);
+	int err;
+
+	randombytes_buf(bytes, sizeof(bytes));
+	err = keyring_new(&k, how->id);
+	if (err == 0)
+		err = keyring_slot_recovery(bytes, &text);
+	if (err == 0)
+		err = write_epoch(how->vault, k);
+	if (err == 0)
+		err = write_keyring(how, k, text);
+	if (err != 0)
+		return err;
+	*out = k;
+	k = NULL;
+	*recovery = text;
+	text = NULL;
+	return 0;
+}
+
+/* Try each slot that can be this secret's; those after the right one are only
+ * parsed. */
+static int
+open_slots(struct reader *r, uint16_t count, const struct unlock *secret,
+    struct root_key **root)
+{
+	bool found = false;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct keyring_slot slot;
+		int err = keyring_slot_read(&slot, r);
+
+		if (err != 0)
+			return err;
+		if (found || !keyring_slot_takes(&slot, secret))
+			continue;
+		err = keyring_slot_open(&slot, secret, root);
+		if (err != 0 && err != ERR_SECRET)
+			return err;
+		found = err == 0;
+	}
+	return 0;
+}
+
+static int
+read_body(struct keyring *k, struct reader *r)
+{
+	SECRET(uint8_t, body, 64);
+	int err;
+
+	err = sealed_read(r, root_key_bytes(k->root), PURPOSE_BODY, body,
+	    BODY_SIZE);
+	if (err == 0 && !reader_end(r))
+		err = ERR_FORMAT;
+	if (err == 0)
+		err = sign_key_from(&k->log_seed, body);
+	if (err == 0)
+		err = page_key_from(&k->index_secret, body + KEY_SIZE);
+	/* The slot's key was right: these bytes were changed. */
+	return err == ERR_SECRET ? ERR_INTEGRITY : err;
+}
+
+static int
+read_keyring(struct keyring *k, struct reader *r, const struct unlock *secret)
+{
+	uint16_t version, slots;
+	int err;
+
+	reader_expect(r, MAGIC, MAGIC_SIZE);
+	version = reader_u16(r);
+	slots = reader_u16(r);
+	reader_copy(r, k->vault, sizeof(k->vault));
+	if (!reader_ok(r) || version != VERSION || slots == 0 ||
+	    slots > SLOTS_MAX)
+		return ERR_FORMAT;
+	err = open_slots(r, slots, secret, &k->root);
+	if (err != 0)
+		return err;
+	return k->root != NULL ? read_body(k, r) : ERR_SECRET;
+}
+
+static int
+read_epoch(struct keyring *k, struct reader *r)
+{
+	SECRET(uint8_t, key, 32);
+	uint16_t version, zero;
+	int err;
+
+	reader_expect(r, EPOCH_MAGIC, MAGIC_SIZE);
+	version = reader_u16(r);
+	zero = reader_u16(r);
+	k->epoch_number = reader_u64(r);
+	if (!reader_ok(r) || version != VERSION || zero != 0)
+		return ERR_FORMAT;
+	err = sealed_read(r, root_key_bytes(k->root), PURPOSE_EPOCH, key,
+	    KEY_SIZE);
+	if (err == ERR_SECRET)
+		return ERR_INTEGRITY;
+	if (err == 0 && !reader_end(r))
+		err = ERR_FORMAT;
+	return err == 0 ? epoch_key_from(&k->epoch, key) : err;
+}
+
+int
+keyring_parse(const struct keyring_bytes *bytes, const struct unlock *secret,
+    struct keyring **out)
+{
+	struct reader r = reader_of(bytes->keyring, bytes->keyring_length);
+	struct reader e = reader_of(bytes->epoch, bytes->epoch_length);
+	OWNED(keyring) k = calloc(1, sizeof(*k));
+	int err;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	err = read_keyring(k, &r, secret);
+	if (err == 0)
+		err = read_epoch(k, &e);
+	if (err != 0)
+		return err;
+	*out = k;
+	k = NULL;
+	return 0;
+}
+
+static int
+load(const struct file *vault, const char *name, uint8_t **out, size_t *length)
+{
+	int err = file_load(vault, name, FILE_MAX, out, length);
+
+	if (err == ERR_NOT_FOUND)
+		return log_err(err,
+		    "'%s' is not in the vault: bring it back"
+		    " from a backup",
+		    name);
+	return err;
+}
+
+int
+keyring_open(const struct file *vault, const struct unlock *secret,
+    struct keyring **out)
+{
+	OWNED_MEM(uint8_t) keyring = NULL;
+	OWNED_MEM(uint8_t) epoch = NULL;
+	struct keyring_bytes bytes;
+	int err;
+
+	err = load(vault, KEYRING_FILE, &keyring, &bytes.keyring_length);
+	if (err == 0)
+		err = load(vault, KEYRING_EPOCH_FILE, &epoch,
+		    &bytes.epoch_length);
+	if (err != 0)
+		return err;
+	bytes.keyring = keyring;
+	bytes.epoch = epoch;
+	err = keyring_parse(&bytes, secret, out);
+	if (err == ERR_SECRET)
+		return log_err(err,
+		    "the secret given does not unlock this"
+		    " vault");
+	if (err == ERR_FORMAT || err == ERR_LIMIT || err == ERR_INTEGRITY)
+		return log_err(err,
+		    "the vault's keyring or epoch file is"
+		    " damaged: bring it back from a backup");
+	return err;
+}
+
+static int
+wrap(const uint8_t under[static KEY_SIZE], const char *purpose,
+    const uint8_t key[static KEY_SIZE], uint8_t **out, size_t *length)
+{
+	OWNED_WRITER w = writer_of(SEALED_OVERHEAD + KEY_SIZE);
+	int err = sealed_write(&w, under, purpose, key, KEY_SIZE);
+	uint8_t *bytes;
+
+	if (err != 0)
+		return err;
+	bytes = writer_take(&w, length);
+	if (bytes == NULL)
+		return ERR_NOMEM;
+	*out = bytes;
+	return 0;
+}
+
+/* Only the vault's own files are wrapped: what does not open was changed. */
+static int
+unwrap(const uint8_t under[static KEY_SIZE], const char *purpose,
+    struct reader *r, uint8_t out[static KEY_SIZE])
+{
+	int err = sealed_read(r, under, purpose, out, KEY_SIZE);
+
+	if (err == 0 && !reader_end(r))
+		err = ERR_FORMAT;
+	if (err == ERR_SECRET || err == ERR_FORMAT)
+		return log_err(ERR_INTEGRITY,
+		    "the wrapped key of %s does not open", purpose);
+	return err;
+}
+
+static const char *
+version_purpose(char buf[static PURPOSE_SIZE], uint64_t upload)
+{
+	snprintf(buf, PURPOSE_SIZE, "version %ju", (uintmax_t)upload);
+	return buf;
+}
+
+static const char *
+family_purpose(char buf[static PURPOSE_SIZE], const char *family)
+{
+	snprintf(buf, PURPOSE_SIZE, "family %s", family);
+	return buf;
+}
+
+int
+keyring_wrap_version(const struct keyring *k, uint64_t upload,
+    const struct version_key *key, uint8_t **out, size_t *length)
+{
+	char purpose[PURPOSE_SIZE];
+
+	return wrap(epoch_key_bytes(k->epoch), version_purpose(purpose, upload),
+	    version_key_bytes(key), out, length);
+}
+
+int
+keyring_open_version(const struct keyring *k, uint64_t upload,
+    const uint8_t *wrapped, size_t length, struct version_key **out)
+{
+	struct reader r = reader_of(wrapped, length);
+	char purpose[PURPOSE_SIZE];
+	SECRET(uint8_t, key, 32);
+	int err = unwrap(epoch_key_bytes(k->epoch),
+	    version_purpose(purpose, upload), &r, key);
+
+	return err == 0 ? version_key_from(out, key) : err;
+}
+
+int
+keyring_wrap_family(const struct keyring *k, const char *family,
+    const struct family_key *key, uint8_t **out, size_t *length)
+{
+	char purpose[PURPOSE_SIZE];
+
+	return wrap(root_key_bytes(k->root), family_purpose(purpose, family),
+	    family_key_bytes(key), out, length);
+}
+
+int
+keyring_open_family(const struct keyring *k, const char *family,
+    const uint8_t *wrapped, size_t length, struct family_key **out)
+{
+	struct reader r = reader_of(wrapped, length);
+	char purpose[PURPOSE_SIZE];
+	SECRET(uint8_t, key, 32);
+	int err = unwrap(root_key_bytes(k->root),
+	    family_purpose(purpose, family), &r, key);
+
+	return err == 0 ? family_key_from(out, key) : err;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_KEYRING_H
+#define WEIR_KEYRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/unlock.h"
+#include "vault/file.h"
+#include "vault/owned.h"
+#include "vault/secret.h"
+
+/* The keyring and epoch files (FORMAT.md, "Keyring"). */
+
+#define KEYRING_FILE "keyring"
+#define KEYRING_EPOCH_FILE "epoch"
+
+struct keyring {
+	uint8_t vault[16];
+	struct root_key *root;
+	struct sign_key *log_seed;
+	struct page_key *index_secret; /* for session tokens */
+	uint64_t epoch_number;
+	struct epoch_key *epoch;
+};
+
+/* What a passphrase costs to try (Argon2id).  Zeros: 3 passes over 256 MiB. */
+struct keyring_cost {
+	uint32_t passes;
+	uint64_t memory; /* bytes */
+};
+
+/*
+ * Make both files beneath the vault directory with a slot for `first` and a
+ * recovery slot; *recovery gets the recovery key's text (base32 in groups),
+ * which exists nowhere else.  The caller frees both.
+ */
+struct keyring_init {
+	const struct file *vault;
+	uint8_t id[16];
+	const struct unlock *first;
+	struct keyring_cost cost;
+	int64_t created_ms;
+};
+int keyring_init(const struct keyring_init *how, struct keyring **out,
+    struct secret_text **recovery) MUST_USE;
+
+/* Open with one unlocking secret: every slot of its kind is tried, and with
+ * a passphrase that is a recovery key's text the recovery slots too.
+ * ERR_SECRET when none fits. */
+int keyring_open(const struct file *vault, const struct unlock *secret,
+    struct keyring **out) MUST_USE;
+void keyring_free(struct keyring *k);
+OWNED_TYPE(keyring);
+
+/* The parts of keyring_open that need no file: the bytes of both. */
+struct keyring_bytes {
+	const void *keyring;
+	size_t keyring_length;
+	const void *epoch;
+	size_t epoch_length;
+};
+int keyring_parse(const struct keyring_bytes *bytes,
+    const struct unlock *secret, struct keyring **out) MUST_USE;
+
+/* Wrap and open version keys (under the epoch key) and family keys (under
+ * the root key): sealed records.  The caller frees *out. */
+int keyring_wrap_version(const struct keyring *k, uint64_t upload,
+    const struct version_key *key, uint8_t **out, size_t *length) MUST_USE;
+int keyring_open_version(const struct keyring *k, uint64_t upload,
+    const uint8_t *wrapped, size_t length, struct version_key **out) MUST_USE;
+int keyring_wrap_family(const struct keyring *k, const char *family,
+    const struct family_key *key, uint8_t **out, size_t *length) MUST_USE;
+int keyring_open_family(const struct keyring *k, const char *family,
+    const uint8_t *wrapped, size_t length, struct family_key **out) MUST_USE;
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_MSG_H
+#define WEIR_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vault/digest.h"
+#include "vault/owned.h"
+#include "vault/reader.h"
+#include "vault/ref.h"
+#include "vault/secret.h"
+#include "vault/writer.h"
+
+/*
+ * The messages of PROTOCOL.md: both ends of each stand side by side.
+ * msg_x_write appends a request's body, msg_x_read parses one (ERR_FORMAT
+ * unless it fits exactly); msg_x_reply_write and _read do the same for replies
+ * after the status byte.  Strings that are read are owned by the struct:
+ * msg_x_clear frees and wipes.  Each noun has a file: msg_put.c holds what
+ * is about put.  No I/O.
+ */
+
+enum msg_type {
+	MSG_HELLO = 1,
+	MSG_STATUS = 2,
+	MSG_PUBLISH = 3,
+	MSG_ROLE_LS = 10,
+	MSG_ROLE_ADD = 11,
+	MSG_ROLE_RM = 12,
+	MSG_GRANT_ADD = 20,
+	MSG_GRANT_RM = 21,
+	MSG_GRANT_LS = 22,
+	MSG_PUT_BEGIN = 30,
+	MSG_PUT_KEYS = 31,
+	MSG_PUT_COMMIT = 32,
+	MSG_MODEL_LS = 40,
+	MSG_VERSION_GET = 41,
+	MSG_SESSION_OPEN = 50,
+	MSG_SESSION_RESUME = 51,
+	MSG_RELEASE = 52,
+	MSG_EXTENTS = 53,
+	MSG_FAULT = 54,
+	MSG_SESSION_CLOSE = 55,
+	MSG_SESSION_LS = 56,
+	MSG_CHECK_REPORT = 60,
+};
+#define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
+
+#define MSG_VERSION 1
+#define MSG_TEXT_MAX 4096
+#define MSG_JSON_MAX (960U << 10)
+#define MSG_PUT_KEYS_MAX 1024
+#define MSG_WINDOW_MAX 64
+#define MSG_EXTENTS_MAX 256
+#define MSG_VERSIONS_MAX 256
+#define MSG_NO_FILE UINT32_MAX
+
+/* A reply's head: status 0, or an error with its sentence. */
+void msg_ok_write(struct writer *w);
+void msg_error_write(struct writer *w, int err, const char *sentence);
+/* *err is 0 or the peer's error; *sentence (freed by the caller) is set with
+ * an error only. */
+int msg_status_read(struct reader *r, int *err, char **sentence) MUST_USE;
+
+/* Replies that are one JSON text or one blob, requests that are one string,
+ * one number, or a number and a string: */
+void msg_text_write(struct writer *w, const char *text);  /* blob */
+int msg_text_read(char **out, struct reader *r) MUST_USE; /* with NUL */
+void msg_string_write(struct writer *w, const char *s);
+int msg_string_read(char **out, struct reader *r) MUST_USE;
+void msg_number_write(struct writer *w, uint64_t n);
+int msg_number_read(uint64_t *out, struct reader *r) MUST_USE;
+
+/* Fields: a byte 0 or 1, and a string of at most MSG_TEXT_MAX bytes (the
+ * caller frees).  Anything else marks r bad. */
+void msg_field_bool_write(struct writer *w, bool v);
+bool msg_field_bool(struct reader *r);
+char *msg_field_string(struct reader *r);
+
+struct msg_hello {
+	uint16_t version;
+	char *program;
+};
+struct msg_hello_reply {
+	uint16_t version;
+	uint8_t vault[16];
+	bool service;
+	char *principal;
+	uint32_t uid;
+};
+
+struct msg_role { /* role.add and role.rm */
+	char *role;
+	char *family;
+	char *to;
+};
+
+enum msg_grant_type {
+	MSG_GRANT_LOAD = 1,
+	MSG_GRANT_BROWSE = 2,
+};
+struct msg_grant_add {
+	char *model;
+	char *channel;
+	char *version;
+	char *to;
+	enum msg_grant_type type;
+	uint32_t loads;
+	bool per_day;
+	bool export;
+	int64_t until_ms;
+	char *reason;
+};
+
+struct msg_id_reason { /* grant.rm, session.close, event session.ended */
+	uint64_t id;
+	char *reason;
+};
+
+struct msg_put_begin_reply {
+	uint64_t upload;
+	uint8_t manifest_key[KEY_SIZE];
+	uint8_t lockbox_key[KEY_SIZE];
+};
+struct msg_put_keys {
+	uint64_t upload;
+	uint32_t count;
+	struct digest *digests;
+};
+struct msg_put_keys_reply {
+	uint32_t count;
+	uint8_t (*keys)[KEY_SIZE];
+};
+struct msg_put_commit {
+	uint64_t upload;
+	struct digest version;
+	struct digest object;
+	uint32_t files;
+	uint64_t bytes;
+	uint64_t weights;
+	uint64_t chunks;
+	char *labels;  /* JSON object */
+	char *imports; /* JSON list */
+};
+
+struct msg_version {
+	char *model;
+	char *channel; /* session.open only */
+	struct digest version;
+	struct digest object;
+	uint8_t manifest_key[KEY_SIZE];
+	int64_t created_ms;
+	char *by; /* version.get only */
+	/* session.open only: */
+	uint64_t grant;
+	enum msg_grant_type type;
+	bool export;
+	uint32_t window;
+	uint32_t readahead_kb;
+	int64_t expires_ms;
+};
+
+enum msg_purpose {
+	MSG_MOUNT = 1,
+	MSG_GET = 2,
+};
+struct msg_session_open {
+	char *principal; /* for whom; empty: the peer */
+	enum msg_purpose purpose;
+	char *mountpoint;
+	char *host;
+	uint32_t pid;
+	char *exe;
+	uint16_t count;
+	char **refs;
+};
+struct msg_session { /* reply to session.open and session.resume */
+	uint64_t session;
+	uint8_t token[32];
+	uint16_t count;
+	struct msg_version *versions;
+};
+struct msg_session_resume {
+	uint64_t session;
+	uint8_t token[32];
+};
+
+struct msg_release {
+	uint64_t session;
+	uint16_t version;
+	uint64_t first;
+	uint32_t count;
+};
+struct msg_release_reply {
+	uint32_t count;
+	struct {
+		uint8_t key[KEY_SIZE];
+		uint32_t length;
+	} rows[MSG_WINDOW_MAX];
+};
+
+struct msg_extent {
+	uint32_t file;
+	uint64_t offset;
+	uint64_t length;
+	uint32_t uid;
+	uint32_t pid;
+	char *exe;
+};
+struct msg_extents {
+	uint64_t session;
+	uint16_t version;
+	uint32_t count;
+	struct msg_extent *extents;
+};
+struct msg_fault {
+	uint64_t session;
+	uint16_t version;
+	struct digest object;
+	uint32_t file;
+	char *reason;
+};
+struct msg_check_report {
+	uint64_t objects;
+	uint64_t bytes;
+	bool data;
+	uint64_t damaged;
+	uint64_t missing;
+};
+
+#define MSG_PAIR(x)                                                            \
+	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
+	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
+	void msg_##x##_clear(struct msg_##x *m)
+
+MSG_PAIR(hello);
+MSG_PAIR(hello_reply);
+MSG_PAIR(role);
+MSG_PAIR(grant_add);
+MSG_PAIR(id_reason);
+MSG_PAIR(put_begin_reply);
+MSG_PAIR(put_keys);
+MSG_PAIR(put_keys_reply);
+MSG_PAIR(put_commit);
+MSG_PAIR(version); /* reply to version.get */
+MSG_PAIR(session_open);
+MSG_PAIR(session);
+MSG_PAIR(session_resume);
+MSG_PAIR(release);
+MSG_PAIR(release_reply);
+MSG_PAIR(extents);
+MSG_PAIR(fault);
+MSG_PAIR(check_report);
+
+#endif

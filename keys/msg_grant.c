@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "keys/msg.h"
+#include "vault/err.h"
+
+void
+msg_grant_add_write(struct writer *w, const struct msg_grant_add *m)
+{
+	writer_string(w, m->model);
+	writer_string(w, m->channel);
+	writer_string(w, m->version);
+	writer_string(w, m->to);
+	writer_u8(w, (uint8_t)m->type);
+	writer_u32(w, m->loads);
+	msg_field_bool_write(w, m->per_day);
+	msg_field_bool_write(w, m->export);
+	writer_u64(w, (uint64_t)m->until_ms);
+	writer_string(w, m->reason);
+}
+
+int
+msg_grant_add_read(struct msg_grant_add *out, struct reader *r)
+{
+	struct msg_grant_add m = { 0 };
+	uint8_t type;
+
+	m.model = msg_field_string(r);
+	m.channel = msg_field_string(r);
+	m.version = msg_field_string(r);
+	m.to = msg_field_string(r);
+	type = reader_u8(r);
+	m.loads = reader_u32(r);
+	m.per_day = msg_field_bool(r);
+	m.export = msg_field_bool(r);
+	m.until_ms = (int64_t)reader_u64(r);
+	m.reason = msg_field_string(r);
+	m.type = type == MSG_GRANT_BROWSE ? MSG_GRANT_BROWSE : MSG_GRANT_LOAD;
+	if (!reader_end(r) || type != m.type || m.until_ms < 0) {
+		msg_grant_add_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_grant_add_clear(struct msg_grant_add *m)
+{
+	free(m->model);
+	free(m->channel);
+	free(m->version);
+	free(m->to);
+	free(m->reason);
+	*m = (struct msg_grant_add){ 0 };
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/pages.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "vault/err.h"
+#include "vault/object.h"
+
+/* A manifest, and the key of its version's lockbox pages. */
+struct held_manifest {
+	uint64_t used; /* 0: empty */
+	struct digest object;
+	struct manifest *manifest;
+	struct page_key *lockbox_key;
+};
+
+/* Found by its version's manifest, not by its own name: whoever makes a
+ * manifest names any object as a page of it. */
+struct held_lockbox {
+	uint64_t used;
+	struct digest manifest_object;
+	uint32_t index;
+	struct lockbox *box;
+};
+
+struct pages {
+	struct store *store; /* borrowed */
+	uint64_t clock;
+	struct held_manifest manifests[PAGES_MANIFESTS];
+	struct held_lockbox boxes[PAGES_LOCKBOXES];
+};
+
+static void
+drop_manifest(struct held_manifest *h)
+{
+	manifest_free(h->manifest);
+	page_key_free(h->lockbox_key);
+	*h = (struct held_manifest){ 0 };
+}
+
+static void
+drop_box(struct held_lockbox *h)
+{
+	lockbox_free(h->box);
+	*h = (struct held_lockbox){ 0 };
+}
+
+int
+pages_new(struct pages **out, struct store *store)
+{
+	struct pages *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->store = store;
+	*out = p;
+	return 0;
+}
+
+void
+pages_free(struct pages *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < PAGES_MANIFESTS; i++)
+		drop_manifest(&p->manifests[i]);
+	for (size_t i = 0; i < PAGES_LOCKBOXES; i++)
+		drop_box(&p->boxes[i]);
+	free(p);
+}
+
+static int
+fetch_manifest(struct pages *p, const struct pages_version *v,
+    struct held_manifest *out)
+{
+	OWNED(version_key) key = NULL;
+	OWNED(page_key) manifest_key = NULL;
+	OWNED(page_key) lockbox_key = NULL;
+	OWNED_MEM(uint8_t) plain = NULL;
+	size_t length;
+	int err;
+
+	err = v->key(v->arg, &key);
+	if (err == 0)
+		err = object_manifest_key(&manifest_key, key);
+	if (err == 0)
+		err = object_lockbox_key(&lockbox_key, key);
+	if (err == 0)
+		err = store_open_page(p->store, &v->object, OBJECT_MANIFEST,
+		    manifest_key, &plain, &length);
+	if (err == 0)
+		err = manifest_parse(&out->manifest, plain, length,
+		    &v->version);
+	if (err != 0)
+		return err;
+	out->object = v->object;
+	out->lockbox_key = lockbox_key;
+	lockbox_key = NULL;
+	return 0;
+}
+
+static int
+get_manifest(struct pages *p, const struct pages_version *v,
+    struct held_manifest **out)
+{
+	struct held_manifest *oldest = &p->manifests[0];
+	struct held_manifest fresh = { 0 };
+	int err;
+
+	for (size_t i = 0; i < PAGES_MANIFESTS; i++) {
+		struct held_manifest *h = &p->manifests[i];
+
+		if (h->used != 0 && digest_equal(&h->object, &v->object)) {
+			h->used = ++p->clock;
+			*out = h;
+			return 0;
+		}
+		if (h->used < oldest->used)
+			oldest = h;
+	}
+	err = fetch_manifest(p, v, &fresh);
+	if (err != 0)
+		return err;
+	drop_manifest(oldest);
+	*oldest = fresh;
+	oldest->used = ++p->clock;
+	*out = oldest;
+	return 0;
+}
+
+int
+pages_manifest(struct pages *p, const struct pages_version *v,
+    const struct manifest **out)
+{
+	struct held_manifest *h;
+	int err = get_manifest(p, v, &h);
+
+	if (err == 0)
+		*out = h->manifest;
+	return err;
+}
+
+static int
+fetch_box(struct pages *p, const struct held_manifest *h, uint32_t index,
+    struct lockbox **out)
+{
+	const struct digest *name = &h->manifest->pages[index].lockbox;
+	uint8_t *plain;
+	size_t length;
+	int err;
+
+	err = store_open_page(p->store, name, OBJECT_LOCKBOX_PAGE,
+	    h->lockbox_key, &plain, &length);
+	if (err != 0)
+		return err;
+	err = lockbox_parse(out, plain, length, index);
+	secret_wipe(plain, length);
+	free(plain);
+	return err;
+}
+
+static int
+get_box(struct pages *p, const struct held_manifest *h, uint32_t index,
+    struct lockbox **out)
+{
+	struct held_lockbox *oldest = &p->boxes[0];
+	struct lockbox *box;
+	int err;
+
+	for (size_t i = 0; i < PAGES_LOCKBOXES; i++) {
+		struct held_lockbox *b = &p->boxes[i];
+
+		if (b->used != 0 && b->index == index &&
+		    digest_equal(&b->manifest_object, &h->object)) {
+			b->used = ++p->clock;
+			*out = b->box;
+			return 0;
+		}
+		if (b->used < oldest->used)
+			oldest = b;
+	}
+	err = fetch_box(p, h, index, &box);
+	if (err != 0)
+		return err;
+	drop_box(oldest);
+	*oldest = (struct held_lockbox){
+		.used = ++p->clock,
+		.manifest_object = h->object,
+		.index = index,
+		.box = box,
+	};
+	*out = box;
+	return 0;
+}
+
+int
+pages_row(struct pages *p, const struct pages_version *v, uint64_t row,
+    const struct lockbox_row **out, struct digest *object)
+{
+	uint32_t index = (uint32_t)(row / MANIFEST_PAGE_ROWS);
+	uint32_t at = (uint32_t)(row % MANIFEST_PAGE_ROWS);
+	struct held_manifest *h;
+	struct lockbox *box;
+	int err;
+
+	*object = v->object;
+	err = get_manifest(p, v, &h);
+	if (err != 0)
+		return err;
+	assert(row < h->manifest->chunk_rows);
+	*object = h->manifest->pages[index].lockbox;
+	err = get_box(p, h, index, &box);
+	if (err != 0)
+		return err;
+	if (at >= lockbox_count(box))
+		return ERR_INTEGRITY;
+	*out = lockbox_at(box, at);
+	return 0;
+}
+
+static int
+verify_page(const struct pages_verify *how, const struct page_key *key,
+    const struct manifest *m, uint32_t index, uint32_t *rows)
+{
+	const struct manifest_page_ref *ref = &m->pages[index];
+	OWNED(manifest_page) page = NULL;
+	OWNED_MEM(uint8_t) plain = NULL;
+	size_t length;
+	int err;
+
+	err = store_open_page(how->store, &ref->object, OBJECT_MANIFEST_PAGE,
+	    key, &plain, &length);
+	if (err == 0)
+		err = manifest_page_parse(&page, plain, length, index,
+		    &ref->digest);
+	if (err == 0)
+		*rows = page->count;
+	return err;
+}
+
+static int
+verify_box(const struct pages_verify *how, const struct page_key *key,
+    const struct digest *name, uint32_t index, uint32_t rows)
+{
+	OWNED(lockbox) box = NULL;
+	uint8_t *plain;
+	size_t length;
+	int err;
+
+	err = store_open_page(how->store, name, OBJECT_LOCKBOX_PAGE, key,
+	    &plain, &length);
+	if (err != 0)
+		return err;
+	err = lockbox_parse(&box, plain, length, index);
+	secret_wipe(plain, length);
+	free(plain);
+	if (err == 0 && lockbox_count(box) != rows)
+		err = ERR_INTEGRITY;
+	return err;
+}
+
+int
+pages_verify(const struct pages_verify *how, struct manifest **out)
+{
+	OWNED(page_key) manifest_key = NULL;
+	OWNED(page_key) lockbox_key = NULL;
+	OWNED(manifest) m = NULL;
+	OWNED_MEM(uint8_t) plain = NULL;
+	size_t length;
+	int err;
+
+	err = object_manifest_key(&manifest_key, how->key);
+	if (err == 0)
+		err = object_lockbox_key(&lockbox_key, how->key);
+	if (err == 0)
+		err = store_open_page(how->store, &how->object, OBJECT_MANIFEST,
+		    manifest_key, &plain, &length);
+	if (err == 0)
+		err = manifest_parse(&m, plain, length, &how->version);
+	for (uint32_t i = 0; err == 0 && i < m->page_count; i++) {
+		uint32_t rows;
+
+		err = verify_page(how, manifest_key, m, i, &rows);
+		if (err == 0)
+			err = verify_box(how, lockbox_key, &m->pages[i].lockbox,
+			    i, rows);
+	}
+	if (err != 0)
+		return err;
+	*out = m;
+	m = NULL;
+	return 0;
+}

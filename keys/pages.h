@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PAGES_H
+#define WEIR_PAGES_H
+
+#include <stdint.h>
+
+#include "vault/digest.h"
+#include "vault/lockbox.h"
+#include "vault/manifest.h"
+#include "vault/owned.h"
+#include "vault/secret.h"
+#include "vault/store.h"
+
+/*
+ * Manifests and lockbox pages of the versions that sessions read, fetched from
+ * the store as needed; the least recently used ones go first.  For one thread.
+ */
+
+#define PAGES_MANIFESTS 8
+#define PAGES_LOCKBOXES 8
+
+struct pages;
+
+/* Whose pages.  key gives the version's key (the callee frees it) when the
+ * manifest is not held. */
+struct pages_version {
+	struct digest version;
+	struct digest object; /* of the manifest */
+	int (*key)(void *arg, struct version_key **out);
+	void *arg;
+};
+
+int pages_new(struct pages **out, struct store *store) MUST_USE;
+void pages_free(struct pages *p);
+OWNED_TYPE(pages);
+
+/* The version's manifest, borrowed until the next call.  ERR_NOT_FOUND and
+ * ERR_INTEGRITY: the store lacks it, or holds something else. */
+int pages_manifest(struct pages *p, const struct pages_version *v,
+    const struct manifest **out) MUST_USE;
+
+/*
+ * One row of the version's lockbox, borrowed until the next call.  row is below
+ * the manifest's chunk_rows.  On failure *object names the page's object.
+ */
+int pages_row(struct pages *p, const struct pages_version *v, uint64_t row,
+    const struct lockbox_row **out, struct digest *object) MUST_USE;
+
+/*
+ * Open the manifest and every page of a version, and see that they belong
+ * together: what put calls stored can be read.  The caller frees *out.
+ * ERR_NOT_FOUND, ERR_INTEGRITY, ERR_FORMAT, ERR_LIMIT.
+ */
+struct pages_verify {
+	struct store *store;
+	const struct version_key *key;
+	struct digest version;
+	struct digest object;
+};
+int pages_verify(const struct pages_verify *how, struct manifest **out)
+    MUST_USE;
+
+#endif

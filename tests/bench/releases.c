@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many durable releases a second keyd gives:
+ *	releases VAULT KEYFILE REF THREADS SECONDS
+ * Each thread has a connection and a session of its own and asks for one chunk
+ * after another, each reply awaited.  Prints the rate.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keys/client.h"
+#include "vault/log.h"
+#include "vault/secret.h"
+
+struct job {
+	const char *vault;
+	const char *key_file;
+	char *reference;
+	double seconds;
+	unsigned long done;
+	int err;
+};
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int
+ask(struct job *j, struct client *c)
+{
+	struct msg_session_open open = { .principal = (char[]){ "" },
+		.purpose = MSG_MOUNT,
+		.mountpoint = (char[]){ "" },
+		.host = (char[]){ "bench" },
+		.pid = (uint32_t)getpid(),
+		.exe = (char[]){ "" },
+		.count = 1,
+		.refs = &j->reference };
+	struct msg_session s = { 0 };
+	double end = now() + j->seconds;
+	int err = client_session_open(c, &open, &s);
+
+	while (err == 0 && now() < end) {
+		struct msg_release m = { .session = s.session,
+			.version = 0,
+			.first = 0,
+			.count = 1 };
+		struct msg_release_reply r = { 0 };
+
+		err = client_release(c, &m, &r);
+		msg_release_reply_clear(&r);
+		j->done += err == 0;
+	}
+	msg_session_clear(&s);
+	return err;
+}
+
+static void *
+run(void *arg)
+{
+	struct job *j = arg;
+	struct unlock_source unlock = { .key_file = j->key_file,
+		.no_prompt = true };
+	struct client_how how = { .vault = j->vault,
+		.unlock = &unlock,
+		.program = "releases" };
+	OWNED(client) c = NULL;
+
+	j->err = client_open(&c, &how);
+	if (j->err == 0)
+		j->err = ask(j, c);
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long threads, total = 0;
+	double seconds;
+	pthread_t *ids;
+	struct job *jobs;
+
+	log_init("releases");
+	if (argc != 6 || secret_init() != 0)
+		return 2;
+	threads = strtoul(argv[4], NULL, 10);
+	seconds = strtod(argv[5], NULL);
+	ids = calloc(threads, sizeof(*ids));
+	jobs = calloc(threads, sizeof(*jobs));
+	if (ids == NULL || jobs == NULL || threads == 0)
+		return 1;
+
+	for (unsigned long i = 0; i < threads; i++) {
+		jobs[i] = (struct job){ .vault = argv[1],
+			.key_file = argv[2],
+			.reference = argv[3],
+			.seconds = seconds };
+		if (pthread_create(&ids[i], NULL, run, &jobs[i]) != 0)
+			return 1;
+	}
+	for (unsigned long i = 0; i < threads; i++) {
+		pthread_join(ids[i], NULL);
+		if (jobs[i].err != 0)
+			return 1;
+		total += jobs[i].done;
+	}
+
+	printf("%.1f\n", (double)total / seconds);
+	free(ids);
+	free(jobs);
+	return 0;
+}

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The exit codes of weir(1), one of each.
+. "$(dirname "$0")/lib.sh"
+
+mkvault vault
+mkdir "$tmp/m"
+echo x >"$tmp/m/a"
+
+exits 0 'done: 0' weir put llama "$tmp/m"
+ln -s /etc/passwd "$tmp/m/bad"
+exits 1 'failed: 1' weir put llama "$tmp/m"
+rm "$tmp/m/bad"
+exits 1 'standard output full: 1' sh -c 'weir ls >/dev/full'
+exits 2 'usage: 2' weir put
+exits 2 'an unknown command: 2' weir frobnicate
+exits 2 'an unknown option: 2' weir put llama "$tmp/m" --frobnicate
+exits 2 'no vault named: 2' env -u WEIR_VAULT weir ls
+exits 4 'denied: 4' weir get llama "$tmp/x"
+exits 5 'no vault there: 5' weir -V "$tmp/absent" ls
+like "$err" 'weir init' 'and how to make one'
+exits 5 'no such model: 5' weir show nothing
+exits 6 'conflict: 6' weir init "$vault"
+exits 7 'a wrong secret: 7' weir ls --key-file "$tmp/recovery"
+exits 7 'no secret: 7' env -u WEIR_KEY_FILE weir ls </dev/null
+like "$err" 'key-file' 'and where one can come from'
+victim=$(find "$vault/objects" -type f | head -n 1)
+mv "$victim" "$tmp/away"
+exits 3 'integrity: 3' weir check
+mv "$tmp/away" "$victim"
+
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 755 "$tmp"
+	exits 7 'not the owner, and no keyd: 7' \
+	    setpriv --reuid 65534 --regid 65534 --clear-groups \
+	    "$(command -v weir)" ls </dev/null
+	like "$err" 'systemctl|service' 'and what starts one'
+fi
+done_testing

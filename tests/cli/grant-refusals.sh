@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# grant-or-nothing: what is refused, how, and that it is recorded.
+. "$(dirname "$0")/lib.sh"
+
+mkvault vault
+mkdir "$tmp/m" "$tmp/mnt"
+echo '{}' >"$tmp/m/config.json"
+head -c 100000 /dev/urandom >"$tmp/m/w.bin"
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
+weir put other "$tmp/m" >/dev/null 2>&1
+
+exits 4 'mount without a grant' weir mount llama "$tmp/mnt"
+like "$err" "weir grant add llama" 'says which command would mend it'
+like "$err" "$me" 'and for whom'
+exits 4 'get without a grant' weir get llama "$tmp/x"
+like "$err" 'weir grant add .*--export' 'says which command would mend it'
+
+exits 0 'a grant for another model' weir grant add other --to "$me" \
+    --loads 1 --reason t
+exits 4 'does not help' weir mount llama "$tmp/mnt"
+exits 0 'a grant for somebody else' weir grant add llama --to user:nobody \
+    --loads 1 --reason t
+exits 4 'does not help either' weir mount llama "$tmp/mnt"
+
+exits 0 'a grant that ends in two seconds' weir grant add llama --to "$me" \
+    --loads 1 --until 2s --export --reason t
+exits 0 'lets be read until then' weir get llama "$tmp/soon"
+sleep 2.1
+exits 4 'and not after' weir get llama "$tmp/late"
+like "$err" 'expired|ended' 'saying why'
+exits 0 'grant ls' weir grant ls --json
+is "$(printf '%s' "$out" | jq '[.grants[] | select(.expired)] | length')" 0 \
+    'leaves out what has ended'
+exits 0 'grant ls --all' weir grant ls --json --all
+is "$(printf '%s' "$out" | jq '[.grants[] | select(.expired)] | length')" 1 \
+    'has it'
+is "$(printf '%s' "$out" | jq '[.grants[].counted] | any')" false \
+    'that nothing counts is said'
+exits 0 'grant ls for people' weir grant ls
+like "$err" 'not yet' 'says it, too'
+
+exits 0 'a grant for one version, by some digits' weir grant add \
+    "$(printf '%s' "$ref" | cut -c 1-20)" --to "$me" --loads 2/day --export \
+    --reason t
+id=$out
+like "$id" '^[0-9]+$' 'prints its number'
+exits 0 'lets that version be read' weir get "$ref" "$tmp/by-digest"
+echo more >"$tmp/m/more"
+weir put llama "$tmp/m" >/dev/null 2>&1
+exits 4 'and not the next one' weir get llama "$tmp/next"
+exits 0 'taking it back' weir grant rm "$id" --reason over
+exits 4 'ends that' weir get "$ref" "$tmp/after"
+exits 5 'taking it back again' weir grant rm "$id"
+exits 5 'or one that never was' weir grant rm 4711
+
+exits 2 'a grant without a reason' weir grant add llama --to "$me" --loads 1
+like "$err" 'reason' 'is told so'
+exits 2 'without a principal' weir grant add llama --loads 1 --reason t
+exits 2 'with a bare name' weir grant add llama --to bob --loads 1 --reason t
+like "$err" 'user:bob' 'is told what was meant'
+exits 2 'with neither kind' weir grant add llama --to "$me" --reason t
+exits 2 'with both kinds' weir grant add llama --to "$me" --reason t \
+    --browse --loads 1
+exits 2 'for no loads' weir grant add llama --to "$me" --loads 0 --reason t
+exits 2 'for loads a week' weir grant add llama --to "$me" --loads 1/week \
+    --reason t
+exits 2 'that has ended' weir grant add llama --to "$me" --loads 1 \
+    --until 2001-01-01 --reason t
+
+exits 5 'a model that is not there' weir get nothing "$tmp/x"
+exits 5 'a version that is not there' weir get llama@00000000 "$tmp/x"
+exits 2 'what is no reference' weir get 'llama:' "$tmp/x"
+
+exits 0 'the trail' weir audit ls --json --kind session.refused
+[ "$(printf '%s\n' "$out" | wc -l)" -ge 6 ]
+ok $? 'has every refusal'
+printf '%s\n' "$out" | jq -es --arg me "$me" 'all(.for == $me)' >/dev/null
+ok $? 'with whom it was'
+done_testing

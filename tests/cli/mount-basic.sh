@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# weir mount: detached, in the foreground, around a command; umount.
+. "$(dirname "$0")/lib.sh"
+requires fuse
+
+mkvault vault
+mktree "$tmp/tree"
+ref=$(weir put llama "$tmp/tree" 2>/dev/null)
+weir grant add llama --to "$me" --loads 99 --reason t 2>/dev/null >&2
+mnt=$tmp/mnt
+mkdir "$mnt"
+cleanup_fn unmount "$mnt"
+
+exits 5 'a mountpoint that is not there' weir mount llama "$tmp/absent"
+exits 2 'no reference' weir mount "$mnt"
+exits 5 'a model that is not there' weir mount nothing "$mnt"
+is "$(ls "$mnt")" '' 'nothing was mounted'
+
+exits 0 'mount' weir mount llama "$mnt"
+grep -q " $mnt .* fuse.weir " /proc/self/mountinfo
+ok $? 'is a mount of type fuse.weir'
+is "$(readlink "$mnt/llama/latest")" "@${ref#llama@}" \
+    'the channel is a link to the version'
+is "$(describe "$mnt/llama/latest/")" "$(describe "$tmp/tree")" \
+    'which holds what was put'
+is "$(ls -A "$mnt") $(names_in "$mnt/llama")" 'llama 2' 'and nothing else'
+for op in "touch $mnt/llama/latest/new" "rm $mnt/llama/latest/one-byte" \
+    "mkdir $mnt/x" "chmod 777 $mnt/llama/latest/one-byte" \
+    "ln -s a $mnt/llama/b" "truncate -s 0 $mnt/llama/latest/one-byte" \
+    "mv $mnt/llama $mnt/other"; do
+	# shellcheck disable=SC2086 # a command and its arguments
+	err=$($op 2>&1) && ok 1 "$op"
+	like "$err" 'Read-only file system' "${op%% *} is refused"
+done
+exits 6 'a second mount there is refused' weir mount llama "$mnt"
+exits 0 'session ls' weir session ls --json
+is "$(printf '%s' "$out" | jq -r '.sessions[0].mountpoint')" "$mnt" \
+    'has the mountpoint'
+exits 0 'status' weir status
+like "$out" "$mnt" 'has it, too'
+weir put llama "$top/vault" >/dev/null 2>&1
+is "$(readlink "$mnt/llama/latest")" "@${ref#llama@}" \
+    'a mount keeps the version that it opened'
+
+exec 7<"$mnt/llama/latest/weights.bin"
+exits 6 'umount with an open file' weir umount "$mnt"
+like "$err" 'force' 'is refused, and says how'
+exec 7<&-
+exits 0 'umount' weir umount "$mnt"
+is "$(ls "$mnt")" '' 'and it is gone'
+wait_for 5 sh -c \
+    "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'the session is closed'
+exits 5 'umount of what is not mounted' weir umount "$mnt"
+
+exits 0 'around a command' weir mount "$ref" "$mnt" -- \
+    cmp "$mnt/llama/@${ref#llama@}/weights.bin" "$tmp/tree/weights.bin"
+is "$(ls "$mnt")" '' 'it ends with it'
+exits 42 'the exit status is the command'\''s' \
+    weir mount "$ref" "$mnt" -- sh -c 'exit 42'
+exits 143 'a signal, too' weir mount "$ref" "$mnt" -- \
+    sh -c 'kill -TERM $$'
+exits 127 'a command that is not there' \
+    weir mount "$ref" "$mnt" -- "$tmp/no-such-command"
+is "$(ls "$mnt")" '' 'leaves no mount'
+exits 0 'standard input and output are the command'\''s' sh -c \
+    "echo hello | weir mount '$ref' '$mnt' -- cat"
+is "$out" hello 'as they were'
+
+weir mount "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
+pid=$!
+wait_for 10 test -e "$mnt/llama"
+ok $? 'in the foreground'
+kill -0 $pid
+ok $? 'it stays'
+kill -INT $pid 2>/dev/null
+kill -TERM $pid
+wait_for 10 sh -c "! kill -0 $pid"
+ok $? 'until it is told to end'
+is "$(ls "$mnt")" '' 'and it unmounts'
+
+weir mount "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
+pid=$!
+wait_for 10 test -e "$mnt/llama"
+exits 0 'umount from elsewhere' weir umount "$mnt"
+wait_for 10 sh -c "! kill -0 $pid"
+ok $? 'ends it'
+
+exits 0 'two versions in one mount' weir mount "$ref" llama "$mnt"
+is "$(names_in "$mnt/llama")" 3 'are beside each other'
+exec 7<"$mnt/llama/@${ref#llama@}/weights.bin"
+exits 0 'umount --force with an open file' weir umount --force "$mnt"
+exec 7<&-
+is "$(ls "$mnt")" '' 'is done'
+
+exits 0 'the trail' weir audit ls --kind release --by "$me"
+like "$out" 'weights.bin' 'has what was read'
+exits 0 'extents' weir audit ls --kind extents --json
+is "$(printf '%s\n' "$out" | jq -s 'map(.reads[]) | length > 0')" true \
+    'were told by the workers'
+done_testing

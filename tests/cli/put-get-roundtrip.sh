@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What get writes is what put took in, to the last mode and link.
+. "$(dirname "$0")/lib.sh"
+
+mkvault vault
+mktree "$tmp/tree"
+exits 0 'put takes a tree' weir put llama "$tmp/tree" --ref-out "$tmp/ref"
+like "$out" '^llama@[0-9a-f]{64}$' 'and prints MODEL@<64 hex>'
+is "$(cat "$tmp/ref")" "$out" '--ref-out has the same'
+like "$err" 'unsigned' 'that latest is unsigned is said'
+ref=$out
+
+exits 4 'get without a grant is refused' weir get llama "$tmp/none"
+[ ! -e "$tmp/none" ]
+ok $? 'and writes nothing'
+exits 0 'a grant without --export' weir grant add llama --to "$me" --loads 5 \
+    --reason test
+exits 4 'does not do either' weir get llama "$tmp/none"
+like "$err" 'export' 'and the message says what is missing'
+exits 0 'one with --export' weir grant add llama --to "$me" --loads 5 \
+    --export --reason test
+exits 0 'does' weir get llama "$tmp/copy"
+is "$(describe "$tmp/copy")" "$(describe "$tmp/tree")" 'all is as it was'
+is "$(stat -c %a "$tmp/copy")" "$(stat -c %a "$tmp/tree")" \
+    'the mode of the root, too'
+
+exits 0 'by its digest' weir get "$ref" "$tmp/by-digest"
+is "$(describe "$tmp/by-digest")" "$(describe "$tmp/tree")" 'the same'
+exits 6 'not over files that are there' weir get llama "$tmp/copy"
+
+exits 0 'the same tree again' weir put --json llama "$tmp/tree"
+is "$(printf '%s' "$out" | jq -r .reference)" "$ref" 'has the same digest'
+is "$(printf '%s' "$out" | jq -r '.known, .new_bytes' | tr '\n' ' ')" \
+    'true 0 ' 'is known, and nothing of it is new'
+
+# Standard input, single files, several paths.
+exits 0 'put of standard input' sh -c \
+    "weir put piped - --name some.bin <'$tmp/tree/weights.bin'"
+weir grant add piped --to "$me" --loads 5 --export --reason t 2>/dev/null >&2
+exits 0 'comes back' weir get piped "$tmp/piped"
+cmp -s "$tmp/piped/some.bin" "$tmp/tree/weights.bin"
+ok $? 'under the name that it was given'
+exits 2 'standard input needs --name' weir put piped - </dev/null
+
+exits 0 'put of a file and a directory' \
+    weir put two "$tmp/tree/config.json" "$tmp/tree/sub"
+weir grant add two --to "$me" --loads 5 --export --reason t 2>/dev/null >&2
+exits 0 'comes back' weir get two "$tmp/two"
+cmp -s "$tmp/two/config.json" "$tmp/tree/config.json" &&
+    cmp -s "$tmp/two/sub/edge-65537" "$tmp/tree/sub/edge-65537"
+ok $? 'under their last components'
+
+# A real checkpoint, cut at its tensors.
+if [ -f "$top/tests/lib/mkmodel.py" ]; then
+	python3 "$top/tests/lib/mkmodel.py" "$tmp/model" --mb 24 >/dev/null
+	exits 0 'put of a checkpoint' weir put real "$tmp/model"
+	weir grant add real --to "$me" --loads 1 --export --reason t \
+	    2>/dev/null >&2
+	exits 0 'comes back' weir get real "$tmp/real"
+	is "$(describe "$tmp/real")" "$(describe "$tmp/model")" 'as it was'
+	exits 0 'show knows its tensors' weir show --json real
+	is "$(printf '%s' "$out" | jq '.tensors > 10')" true 'all of them'
+fi
+exits 0 'check finds nothing wrong' weir check --read-data
+done_testing

@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# one-session-one-mount: keyd as a service under a uid of its own; another
+# user gets 0 bytes through open, openat, /proc/PID/fd and io; roles hold.
+. "$(dirname "$0")/lib.sh"
+requires root fuse useradd setpriv
+
+# Three accounts that are gone afterwards.
+suffix=$$
+for u in k a b; do
+	name=weir$u$suffix
+	useradd --no-create-home --shell /bin/sh "$name" ||
+	    skip_all 'useradd does not work here'
+	cleanup_fn userdel "$name"
+done
+keyd=weirk$suffix
+alice=weira$suffix
+bob=weirb$suffix
+chmod 755 "$tmp"
+
+# In the background $! is then the program's own pid.
+become()
+{
+	who=$1
+	shift
+	exec setpriv --reuid "$who" --regid "$(id -g "$who")" --clear-groups \
+	    -- "$@"
+}
+
+as()
+{
+	(become "$@")
+}
+
+# The programs, where everybody can run them.
+mkdir -m 755 "$tmp/bin"
+cp "$BUILD"/weir "$BUILD"/weir-keyd "$BUILD"/weir-mount "$tmp/bin/"
+PATH=$tmp/bin:$PATH
+vault=$tmp/srv
+mkdir -m 755 "$tmp/srv"
+chown "$keyd" "$tmp/srv"
+head -c 32 /dev/urandom >"$tmp/key"
+chown "$keyd" "$tmp/key"
+chmod 400 "$tmp/key"
+WEIR_VAULT=$vault
+export WEIR_VAULT
+
+as "$keyd" weir --key-file "$tmp/key" init "$vault" >"$tmp/recovery" 2>&1
+ok $? 'the service account makes the vault'
+become "$keyd" weir-keyd --vault "$vault" --key-file "$tmp/key" \
+    >"$tmp/keyd.log" 2>&1 &
+service=$!
+cleanup_fn end_process $service
+wait_for 20 test -S "$vault/run/keyd.sock"
+ok $? 'keyd runs as a service' || diag "$(cat "$tmp/keyd.log")"
+
+mkdir -m 755 "$tmp/m"
+echo '{"a": 1}' >"$tmp/m/config.json"
+head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
+chmod -R a+rX "$tmp/m"
+exits 0 'the owner puts' as "$keyd" weir put llama "$tmp/m"
+exits 4 'alice may not put' as "$alice" weir put llama "$tmp/m"
+exits 4 'nor grant' as "$alice" weir grant add llama --to "user:$alice" \
+    --loads 1 --reason t
+like "$err" 'manager' 'and is told which role it takes'
+exits 4 'nor hand out roles' as "$alice" weir role add owner \
+    --to "user:$alice"
+exits 0 'the owner grants' as "$keyd" weir grant add llama \
+    --to "user:$alice" --loads 9 --reason t
+
+mkdir "$tmp/mnt-a" "$tmp/mnt-b"
+chown "$alice" "$tmp/mnt-a"
+chown "$bob" "$tmp/mnt-b"
+cleanup_fn unmount "$tmp/mnt-a"
+cleanup_fn unmount "$tmp/mnt-b"
+exits 4 'bob may not mount' as "$bob" weir mount llama "$tmp/mnt-b"
+exits 4 'nor the owner, without a grant' as "$keyd" weir get llama "$tmp/x"
+exits 4 'nor root' weir get llama "$tmp/x"
+
+if as "$alice" test -w /dev/fuse && [ -u "$(command -v fusermount3)" ]; then
+	mounter=$alice
+	exits 0 'alice mounts' as "$alice" weir mount llama "$tmp/mnt-a"
+else
+	mounter=root
+	as "$keyd" weir role add mounter --to user:root 2>/dev/null
+	exits 0 'root mounts for alice' weir mount llama "$tmp/mnt-a" \
+	    --user "$alice"
+fi
+file=$tmp/mnt-a/llama/latest/w.bin
+as "$alice" cmp -s "$file" "$tmp/m/w.bin"
+ok $? 'alice reads what was put'
+
+# Bob and root try to get at it, by every way there is to the bytes.
+cat >"$tmp/probe.py" <<'PY'
+import os, sys
+path, pid, got = sys.argv[1], sys.argv[2], 0
+
+
+def attempt(name, f):
+    global got
+    try:
+        n = f()
+    except OSError as e:
+        print(name, e.strerror)
+        return
+    print(name, n)
+    got += n
+
+
+def read(fd):
+    try:
+        return len(os.read(fd, 4096)) + len(os.pread(fd, 4096, 1 << 20))
+    finally:
+        os.close(fd)
+
+
+def send():
+    a, b = os.open(path, os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
+    return os.sendfile(b, a, 0, 4096)
+
+
+def at():
+    d = os.open(os.path.dirname(path), os.O_PATH)
+    return read(os.open(os.path.basename(path), os.O_RDONLY, dir_fd=d))
+
+
+attempt("open", lambda: read(os.open(path, os.O_RDONLY)))
+attempt("direct", lambda: read(os.open(path, os.O_RDONLY | os.O_DIRECT)))
+attempt("openat", at)
+attempt("sendfile", send)
+attempt("listdir", lambda: len(os.listdir(os.path.dirname(path))))
+for fd in ("7", "8"):
+    attempt("fd " + fd, lambda: read(os.open(f"/proc/{pid}/fd/{fd}", os.O_RDONLY)))
+attempt("cwd", lambda: read(os.open(f"/proc/{pid}/cwd/w.bin", os.O_RDONLY)))
+attempt("root", lambda: read(os.open(f"/proc/{pid}/root{path}", os.O_RDONLY)))
+print(got)
+PY
+chmod 644 "$tmp/probe.py"
+cd "$tmp/mnt-a" 2>/dev/null || cd /
+# Alice holds it open, its pages cached, its directory entered.
+become "$alice" sh -c "cd '$tmp/mnt-a/llama/latest' && exec 7<w.bin 8</dev/null &&
+    cat w.bin >/dev/null && exec sleep 60" &
+holder=$!
+cleanup_fn end_process $holder
+sleep 1
+cd / || exit 1
+exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
+is "$(printf '%s\n' "$out" | tail -n 1)" 0 'and gets 0 bytes' ||
+    diag "$out"
+exits 0 'the service account tries' \
+    as "$keyd" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
+is "$(printf '%s\n' "$out" | tail -n 1)" 0 'and gets 0 bytes' ||
+    diag "$out"
+fails 'root, by the path, gets none' dd if="$file" bs=1 count=1
+
+exits 4 'bob may not read the trail' as "$bob" weir audit ls
+like "$err" 'chgrp' 'and is told how its owner lets a group do that'
+chgrp -R "$bob" "$vault/trail"
+find "$vault/trail" -type d -exec chmod g+s {} +
+exits 0 'a group that was let in verifies it' as "$bob" weir audit verify
+exits 0 'alice as uploader' as "$keyd" weir role add uploader \
+    --family llama --to "user:$alice"
+exits 4 'needs the store, too' as "$alice" weir put llama "$tmp/m"
+like "$err" 'setfacl' 'and is told what lets her write'
+
+exits 0 'the trail' as "$keyd" weir audit ls --json --key-file "$tmp/key"
+is "$(printf '%s\n' "$out" | jq -rs --arg b "user:$bob" \
+    '[.[] | select(.kind == "session.refused" and .for == $b)] | length')" 1 \
+    'has bob'\''s refusal'
+[ "$(printf '%s\n' "$out" | jq -rs --arg a "user:$alice" \
+    '[.[] | select(.kind == "refused" and .by == $a)] | length')" -ge 3 ]
+ok $? 'and what alice may not do'
+is "$(printf '%s\n' "$out" | jq -rs --arg a "user:$alice" \
+    '[.[] | select(.kind == "release")] | length > 0')" true \
+    'and what alice was given'
+fails 'bob cannot read the keyring' as "$bob" cat "$vault/keyring"
+end_process $holder
+exits 0 'umount' as "$mounter" "$tmp/bin/weir" umount "$tmp/mnt-a"
+done_testing

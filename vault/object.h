@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_OBJECT_H
+#define WEIR_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vault/codec.h"
+#include "vault/digest.h"
+#include "vault/owned.h"
+#include "vault/secret.h"
+#include "vault/writer.h"
+
+/*
+ * Objects: sealing, naming, checking and opening (FORMAT.md, "Object").
+ * Bytes in, bytes out; no I/O.  Pure functions of their arguments but for
+ * random salts; safe from any thread on objects of its own.
+ */
+
+enum object_type {
+	OBJECT_CHUNK = 1,
+	OBJECT_MANIFEST = 2,
+	OBJECT_MANIFEST_PAGE = 3,
+	OBJECT_LOCKBOX_PAGE = 4,
+	OBJECT_TENSOR_INDEX = 5,
+};
+
+#define OBJECT_SEGMENT 65536
+#define OBJECT_BLOCK 32768
+#define OBJECT_CHUNK_MAX (4U << 20)
+#define OBJECT_HEADER_MAX (128U << 10)
+#define OBJECT_HEADER_FIXED 104 /* bytes before the segment rows */
+#define OBJECT_TAG 16
+
+/* The largest plain length of a type. */
+uint64_t object_limit(enum object_type type);
+
+/* A parsed header: what a reader needs to fetch and open segments. */
+struct object_segment {
+	enum codec codec;
+	uint32_t plain_length;
+	uint32_t sealed_length;
+	uint64_t body_offset; /* of its sealed bytes, from the body's start */
+	uint8_t tag[OBJECT_TAG];
+	struct digest blocks[2]; /* ceil(sealed_length / OBJECT_BLOCK) used */
+};
+
+struct object {
+	enum object_type type;
+	uint64_t index;
+	uint64_t plain_length;
+	uint64_t body_length;
+	uint32_t header_length;
+	uint32_t segment_count;
+	struct digest name;
+	uint8_t salt[32];
+	uint8_t commitment[32];
+	struct object_segment segments[]; /* segment_count */
+};
+
+/*
+ * The header length that the first OBJECT_HEADER_FIXED bytes state, for a
+ * reader who fetches the rest.  ERR_FORMAT.
+ */
+int object_peek(const uint8_t fixed[static OBJECT_HEADER_FIXED],
+    uint32_t *header_length) MUST_USE;
+
+/*
+ * Parse header bytes (exactly the header).  Checks H(header) against name
+ * first (ERR_INTEGRITY), then the fields (ERR_FORMAT, ERR_LIMIT), that the
+ * type is the one wanted (ERR_INTEGRITY).  name may be NULL only for
+ * tools that list what lies in a store.  The caller frees.
+ */
+int object_parse(struct object **out, const void *header, size_t length,
+    enum object_type type, const struct digest *name) MUST_USE;
+void object_free(struct object *o);
+OWNED_TYPE(object);
+
+/* What a key gives for opening: an AES key and the commitment checked. */
+struct object_opener;
+
+/*
+ * Ready to open segments of o under key.  ERR_INTEGRITY if the commitment is
+ * another key's.  o is borrowed and must outlive the opener.  An opener is
+ * for one thread at a time.
+ */
+int object_opener_new(struct object_opener **out, const struct object *o,
+    const uint8_t key[static KEY_SIZE]) MUST_USE;
+void object_opener_free(struct object_opener *p);
+OWNED_TYPE(object_opener);
+
+/*
+ * Check and open one segment: sealed has its sealed_length bytes, plain has
+ * room for its plain_length.  Every block digest and the tag are checked
+ * before plain is handed out; on failure plain is wiped.  ERR_INTEGRITY.
+ */
+int object_open_segment(struct object_opener *p, uint32_t segment,
+    const uint8_t *sealed, uint8_t *plain) MUST_USE;
+
+/* Check the block digests of one segment's sealed bytes without a key.
+ * ERR_INTEGRITY. */
+int object_check_segment(const struct object *o, uint32_t segment,
+    const uint8_t *sealed) MUST_USE;
+/* The same for a whole body, whose length must fit too. */
+int object_check_body(const struct object *o, const uint8_t *body,
+    size_t length) MUST_USE;
+
+/* Open a whole small object (a page).  *plain is plain_length bytes, which
+ * the caller wipes and frees.  ERR_INTEGRITY also for another length. */
+int object_open(const struct object *o, const uint8_t key[static KEY_SIZE],
+    const uint8_t *body, size_t length, uint8_t **plain) MUST_USE;
+
+/*
+ * A payload prepared for sealing: compressed segment by segment into a
+ * private buffer, from which digest and seal both read.
+ */
+struct object_payload;
+
+/* plain: length bytes, 1 .. limit of the type (else ERR_LIMIT). */
+int object_payload_new(struct object_payload **out, enum object_type type,
+    uint64_t index, const void *plain, size_t length) MUST_USE;
+void object_payload_free(struct object_payload *p); /* wipes */
+OWNED_TYPE(object_payload);
+
+/* FORMAT.md, "Chunk keys". */
+struct digest object_sealing_digest(const struct object_payload *p);
+
+/*
+ * Seal under key: the header and then the body are appended to w (one
+ * buffer, ready to store).  salt is zeros for a chunk.  *name is H(header),
+ * *header_length where the body starts.  The payload can only be freed after:
+ * no key seals twice.  ERR_LIMIT when w has no room, ERR_NOMEM.
+ */
+int object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
+    const uint8_t salt[static 32], struct writer *w, struct digest *name,
+    uint32_t *header_length) MUST_USE;
+
+/* Key derivations of FORMAT.md; out is 32 bytes. */
+void object_chunk_key(uint8_t out[static KEY_SIZE], const struct family_key *f,
+    const struct digest *sealing);
+int object_manifest_key(struct page_key **out, const struct version_key *v)
+    MUST_USE;
+int object_lockbox_key(struct page_key **out, const struct version_key *v)
+    MUST_USE;
+void object_page_key(uint8_t out[static KEY_SIZE], const struct page_key *k,
+    enum object_type type, uint64_t index, const uint8_t salt[static 32]);
+
+/* Seal a page (any type but chunk) under k with a fresh random salt:
+ * payload, key, seal in one. */
+int object_seal_page(const struct page_key *k, enum object_type type,
+    uint64_t index, const void *plain, size_t length, struct writer *w,
+    struct digest *name) MUST_USE;
+/* The other half: key from k and the header's salt, then object_open. */
+int object_open_page(const struct object *o, const struct page_key *k,
+    const uint8_t *body, size_t length, uint8_t **plain) MUST_USE;
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vault/object.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vault/err.h"
+#include "vault/gcm.h"
+#include "vault/object_parts.h"
+
+#define SEGMENTS_MAX ((64U << 20) / OBJECT_SEGMENT)
+
+struct object_payload {
+	struct object *o; /* filled as far as is known */
+	uint8_t *bytes;	  /* to be sealed: o->body_length of them */
+	size_t capacity;
+	bool sealed;
+};
+
+/* Compress each segment of plain behind the one before. */
+static int
+pack(struct object_payload *p, const uint8_t *plain)
+{
+	OWNED(codec_packer) packer = NULL;
+	struct object *o = p->o;
+	int err = codec_packer_new(&packer);
+
+	if (err != 0)
+		return err;
+	for (uint32_t i = 0; i < o->segment_count; i++) {
+		struct object_segment *s = &o->segments[i];
+		size_t n;
+
+		s->plain_length = object_segment_length(o->plain_length, i);
+		s->body_offset = o->body_length;
+		s->codec = codec_pack(packer,
+		    plain + (size_t)i * OBJECT_SEGMENT, s->plain_length,
+		    p->bytes + o->body_length, &n);
+		s->sealed_length = (uint32_t)n;
+		o->body_length += n;
+	}
+	return 0;
+}
+
+int
+object_payload_new(struct object_payload **out, enum object_type type,
+    uint64_t index, const void *plain, size_t length)
+{
+	OWNED(object_payload) p = NULL;
+	uint32_t segments = object_segments(length);
+	int err;
+
+	if (length == 0 || length > object_limit(type))
+		return ERR_LIMIT;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->o = calloc(1, sizeof(*p->o) + segments * sizeof(*p->o->segments));
+	p->bytes = malloc(length);
+	p->capacity = length;
+	if (p->o == NULL || p->bytes == NULL)
+		return ERR_NOMEM;
+	p->o->type = type;
+	p->o->index = index;
+	p->o->plain_length = length;
+	p->o->segment_count = segments;
+	err = pack(p, plain);
+	if (err != 0)
+		return err;
+	*out = p;
+	p = NULL;
+	return 0;
+}
+
+void
+object_payload_free(struct object_payload *p)
+{
+	if (p == NULL)
+		return;
+	if (p->bytes != NULL)
+		secret_wipe(p->bytes, p->capacity);
+	free(p->bytes);
+	object_free(p->o);
+	free(p);
+}
+
+struct digest
+object_sealing_digest(const struct object_payload *p)
+{
+	static const char domain[] = "weir sealing v1";
+	uint8_t head[sizeof(domain) - 1 + 24 + 9 * SEGMENTS_MAX], *at = head;
+	const struct object *o = p->o;
+
+	assert(!p->sealed);
+	memcpy(at, domain, sizeof(domain) - 1);
+	at = object_put(at + sizeof(domain) - 1, OBJECT_VERSION, 2);
+	at = object_put(at, o->type, 1);
+	at = object_put(at, OBJECT_SUITE, 1);
+	at = object_put(at, o->index, 8);
+	at = object_put(at, o->plain_length, 8);
+	at = object_put(at, o->segment_count, 4);
+	for (uint32_t i = 0; i < o->segment_count; i++) {
+		at = object_put(at, o->segments[i].codec, 1);
+		at = object_put(at, o->segments[i].plain_length, 4);
+		at = object_put(at, o->segments[i].sealed_length, 4);
+	}
+	return digest_of2(head, (size_t)(at - head), p->bytes, o->body_length);
+}
+
+/* Seal segment i to where it belongs in body; keep its tag and digests. */
+static int
+seal_segment(struct object_payload *p, struct gcm *gcm, uint32_t i,
+    uint8_t *body)
+{
+	struct object_segment *s = &p->o->segments[i];
+	uint8_t aad[OBJECT_AAD];
+	struct gcm_message m = {
+		.aad = aad,
+		.aad_length = sizeof(aad),
+		.in = p->bytes + s->body_offset,
+		.out = body + s->body_offset,
+		.length = s->sealed_length,
+	};
+	int err;
+
+	object_nonce(m.nonce, i);
+	object_aad(aad, p->o, i);
+	err = gcm_seal(gcm, &m);
+	if (err != 0)
+		return err;
+	memcpy(s->tag, m.tag, sizeof(s->tag));
+	for (uint32_t b = 0; b < object_blocks(s->sealed_length); b++) {
+		uint32_t left = s->sealed_length - b * OBJECT_BLOCK;
+
+		s->blocks[b] = digest_of(m.out + b * OBJECT_BLOCK,
+		    left < OBJECT_BLOCK ? left : OBJECT_BLOCK);
+	}
+	return 0;
+}
+
+static int
+seal_body(struct object_payload *p, const uint8_t key[static KEY_SIZE],
+    uint8_t *body)
+{
+	SECRET(uint8_t, okm, 64);
+	OWNED(gcm) gcm = NULL;
+	int err;
+
+	object_okm(okm, key, p->o->type);
+	memcpy(p->o->commitment, okm + OBJECT_OKM_COMMITMENT,
+	    sizeof(p->o->commitment));
+	err = gcm_sealer_new(&gcm, okm);
+	for (uint32_t i = 0; i < p->o->segment_count && err == 0; i++)
+		err = seal_segment(p, gcm, i, body);
+	return err;
+}
+
+static uint32_t
+header_length_of(const struct object *o)
+{
+	uint32_t n = OBJECT_HEADER_FIXED;
+
+	for (uint32_t i = 0; i < o->segment_count; i++)
+		n += OBJECT_ROW_FIXED +
+		    object_blocks(o->segments[i].sealed_length) * DIGEST_SIZE;
+	return n;
+}
+
+static uint8_t *
+put_bytes(uint8_t *at, const void *bytes, size_t n)
+{
+	memcpy(at, bytes, n);
+	return at + n;
+}
+
+static void
+write_header(const struct object *o, uint8_t *header)
+{
+	uint8_t *at = put_bytes(header, OBJECT_MAGIC, 8);
+
+	at = object_put(at, OBJECT_VERSION, 2);
+	at = object_put(at, o->type, 1);
+	at = object_put(at, OBJECT_SUITE, 1);
+	at = object_put(at, o->header_length, 4);
+	at = object_put(at, o->index, 8);
+	at = object_put(at, o->plain_length, 8);
+	at = object_put(at, o->segment_count, 4);
+	at = object_put(at, 0, 4);
+	at = put_bytes(at, o->salt, sizeof(o->salt));
+	at = put_bytes(at, o->commitment, sizeof(o->commitment));
+	for (uint32_t i = 0; i < o->segment_count; i++) {
+		const struct object_segment *s = &o->segments[i];
+
+		at = object_put(at, s->codec, 1);
+		at = object_put(at, 0, 3);
+		at = object_put(at, s->sealed_length, 4);
+		at = put_bytes(at, s->tag, sizeof(s->tag));
+		at = put_bytes(at, s->blocks,
+		    object_blocks(s->sealed_length) * sizeof(s->blocks[0]));
+	}
+	assert(at == header + o->header_length);
+}
+
+int
+object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
+    const uint8_t salt[static 32], struct writer *w, struct digest *name,
+    uint32_t *header_length)
+{
+	struct object *o = p->o;
+	const size_t start = w->length;
+	uint8_t *header;
+	int err;
+
+	assert(!p->sealed);
+	p->sealed = true;
+	o->header_length = header_length_of(o);
+	if (o->header_length + o->body_length > w->max - w->length)
+		return ERR_LIMIT;
+	header = writer_room(w, o->header_length + o->body_length);
+	if (header == NULL)
+		return ERR_NOMEM;
+	memcpy(o->salt, salt, sizeof(o->salt));
+	err = seal_body(p, key, header + o->header_length);
+	if (err != 0) {
+		w->length = start;
+		return err;
+	}
+	write_header(o, header);
+	*name = digest_of(header, o->header_length);
+	*header_length = o->header_length;
+	return 0;
+}
+
+int
+object_seal_page(const struct page_key *k, enum object_type type,
+    uint64_t index, const void *plain, size_t length, struct writer *w,
+    struct digest *name)
+{
+	OWNED(object_payload) p = NULL;
+	SECRET(uint8_t, key, 32);
+	uint8_t salt[32];
+	uint32_t header_length;
+	int err;
+
+	assert(type != OBJECT_CHUNK);
+	err = object_payload_new(&p, type, index, plain, length);
+	if (err != 0)
+		return err;
+	randombytes_buf(salt, sizeof(salt));
+	object_page_key(key, k, type, index, salt);
+	return object_seal(p, key, salt, w, name, &header_length);
+}

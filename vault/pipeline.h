@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PIPELINE_H
+#define WEIR_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vault/intake.h"
+#include "vault/lockbox.h"
+#include "vault/owned.h"
+#include "vault/store.h"
+
+/*
+ * Plain chunks in, objects in the store out: a pool of threads compresses,
+ * asks for keys by the batch, seals and stores, while the caller reads on.  What
+ * is under way is bounded (PIPELINE_BATCHES x PIPELINE_BYTES).  One thread calls
+ * these functions; keys->chunk_keys is called from the pool's threads, one
+ * call at a time.
+ */
+#define PIPELINE_BATCHES 3
+#define PIPELINE_BYTES (32U << 20)
+#define PIPELINE_CHUNKS 256
+
+/* What became of a chunk. */
+struct pipeline_chunk {
+	struct digest object;
+	uint64_t offset;	       /* as given */
+	uint64_t stored_bytes;	       /* of the object written; 0: was there */
+	const struct lockbox_row *box; /* in guarded memory */
+};
+
+struct pipeline_how {
+	struct store *store;
+	const struct intake_keys *keys;
+	/* Each chunk, in the order given, from the caller's thread; it is in
+	 * the store but for store_flush. */
+	int (*done)(void *arg, const struct pipeline_chunk *c);
+	void *arg;
+};
+
+struct pipeline;
+int pipeline_new(struct pipeline **out, const struct pipeline_how *how)
+    MUST_USE;
+/* Waits for what is under way. */
+void pipeline_free(struct pipeline *p);
+OWNED_TYPE(pipeline);
+
+/*
+ * Room for the next chunk of n bytes (1 .. OBJECT_CHUNK_MAX), to be filled
+ * before pipeline_add; asking again forgets it.  Waits for a place and may call
+ * done.  Fails with the first error of any thread or of done.
+ */
+int pipeline_room(struct pipeline *p, size_t n, uint8_t **room) MUST_USE;
+
+/* The room was filled with these many bytes of its n; they stand at offset of
+ * their file. */
+void pipeline_add(struct pipeline *p, size_t n, uint64_t offset);
+
+/* Take all that was added to its end. */
+int pipeline_finish(struct pipeline *p) MUST_USE;
+
+#endif

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vault/err.h"
+#include "vault/file.h"
+#include "vault/log.h"
+#include "vault/store.h"
+
+/* "ab/" and 64 digits. */
+#define PATH_SIZE (3 + DIGEST_HEX_SIZE)
+
+#define TEMPORARY_SIZE 64
+#define STALE_SECONDS (24 * 60 * 60)
+
+struct store_dir {
+	struct file *root;
+	pthread_mutex_t flushing; /* taken before mutex */
+	pthread_mutex_t mutex;	  /* for what follows */
+	bool dirty[256];	  /* to be synced by the next flush */
+	bool known[256];	  /* its own name is synced, or root_dirty */
+	bool root_dirty;
+	bool dead; /* syncing failed: nobody can tell what lasts */
+};
+
+static void
+dir_free(void *arg)
+{
+	struct store_dir *d = arg;
+
+	file_free(d->root);
+	pthread_mutex_destroy(&d->mutex);
+	pthread_mutex_destroy(&d->flushing);
+	free(d);
+}
+
+/* "ab/abcdef…"; the leaf begins at 3. */
+static const char *
+path_of(char buf[static PATH_SIZE], const struct digest *name)
+{
+	digest_hex(name, buf + 3);
+	buf[0] = buf[3];
+	buf[1] = buf[4];
+	buf[2] = '/';
+	return buf;
+}
+
+/* The line for a failed call (errno), which names the object; to be said in
+ * place of the lines of file.h where a disk may be full. */
+static int
+failed(const struct store_dir *d, const char *what, const struct digest *name)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	digest_hex(name, hex);
+	if (err_from_errno(errno) == ERR_SPACE)
+		return log_err(ERR_SPACE,
+		    "no space for object %s in '%s': make room and run the "
+		    "same command again, it goes on from here",
+		    hex, d->root->name);
+	return log_sys("%s object %s in '%s'", what, hex, d->root->name);
+}
+
+/* Open an object for reading.  ERR_INTEGRITY if it is no plain file. */
+static int
+open_object(struct file **out, struct store_dir *d, const struct digest *name,
+    uint64_t *size)
+{
+	OWNED(file) f = NULL;
+	char path[PATH_SIZE];
+	struct stat st;
+	int err;
+
+	/* Not to hang on what somebody put there in place of an object. */
+	err = file_open(&f, d->root, path_of(path, name),
+	    O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (err != 0)
+		return err == ERR_FORMAT ? ERR_INTEGRITY : err;
+	if (fstat(f->fd, &st) != 0)
+		return log_sys("stat '%s'", f->name);
+	if (!S_ISREG(st.st_mode))
+		return log_err(ERR_INTEGRITY, "'%s' is not a plain file",
+		    f->name);
+	*size = (uint64_t)st.st_size;
+	*out = f;
+	f = NULL;
+	return 0;
+}
+
+static int
+dir_has(void *arg, const struct digest *name, uint64_t *size)
+{
+	OWNED(file) f = NULL;
+
+	return open_object(&f, arg, name, size);
+}
+
+static int
+dir_get(void *arg, const struct digest *name, uint64_t offset, void *buf,
+    size_t n, size_t *got)
+{
+	OWNED(file) f = NULL;
+	uint64_t size;
+	int err = open_object(&f, arg, name, &size);
+
+	if (err != 0)
+		return err;
+	return file_read_some(f, buf, n, offset, got);
+}
+
+/* What name's directory holds has changed: flush has to sync it, and the root
+ * too unless this store saw to it that the directory itself lasts. */
+static void
+touch(struct store_dir *d, const struct digest *name)
+{
+	LOCKED(lock, &d->mutex);
+	uint8_t ab = name->bytes[0];
+
+	d->dirty[ab] = true;
+	if (!d->known[ab])
+		d->root_dirty = true;
+	d->known[ab] = true;
+}
+
+static bool
+is_dead(struct store_dir *d)
+{
+	LOCKED(lock, &d->mutex);
+
+	return d->dead;
+}
+
+static void
+set_dead(struct store_dir *d)
+{
+	LOCKED(lock, &d->mutex);
+
+	d->dead = true;
+}
+
+static int
+dir_keep(void *arg, const struct digest *name)
+{
+	struct store_dir *d = arg;
+	OWNED(file) f = NULL;
+	uint64_t size;
+	int err = is_dead(d) ? ERR_IO : open_object(&f, d, name, &size);
+
+	if (err == 0)
+		err = file_sync_data(f);
+	if (err == 0)
+		touch(d, name);
+	return err;
+}
+
+/* Open the directory that name belongs in, which is made if need be. */
+static int
+open_parent(struct file **out, struct store_dir *d, const struct digest *name)
+{
+	char ab[PATH_SIZE];
+	int err;
+
+	path_of(ab, name);
+	ab[2] = '\0';
+	err = file_open(out, d->root, ab, O_RDONLY | O_DIRECTORY, 0);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	if (mkdirat(d->root->fd, ab, 0777) != 0 && errno != EEXIST)
+		return failed(d, "make the directory of", name);
+	err = file_open(out, d->root, ab, O_RDONLY | O_DIRECTORY, 0);
+	if (err == ERR_NOT_FOUND)
+		return log_err(ERR_FORMAT, "'%s/%s' is not a directory",
+		    d->root->name, ab);
+	return err;
+}
+
+static int
+temporary_name(char buf[static TEMPORARY_SIZE])
+{
+	uint64_t random[2];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return log_sys("getrandom");
+	snprintf(buf, TEMPORARY_SIZE, FILE_TEMPORARY "%016jx%016jx",
+	    (uintmax_t)random[0], (uintmax_t)random[1]);
+	return 0;
+}
+
+/* False with errno set. */
+static bool
+write_all(int fd, const uint8_t *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = write(fd, bytes, n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return false;
+		bytes += r;
+		n -= (size_t)r;
+	}
+	return true;
+}
+
+struct parcel {
+	const struct digest *name;
+	const void *bytes;
+	size_t length;
+};
+
+/* A synced file with a temporary name; it may be there on failure too. */
+static int
+write_temporary(struct store_dir *d, const struct file *parent,
+    const char *temporary, const struct parcel *p)
+{
+	OWNED_FD fd = openat(parent->fd, temporary,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+
+	if (fd < 0)
+		return failed(d, "create", p->name);
+	if (!write_all(fd, p->bytes, p->length))
+		return failed(d, "write", p->name);
+	if (fsync(fd) != 0)
+		return failed(d, "fsync", p->name);
+	return 0;
+}
+
+/* 0 or -1 and errno: EEXIST if the name is taken. */
+static int
+rename_new(int parent, const char *from, const char *to)
+{
+	if (renameat2(parent, from, parent, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* A file system that does not know the flag (NFS). */
+	if (linkat(parent, from, parent, to, 0) != 0)
+		return -1;
+	unlinkat(parent, from, 0);
+	return 0;
+}
+
+static int
+give_name(struct store_dir *d, const struct file *parent, const char *temporary,
+    const struct digest *name, bool replace)
+{
+	char path[PATH_SIZE];
+	const char *leaf = path_of(path, name) + 3;
+	int r;
+
+	if (replace)
+		r = renameat(parent->fd, temporary, parent->fd, leaf);
+	else
+		r = rename_new(parent->fd, temporary, leaf);
+	if (r == 0)
+		return 0;
+	if (!replace && errno == EEXIST)
+		return ERR_CONFLICT;
+	return failed(d, "rename", name);
+}
+
+static int
+dir_put(void *arg, const struct digest *name, const void *bytes, size_t n,
+    bool replace)
+{
+	const struct parcel p = { name, bytes, n };
+	struct store_dir *d = arg;
+	OWNED(file) parent = NULL;
+	char temporary[TEMPORARY_SIZE];
+	int err;
+
+	if (is_dead(d))
+		return ERR_IO;
+	err = temporary_name(temporary);
+	if (err == 0)
+		err = open_parent(&parent, d, name);
+	if (err != 0)
+		return err;
+	err = write_temporary(d, parent, temporary, &p);
+	if (err == 0)
+		err = give_name(d, parent, temporary, name, replace);
+	if (err != 0) {
+		unlinkat(parent->fd, temporary, 0);
+		return err;
+	}
+	touch(d, name);
+	return 0;
+}
+
+/* What the last flush has left to do; it is taken off the list. */
+struct dirt {
+	bool dirs[256];
+	bool root;
+};
+
+static struct dirt
+take_dirt(struct store_dir *d)
+{
+	LOCKED(lock, &d->mutex);
+	struct dirt dirt = { .root = d->root_dirty };
+
+	memcpy(dirt.dirs, d->dirty, sizeof(dirt.dirs));
+	memset(d->dirty, 0, sizeof(d->dirty));
+	d->root_dirty = false;
+	return dirt;
+}
+
+static void
+give_back(struct store_dir *d, const struct dirt *dirt)
+{
+	LOCKED(lock, &d->mutex);
+
+	for (size_t i = 0; i < 256; i++)
+		d->dirty[i] = d->dirty[i] || dirt->dirs[i];
+	d->root_dirty = d->root_dirty || dirt->root;
+}
+
+/* Sync what is in dirt and take it out.  ERR_IO, and nothing else, when
+ * syncing failed: that must not be tried again. */
+static int
+sync_dirt(struct store_dir *d, struct dirt *dirt)
+{
+	for (unsigned int i = 0; i < 256; i++) {
+		OWNED(file) dir = NULL;
+		char ab[3];
+		int err;
+
+		if (!dirt->dirs[i])
+			continue;
+		snprintf(ab, sizeof(ab), "%02x", i);
+		err = file_open(&dir, d->root, ab, O_RDONLY | O_DIRECTORY, 0);
+		if (err == ERR_NOT_FOUND)
+			return log_err(ERR_IO, "'%s/%s' has gone",
+			    d->root->name, ab);
+		if (err != 0)
+			return err;
+		if (file_sync(dir) != 0)
+			return ERR_IO;
+		dirt->dirs[i] = false;
+	}
+	if (dirt->root && file_sync(d->root) != 0)
+		return ERR_IO;
+	return 0;
+}
+
+/* One at a time: who finds nothing to do must know that the one who took it
+ * is done. */
+static int
+dir_flush(void *arg)
+{
+	struct store_dir *d = arg;
+	LOCKED(turn, &d->flushing);
+	struct dirt dirt;
+	int err;
+
+	if (is_dead(d))
+		return ERR_IO;
+	dirt = take_dirt(d);
+	err = sync_dirt(d, &dirt);
+	if (err == ERR_IO)
+		set_dead(d);
+	else if (err != 0)
+		give_back(d, &dirt);
+	return err;
+}
+
+/* For each name in the store's directories. */
+struct visit {
+	int (*each)(struct visit *v, const struct file *dir, const char *leaf);
+	int (*object)(void *arg, const struct digest *name, uint64_t size);
+	void *arg;
+	const char *ab; /* the directory it is in */
+	uint64_t junk;
+	time_t before;
+};
+
+static bool
+is_dot(const char *leaf)
+{
+	return strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0;
+}
+
+static int
+walk_dir(const struct file *parent, const char *path,
+    int (*each)(void *arg, const struct file *dir, const char *leaf), void *arg)
+{
+	OWNED(file) dir = NULL;
+	const struct dirent *e;
+	DIR *stream;
+	int fd, err;
+
+	err = file_open(&dir, parent, path, O_RDONLY | O_DIRECTORY, 0);
+	if (err != 0)
+		return err;
+	fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
+	stream = fd >= 0 ? fdopendir(fd) : NULL;
+	if (stream == NULL) {
+		err = log_sys("list '%s'", dir->name);
+		owned_fd_close(&fd);
+		return err;
+	}
+	do {
+		errno = 0;
+		e = readdir(stream);
+		if (e == NULL && errno != 0)
+			err = log_sys("list '%s'", dir->name);
+		else if (e != NULL && !is_dot(e->d_name))
+			err = each(arg, dir, e->d_name);
+	} while (e != NULL && err == 0);
+	closedir(stream);
+	return err;
+}
+
+static int
+visit_leaf(void *arg, const struct file *dir, const char *leaf)
+{
+	struct visit *v = arg;
+
+	return v->each(v, dir, leaf);
+}
+
+/* A name in the root: it should be two digits, and a directory. */
+static int
+visit_top(void *arg, const struct file *dir, const char *leaf)
+{
+	struct visit *v = arg;
+	struct stat st;
+	int err;
+
+	if (strlen(leaf) != 2 || strspn(leaf, "0123456789abcdef") != 2 ||
+	    fstatat(dir->fd, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    !S_ISDIR(st.st_mode)) {
+		v->junk++;
+		return 0;
+	}
+	v->ab = leaf;
+	err = walk_dir(dir, leaf, visit_leaf, v);
+	return err == ERR_NOT_FOUND ? 0 : err; /* gone meanwhile */
+}
+
+static bool
+is_temporary(const char *leaf)
+{
+	return strncmp(leaf, FILE_TEMPORARY, strlen(FILE_TEMPORARY)) == 0;
+}
+
+static int
+visit_object(struct visit *v, const struct file *dir, const char *leaf)
+{
+	struct digest name;
+	struct stat st;
+
+	if (is_temporary(leaf))
+		return 0;
+	if (fstatat(dir->fd, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (errno == ENOENT)
+			return 0;
+		return log_sys("stat of a name in '%s'", dir->name);
+	}
+	if (!S_ISREG(st.st_mode) || strncmp(leaf, v->ab, 2) != 0 ||
+	    digest_parse(&name, leaf) != 0) {
+		v->junk++;
+		return 0;
+	}
+	return v->object(v->arg, &name, (uint64_t)st.st_size);
+}
+
+static int
+dir_list(void *arg,
+    int (*each)(void *each_arg, const struct digest *name, uint64_t size),
+    void *each_arg)
+{
+	struct store_dir *d = arg;
+	struct visit v = {
+		.each = visit_object,
+		.object = each,
+		.arg = each_arg,
+	};
+	int err = walk_dir(d->root, ".", visit_top, &v);
+
+	if (err == 0 && v.junk > 0)
+		log_warn("'%s' holds %ju names that are not objects",
+		    d->root->name, (uintmax_t)v.junk);
+	return err;
+}
+
+static int
+dir_remove(void *arg, const struct digest *name)
+{
+	struct store_dir *d = arg;
+	OWNED(file) parent = NULL;
+	char path[PATH_SIZE];
+	int err;
+
+	path_of(path, name);
+	path[2] = '\0';
+	err = file_open(&parent, d->root, path, O_RDONLY | O_DIRECTORY, 0);
+	if (err != 0)
+		return err;
+	if (unlinkat(parent->fd, path + 3, 0) != 0) {
+		if (errno == ENOENT)
+			return ERR_NOT_FOUND;
+		return failed(d, "remove", name);
+	}
+	touch(d, name);
+	return 0;
+}
+
+static int
+visit_stale(struct visit *v, const struct file *dir, const char *leaf)
+{
+	struct stat st;
+
+	if (!is_temporary(leaf) ||
+	    fstatat(dir->fd, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    st.st_mtime >= v->before)
+		return 0;
+	if (unlinkat(dir->fd, leaf, 0) != 0 && errno != ENOENT)
+		return log_sys("remove a temporary file in '%s'", dir->name);
+	return 0;
+}
+
+static int
+dir_sweep(void *arg)
+{
+	struct store_dir *d = arg;
+	struct visit v = {
+		.each = visit_stale,
+		.before = time(NULL) - STALE_SECONDS,
+	};
+
+	return walk_dir(d->root, ".", visit_top, &v);
+}
+
+static const struct store_ops dir_ops = {
+	.has = dir_has,
+	.get = dir_get,
+	.put = dir_put,
+	.keep = dir_keep,
+	.flush = dir_flush,
+	.list = dir_list,
+	.remove = dir_remove,
+	.sweep = dir_sweep,
+	.free = dir_free,
+};
+
+/* Takes over root, also when it fails. */
+static int
+make(struct store **out, struct file *root)
+{
+	struct store_dir *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		file_free(root);
+		return ERR_NOMEM;
+	}
+	d->root = root;
+	pthread_mutex_init(&d->mutex, NULL);
+	pthread_mutex_init(&d->flushing, NULL);
+	return store_new(out, &dir_ops, d);
+}
+
+int
+store_dir_init(const char *path)
+{
+	return file_mkdir(NULL, path, 0777);
+}
+
+int
+store_dir_open(struct store **out, const char *path)
+{
+	char shown[256];
+	struct file *root;
+	int err = file_open(&root, NULL, path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (err == ERR_NOT_FOUND)
+		return log_err(err, "there is no object store at '%s'",
+		    log_name(shown, sizeof(shown), path, strlen(path)));
+	return err != 0 ? err : make(out, root);
+}
+
+int
+store_dir_adopt(struct store **out, int fd)
+{
+	struct file *root;
+	int err = file_adopt(&root, fd, "objects");
+
+	return err != 0 ? err : make(out, root);
+}

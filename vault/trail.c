@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vault/trail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/trail_log.h"
+
+#define DIR_MODE 0750
+#define INTEGRATE_SECONDS 1
+
+/* An entry on its way: queued, then durable and waiting for its tile. */
+struct pending {
+	STAILQ_ENTRY(pending) next;
+	uint64_t index;
+	size_t length;
+	uint8_t bytes[];
+};
+STAILQ_HEAD(pending_list, pending);
+
+struct waiter {
+	STAILQ_ENTRY(waiter) next;
+	uint64_t index;
+	void (*done)(void *arg, int result);
+	void *arg;
+};
+STAILQ_HEAD(waiter_list, waiter);
+
+/*
+ * Two threads: the committer owns the journal, the integrator the log.  The
+ * mutex guards the lists and numbers and is never held over I/O.
+ */
+struct trail {
+	struct file *dir;
+	struct file *journal_dir;
+	struct journal *journal;
+	struct trail_log *log;
+
+	pthread_mutex_t mutex;
+	pthread_cond_t work;	  /* for the committer */
+	pthread_cond_t integrate; /* for the integrator */
+	pthread_cond_t changed;	  /* durable, published or dead moved */
+	struct pending_list queue;
+	struct pending_list durable_list;
+	struct waiter_list waiters;
+	size_t queued_bytes;
+	uint64_t next;
+	uint64_t durable;
+	uint64_t published;
+	uint64_t wanted; /* publish at least up to here, now */
+	struct note_checkpoint checkpoint;
+	char *note;
+	int dead;
+	bool stopping;
+	bool committer_done;
+	pthread_t committer;
+	pthread_t integrator;
+	bool committing, integrating;
+};
+
+int
+trail_init(const struct file *vault, const struct note_key *key,
+    const struct sign_key *seed)
+{
+	OWNED(file) dir = NULL;
+	OWNED(file) journal = NULL;
+	struct trail_log_how how = { .key = key, .seed = seed };
+	int err;
+
+	err = file_mkdir(vault, "trail", DIR_MODE);
+	if (err == 0)
+		err = file_open(&dir, vault, "trail", O_RDONLY | O_DIRECTORY,
+		    0);
+	if (err == 0)
+		err = file_mkdir(dir, "journal", DIR_MODE);
+	if (err == 0)
+		err = file_open(&journal, dir, "journal",
+		    O_RDONLY | O_DIRECTORY, 0);
+	if (err != 0)
+		return err;
+
+	err = journal_init(journal);
+	how.dir = dir;
+	return err != 0 ? err : trail_log_init(&how);
+}
+
+static void
+pending_list_clear(struct pending_list *l)
+{
+	struct pending *p;
+
+	while ((p = STAILQ_FIRST(l)) != NULL) {
+		STAILQ_REMOVE_HEAD(l, next);
+		free(p);
+	}
+}
+
+static struct pending *
+pending_new(uint64_t index, const void *entry, size_t n)
+{
+	struct pending *p = malloc(sizeof(*p) + n);
+
+	if (p == NULL)
+		return NULL;
+	p->index = index;
+	p->length = n;
+	memcpy(p->bytes, entry, n);
+	return p;
+}
+
+/* Tell the waiters whose entries are durable, or all when the trail died.
+ * Called without the mutex: what they do is their own affair. */
+static void
+tell_waiters(struct trail *t)
+{
+	struct waiter_list ready = STAILQ_HEAD_INITIALIZER(ready);
+	struct waiter_list keep = STAILQ_HEAD_INITIALIZER(keep);
+	struct waiter *w;
+	uint64_t durable;
+	int dead;
+
+	pthread_mutex_lock(&t->mutex);
+	durable = t->durable;
+	dead = t->dead;
+	while ((w = STAILQ_FIRST(&t->waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&t->waiters, next);
+		if (w->index < durable || dead != 0)
+			STAILQ_INSERT_TAIL(&ready, w, next);
+		else
+			STAILQ_INSERT_TAIL(&keep, w, next);
+	}
+	STAILQ_CONCAT(&t->waiters, &keep);
+	pthread_mutex_unlock(&t->mutex);
+
+	while ((w = STAILQ_FIRST(&ready)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ready, next);
+		w->done(w->arg, w->index < durable ? 0 : dead);
+		free(w);
+	}
+}
+
+/* With the mutex held. */
+static void
+die(struct trail *t, int err)
+{
+	if (t->dead == 0)
+		t->dead = err;
+	pthread_cond_broadcast(&t->changed);
+	pthread_cond_broadcast(&t->work);
+	pthread_cond_broadcast(&t->integrate);
+}
+
+static int
+commit(struct trail *t, struct pending_list *batch)
+{
+	struct pending *p;
+	int err = 0;
+
+	STAILQ_FOREACH(p, batch, next) {
+		uint64_t index;
+
+		err = journal_append(t->journal, p->bytes, p->length, &index);
+		if (err != 0)
+			return err;
+	}
+	return journal_sync(t->journal);
+}
+
+/* The committer's turn: all that waits becomes durable by one sync. */
+static void
+commit_batch(struct trail *t)
+{
+	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
+	uint64_t count = 0;
+	struct pending *p;
+	int err;
+
+	STAILQ_CONCAT(&batch, &t->queue);
+	STAILQ_FOREACH(p, &batch, next)
+		count++;
+	t->queued_bytes = 0;
+	pthread_mutex_unlock(&t->mutex);
+	err = commit(t, &batch);
+	pthread_mutex_lock(&t->mutex);
+
+	if (err != 0) {
+		pending_list_clear(&batch);
+		die(t, err);
+	} else {
+		STAILQ_CONCAT(&t->durable_list, &batch);
+		t->durable += count;
+		pthread_cond_broadcast(&t->changed);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	tell_waiters(t);
+	pthread_mutex_lock(&t->mutex);
+}
+
+static void *
+commit_loop(void *arg)
+{
+	struct trail *t = arg;
+
+	pthread_mutex_lock(&t->mutex);
+	while (t->dead == 0) {
+		if (!STAILQ_EMPTY(&t->queue))
+			commit_batch(t);
+		else if (t->stopping)
+			break;
+		else
+			pthread_cond_wait(&t->work, &t->mutex);
+	}
+	t->committer_done = true;
+	pthread_cond_broadcast(&t->integrate);
+	pthread_mutex_unlock(&t->mutex);
+	tell_waiters(t);
+	return NULL;
+}
+
+static int
+integrate(struct trail *t, struct pending_list *batch)
+{
+	struct pending *p;
+	int err = 0;
+
+	STAILQ_FOREACH(p, batch, next) {
+		err = trail_log_add(t->log, p->bytes, p->length);
+		if (err != 0)
+			return err;
+	}
+	err = trail_log_publish(t->log);
+	return err;
+}
+
+/* Called and returns with the mutex held. */
+static void
+integrate_batch(struct trail *t)
+{
+	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
+	char *note = NULL;
+	int err;
+
+	STAILQ_CONCAT(&batch, &t->durable_list);
+	pthread_mutex_unlock(&t->mutex);
+	err = integrate(t, &batch);
+	pending_list_clear(&batch);
+	if (err == 0 && (note = strdup(trail_log_note(t->log))) == NULL)
+		err = ERR_NOMEM;
+	pthread_mutex_lock(&t->mutex);
+
+	if (err != 0) {
+		free(note);
+		die(t, err);
+		return;
+	}
+	free(t->note);
+	t->note = note;
+	t->checkpoint = *trail_log_checkpoint(t->log);
+	t->published = t->checkpoint.size;
+	pthread_cond_broadcast(&t->changed);
+}
+
+/* Sleep for a second, or until somebody wants a checkpoint or the end. */
+static void
+integrator_rest(struct trail *t)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += INTEGRATE_SECONDS;
+	while (r != ETIMEDOUT && t->dead == 0 && !t->committer_done &&
+	    t->wanted <= t->published)
+		r = pthread_cond_timedwait(&t->integrate, &t->mutex, &until);
+}
+
+static void *
+integrate_loop(void *arg)
+{
+	struct trail *t = arg;
+
+	pthread_mutex_lock(&t->mutex);
+	while (t->dead == 0) {
+		if (t->published < t->durable)
+			integrate_batch(t);
+		else if (t->committer_done)
+			break;
+		if (t->wanted <= t->published)
+			integrator_rest(t);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	tell_waiters(t);
+	return NULL;
+}
+
+/* What journal_open replays: checked against the log below the checkpoint,
+ * kept for integration above it. */
+struct replay {
+	struct trail *t;
+	uint64_t size; /* the checkpoint's */
+};
+
+static int
+replay_record(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct replay *r = arg;
+	struct pending *p;
+
+	if (index < r->size)
+		return trail_log_compare(r->t->log, index, bytes, n);
+	p = pending_new(index, bytes, n);
+	if (p == NULL)
+		return ERR_NOMEM;
+	STAILQ_INSERT_TAIL(&r->t->durable_list, p, next);
+	return 0;
+}
+
+static int
+replay_to_caller(struct trail *t, const struct trail_open *how, uint64_t size)
+{
+	struct pending *p;
+	int err = 0;
+
+	if (how->each == NULL)
+		return 0;
+	if (how->from < size)
+		err = trail_log_each(t->log, how->from, how->each, how->arg);
+	STAILQ_FOREACH(p, &t->durable_list, next) {
+		if (err == 0 && p->index >= how->from)
+			err = how->each(how->arg, p->index, p->bytes,
+			    p->length);
+	}
+	return err;
+}
+
+static int
+open_files(struct trail *t, const struct trail_open *how)
+{
+	struct trail_log_how log = { .key = how->key, .seed = how->seed };
+	struct replay replay = { .t = t };
+	struct journal_open journal = { .id = how->id,
+		.each = replay_record,
+		.arg = &replay };
+	int err;
+
+	err = file_open(&t->dir, how->vault, "trail", O_RDONLY | O_DIRECTORY,
+	    0);
+	if (err == 0)
+		err = file_open(&t->journal_dir, t->dir, "journal",
+		    O_RDONLY | O_DIRECTORY, 0);
+	if (err == ERR_NOT_FOUND)
+		return log_err(ERR_INTEGRITY,
+		    "the trail was removed: '%s/trail' is missing; restore "
+		    "the vault from a backup",
+		    how->vault->name);
+	log.dir = t->dir;
+	if (err == 0)
+		err = trail_log_open(&t->log, &log);
+	if (err != 0)
+		return err;
+
+	replay.size = trail_log_checkpoint(t->log)->size;
+	journal.dir = t->journal_dir;
+	journal.below = replay.size;
+	err = journal_open(&t->journal, &journal);
+	if (err == 0)
+		err = trail_log_check_end(t->log, journal_next(t->journal));
+	return err;
+}
+
+static int
+open_trail(struct trail *t, const struct trail_open *how)
+{
+	uint64_t size;
+	int err = open_files(t, how);
+
+	if (err != 0)
+		return err;
+	size = trail_log_checkpoint(t->log)->size;
+	t->next = t->durable = journal_next(t->journal);
+	if (t->next < how->from)
+		return log_err(ERR_INTEGRITY,
+		    "the trail was cut: it ends at entry %llu, and the "
+		    "catalogue knows more; restore the vault from a backup",
+		    (unsigned long long)t->next);
+	err = replay_to_caller(t, how, size);
+	if (err == 0)
+		err = trail_log_begin(t->log);
+	if (err == 0)
+		integrate_batch(t);
+	if (err == 0)
+		err = t->dead;
+	return err != 0 ? err : journal_trim(t->journal, t->published);
+}
+
+static int
+start_threads(struct trail *t)
+{
+	if (pthread_create(&t->committer, NULL, commit_loop, t) != 0)
+		return log_err(ERR_NOMEM, "no thread for the trail");
+	t->committing = true;
+	if (pthread_create(&t->integrator, NULL, integrate_loop, t) != 0)
+		return log_err(ERR_NOMEM, "no thread for the trail");
+	t->integrating = true;
+	return 0;
+}
+
+int
+trail_open(struct trail **out, const struct trail_open *how)
+{
+	OWNED(trail) t = calloc(1, sizeof(*t));
+	pthread_condattr_t attr;
+	int err;
+
+	if (t == NULL)
+		return ERR_NOMEM;
+	STAILQ_INIT(&t->queue);
+	STAILQ_INIT(&t->durable_list);
+	STAILQ_INIT(&t->waiters);
+	pthread_mutex_init(&t->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->work, NULL);
+	pthread_cond_init(&t->integrate, &attr);
+	pthread_cond_init(&t->changed, NULL);
+	pthread_condattr_destroy(&attr);
+
+	pthread_mutex_lock(&t->mutex);
+	err = open_trail(t, how);
+	pthread_mutex_unlock(&t->mutex);
+	if (err == 0)
+		err = start_threads(t);
+	if (err != 0)
+		return err;
+	*out = t;
+	t = NULL;
+	return 0;
+}
+
+static void
+stop_threads(struct trail *t)
+{
+	pthread_mutex_lock(&t->mutex);
+	t->stopping = true;
+	if (!t->committing)
+		t->committer_done = true;
+	pthread_cond_broadcast(&t->work);
+	pthread_cond_broadcast(&t->integrate);
+	pthread_mutex_unlock(&t->mutex);
+	if (t->committing)
+		pthread_join(t->committer, NULL);
+	if (t->integrating)
+		pthread_join(t->integrator, NULL);
+}
+
+void
+trail_free(struct trail *t)
+{
+	if (t == NULL)
+		return;
+	stop_threads(t);
+	pending_list_clear(&t->queue);
+	pending_list_clear(&t->durable_list);
+	journal_free(t->journal);
+	trail_log_free(t->log);
+	file_free(t->journal_dir);
+	file_free(t->dir);
+	free(t->note);
+	pthread_cond_destroy(&t->work);
+	pthread_cond_destroy(&t->integrate);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->mutex);
+	free(t);
+}
+
+int
+trail_append(struct trail *t, const void *entry, size_t n, uint64_t *index)
+{
+	LOCKED(lock, &t->mutex);
+	struct pending *p;
+
+	if (t->dead != 0)
+		return t->dead;
+	if (n == 0 || n > JOURNAL_PAYLOAD_MAX ||
+	    t->queued_bytes + n > TRAIL_QUEUE_MAX)
+		return ERR_LIMIT;
+	p = pending_new(t->next, entry, n);
+	if (p == NULL)
+		return ERR_NOMEM;
+	t->queued_bytes += n;
+	*index = t->next++;
+	STAILQ_INSERT_TAIL(&t->queue, p, next);
+	pthread_cond_signal(&t->work);
+	return 0;
+}
+
+int
+trail_wait(struct trail *t, uint64_t index)
+{
+	LOCKED(lock, &t->mutex);
+
+	if (index >= t->next)
+		return ERR_USAGE;
+	while (t->durable <= index && t->dead == 0)
+		pthread_cond_wait(&t->changed, &t->mutex);
+	return t->durable > index ? 0 : t->dead;
+}
+
+void
+trail_notify(struct trail *t, uint64_t index,
+    void (*done)(void *arg, int result), void *arg)
+{
+	struct waiter *w = malloc(sizeof(*w));
+
+	if (w == NULL) {
+		done(arg, ERR_NOMEM);
+		return;
+	}
+	*w = (struct waiter){ .index = index, .done = done, .arg = arg };
+	pthread_mutex_lock(&t->mutex);
+	if (index >= t->durable && t->dead == 0 && !t->committer_done) {
+		STAILQ_INSERT_TAIL(&t->waiters, w, next);
+		w = NULL;
+	}
+	pthread_mutex_unlock(&t->mutex);
+	if (w == NULL)
+		return;
+	free(w);
+	done(arg, trail_wait(t, index));
+}
+
+uint64_t
+trail_size(struct trail *t)
+{
+	LOCKED(lock, &t->mutex);
+
+	return t->durable;
+}
+
+int
+trail_publish(struct trail *t, struct note_checkpoint *out, char **note)
+{
+	LOCKED(lock, &t->mutex);
+	uint64_t want = t->durable;
+
+	if (t->wanted < want)
+		t->wanted = want;
+	pthread_cond_broadcast(&t->integrate);
+	while (t->published < want && t->dead == 0)
+		pthread_cond_wait(&t->changed, &t->mutex);
+	if (t->published < want)
+		return t->dead;
+	if (note != NULL && (*note = strdup(t->note)) == NULL)
+		return ERR_NOMEM;
+	*out = t->checkpoint;
+	return 0;
+}
