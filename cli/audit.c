@@ -12,8 +12,8 @@
 
 /*
  * Whether to turn to keyd at all.  On an idle vault nothing waits to be
- * published; starting a keyd is only worth it for the names of files, and
- * takes the vault's owner and a secret.
+ * published; its owner starts a keyd only for the names of files, and only
+ * with a secret at hand.
  */
 static bool
 worth_asking(const struct vaultdir *v, const struct options *o)
@@ -22,10 +22,9 @@ worth_asking(const struct vaultdir *v, const struct options *o)
 		"WEIR_KEY_FILE", "CREDENTIALS_DIRECTORY" };
 	bool running;
 
-	if (vaultdir_locked(v->dir, &running) == 0 && running)
+	if (v->owner != geteuid() ||
+	    (vaultdir_locked(v->dir, &running) == 0 && running))
 		return true;
-	if (v->owner != geteuid())
-		return false;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		if (getenv(sources[i]) != NULL)
 			return true;

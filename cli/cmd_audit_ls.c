@@ -37,17 +37,11 @@ struct list {
 static int
 tell_json(struct list *l, uint64_t index, const struct entry_view *v)
 {
-	const char *path = story_path(l->story, v);
-	const char *model = story_model(l->story, v);
-	OWNED_JSON j = json_pack("{s:I}", "index", (json_int_t)index);
+	OWNED_JSON j = NULL;
+	int r;
 
-	if (j == NULL || json_object_update_missing(j, v->json) != 0)
-		return ERR_NOMEM;
-	if (model != NULL && json_object_get(j, "model") == NULL &&
-	    out_set(j, "model", json_string(model)) != 0)
-		return ERR_NOMEM;
-	if (path != NULL && out_set(j, "path", json_string(path)) != 0)
-		return ERR_NOMEM;
+	if ((r = story_json(l->story, index, v, &j)) != 0)
+		return r;
 	return out_json(j);
 }
 

@@ -19,20 +19,13 @@ struct show {
 static int
 print_entry(const struct show *s, const struct entry_view *v)
 {
-	const char *path = story_path(s->story, v);
-	const char *model = story_model(s->story, v);
-	OWNED_JSON j = json_pack("{s:I}", "index", (json_int_t)s->index);
+	OWNED_JSON j = NULL;
 	OWNED_MEM(char) text = NULL;
 	OWNED_MEM(char) what = NULL;
 	int r;
 
-	if (j == NULL || json_object_update_missing(j, v->json) != 0)
-		return ERR_NOMEM;
-	if (model != NULL && json_object_get(j, "model") == NULL &&
-	    out_set(j, "model", json_string(model)) != 0)
-		return ERR_NOMEM;
-	if (path != NULL && out_set(j, "path", json_string(path)) != 0)
-		return ERR_NOMEM;
+	if ((r = story_json(s->story, s->index, v, &j)) != 0)
+		return r;
 	if (s->o->json)
 		return out_json(j);
 

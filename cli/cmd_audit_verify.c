@@ -97,6 +97,24 @@ print_text(const struct result *v)
 	return 0;
 }
 
+/* The checkpoint itself is missing, or not one that the log signed; why was
+ * logged. */
+static int
+print_no_checkpoint(const struct options *o)
+{
+	OWNED_JSON j = NULL;
+
+	if (!o->json) {
+		out_line("THE TRAIL HAS BEEN CHANGED.");
+		return ERR_INTEGRITY;
+	}
+	j = json_pack("{s:b, s:s}", "ok", false, "why",
+	    "there is no checkpoint that this log signed");
+	if (j == NULL || out_json(j) != 0)
+		return ERR_NOMEM;
+	return ERR_INTEGRITY;
+}
+
 int
 cmd_audit_verify(struct options *o, int argc, char **argv)
 {
@@ -113,9 +131,10 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 	OWNED(audit) a = NULL;
 	int r, verified;
 
-	if ((r = options_parse(o, own, argc, argv, &none)) != 0 ||
-	    (r = audit_open(&a, o, true)) != 0)
+	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
 		return r;
+	if ((r = audit_open(&a, o, true)) != 0)
+		return r == ERR_INTEGRITY ? print_no_checkpoint(o) : r;
 	if (against != NULL) {
 		if ((r = read_kept(against, &a->vault->key, &older)) != 0)
 			return r;

@@ -244,8 +244,6 @@ cmd_check(struct options *o, int argc, char **argv)
 	s.index = index;
 	r = sweep(&s, &totals);
 	progress_clear(progress);
-	if (r == CMD_INTERRUPTED)
-		log_info("interrupted: nothing is recorded");
 	if (r != 0 || (r = report(&s, &totals)) != 0)
 		return r;
 

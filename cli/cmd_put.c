@@ -144,13 +144,13 @@ take_in(struct put *p, struct progress *progress,
 	};
 	int r;
 
-	if ((r = page_key_from(&manifest_key, begun->manifest_key)) != 0 ||
-	    (r = page_key_from(&lockbox_key, begun->lockbox_key)) != 0 ||
-	    (r = talk_store(&store, p->o, true)) != 0)
+	if ((r = talk_store(&store, p->o, true)) != 0 ||
+	    (r = page_key_from(&manifest_key, begun->manifest_key)) != 0 ||
+	    (r = page_key_from(&lockbox_key, begun->lockbox_key)) != 0)
 		return r;
+	how.store = store;
 	keys.manifest_key = manifest_key;
 	keys.lockbox_key = lockbox_key;
-	how.store = store;
 	return intake_run(&how, out);
 }
 
@@ -227,8 +227,9 @@ say_result(const struct put *p, const struct intake_result *result, bool known,
 
 	if (p->o->quiet)
 		return;
-	log_info("%u files, %s in %.1f s; %s were new, stored in %s",
-	    result->files, out_size(result->bytes, bytes), seconds,
+	log_info("%u file%s, %s in %.1f s; %s were new, stored in %s",
+	    result->files, result->files == 1 ? "" : "s",
+	    out_size(result->bytes, bytes), seconds,
 	    out_size(result->totals.bytes_new, fresh),
 	    out_size(result->totals.stored_bytes, stored));
 	if (known)
@@ -285,7 +286,9 @@ run(struct put *p)
 	msg_put_begin_reply_clear(&begun);
 	progress_clear(progress);
 	seconds = progress_seconds(progress);
-	if (*p->o->stop && r != 0) {
+	if (*p->o->stop) {
+		if (r == 0)
+			intake_result_clear(&result);
 		log_info("interrupted: no version was made; what is stored "
 			 "is found again when the command is run again");
 		return CMD_INTERRUPTED;

@@ -236,10 +236,12 @@ may_decorate(void)
 }
 
 static void
-print_row(const struct out_table *t, char *const *row)
+print_row(const struct out_table *t, char *const *row, bool bold)
 {
 	size_t pending = 0; /* spaces that a later cell makes necessary */
 
+	if (bold)
+		fputs("\033[1m", stdout);
 	for (size_t i = 0; i < t->columns; i++) {
 		size_t width = width_of(row[i]);
 		size_t room = t->width[i] - width;
@@ -253,7 +255,7 @@ print_row(const struct out_table *t, char *const *row)
 		}
 		pending += GAP + (t->right[i] ? 0 : room);
 	}
-	putchar('\n');
+	puts(bold ? "\033[0m" : "");
 }
 
 void
@@ -263,13 +265,8 @@ out_table_print(const struct out_table *t)
 
 	if (t->count < 2)
 		return;
-	for (size_t i = 0; i < t->count; i++) {
-		if (i == 0 && bold)
-			fputs("\033[1m", stdout);
-		print_row(t, t->cells + i * t->columns);
-		if (i == 0 && bold)
-			fputs("\033[0m", stdout);
-	}
+	for (size_t i = 0; i < t->count; i++)
+		print_row(t, t->cells + i * t->columns, bold && i == 0);
 }
 
 int

@@ -127,8 +127,8 @@ story_learn(struct story *s, const struct entry_view *v)
 	return 0;
 }
 
-const char *
-story_model(const struct story *s, const struct entry_view *v)
+static const char *
+model_of(const struct story *s, const struct entry_view *v)
 {
 	const char *model = entry_view_text(v, "model");
 	const char *version = entry_view_text(v, "version");
@@ -173,7 +173,7 @@ bool
 story_about(const struct story *s, const struct entry_view *v,
     const char *model)
 {
-	const char *of = story_model(s, v);
+	const char *of = model_of(s, v);
 	const struct session *session = session_of(s, v);
 
 	if (of != NULL)
@@ -196,15 +196,57 @@ story_by(const struct story *s, const struct entry_view *v,
 	    (session != NULL && strcmp(session->principal, principal) == 0);
 }
 
-const char *
-story_path(struct story *s, const struct entry_view *v)
+static const char *
+path_of(struct story *s, const struct entry_view *v, uint64_t row)
 {
-	const char *version = entry_view_text(v, "version");
+	return story_version_path(s->versions, text_of(v, "version"), row);
+}
+
+/* The path of each read of extents. */
+static json_t *
+paths_of(struct story *s, const struct entry_view *v)
+{
+	json_t *paths = json_array();
+	json_t *read;
+	size_t i;
+
+	json_array_foreach(json_object_get(v->json, "reads"), i, read)
+	{
+		json_int_t row = json_integer_value(json_array_get(read, 0));
+		const char *path = path_of(s, v, (uint64_t)row);
+
+		if (json_array_append_new(paths,
+			path != NULL ? json_string(path) : json_null()) != 0) {
+			json_decref(paths);
+			return NULL;
+		}
+	}
+	return paths;
+}
+
+int
+story_json(struct story *s, uint64_t index, const struct entry_view *v,
+    json_t **out)
+{
+	OWNED_JSON j = json_pack("{s:I}", "index", (json_int_t)index);
+	const char *model = model_of(s, v);
+	const char *path = NULL;
 	uint64_t row;
 
-	if (version == NULL || entry_view_number(v, "file", &row) != 0)
-		return NULL;
-	return story_version_path(s->versions, version, row);
+	if (entry_view_number(v, "file", &row) == 0)
+		path = path_of(s, v, row);
+	if (j == NULL || json_object_update_missing(j, v->json) != 0)
+		return ERR_NOMEM;
+	if (model != NULL && json_object_get(j, "model") == NULL &&
+	    out_set(j, "model", json_string(model)) != 0)
+		return ERR_NOMEM;
+	if (path != NULL && out_set(j, "path", json_string(path)) != 0)
+		return ERR_NOMEM;
+	if (v->kind == ENTRY_EXTENTS && out_set(j, "paths", paths_of(s, v)))
+		return ERR_NOMEM;
+	*out = j;
+	j = NULL;
+	return 0;
 }
 
 size_t
@@ -217,7 +259,7 @@ story_unnamed(const struct story *s)
 static void
 tell_version(const struct story *s, const struct entry_view *v, FILE *f)
 {
-	const char *model = story_model(s, v);
+	const char *model = model_of(s, v);
 
 	fprintf(f, "%s@%.12s", model != NULL ? model : "?",
 	    text_of(v, "version"));

@@ -2,6 +2,7 @@
 #ifndef WEIR_STORY_H
 #define WEIR_STORY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,10 +40,13 @@ bool story_by(const struct story *s, const struct entry_view *v,
 int story_tell(struct story *s, const struct entry_view *v, char **out)
     MUST_USE;
 
-/* The path of the file that an entry names by its row, and its model:
- * borrowed, NULL when there is none or it cannot be told. */
-const char *story_path(struct story *s, const struct entry_view *v);
-const char *story_model(const struct story *s, const struct entry_view *v);
+/*
+ * The entry's own JSON with what can be told of it: index, model, and path,
+ * or paths for a list of reads (null where a name is not known).  The caller
+ * drops it.
+ */
+int story_json(struct story *s, uint64_t index, const struct entry_view *v,
+    json_t **out) MUST_USE;
 
 /* Versions whose files could not be named. */
 size_t story_unnamed(const struct story *s);

@@ -63,7 +63,7 @@ static const struct command commands[] = {
 	{ "show", cmd_show, 1, 1, false,
 	    "what is known about a version",
 	    "REF\n" },
-	{ "check", cmd_check, 0, 0, true,
+	{ "check", cmd_check, 0, 0, false,
 	    "look for damaged and missing objects",
 	    "[--read-data]\n"
 	    "  --read-data  read every object wholly, not headers and sizes "

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/queue.h>
 
+#include "fuse/buffer.h"
 #include "fuse/clock.h"
 #include "fuse/releases.h"
 #include "vault/err.h"
@@ -395,27 +395,11 @@ next_job(struct reads *r, bool *stop)
 	return j;
 }
 
-/* Memory for plaintext: in no core, and not swapped where that is allowed. */
-static uint8_t *
-buffer_new(void)
-{
-	void *p = mmap(NULL, READS_MAX, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	(void)madvise(p, READS_MAX, MADV_DONTDUMP);
-	if (mlock(p, READS_MAX) != 0)
-		log_info("no room to lock plaintext in memory: raise "
-			 "RLIMIT_MEMLOCK (ulimit -l)");
-	return p;
-}
-
 static void *
 work(void *arg)
 {
 	struct reads *r = arg;
-	uint8_t *buf = buffer_new();
+	uint8_t *buf = buffer_new(READS_MAX);
 	bool stop = false, dirty = false;
 
 	if (buf == NULL) {
@@ -431,7 +415,7 @@ work(void *arg)
 			secret_wipe(buf, READS_MAX);
 		dirty = j != NULL;
 	}
-	munmap(buf, READS_MAX);
+	buffer_free(buf, READS_MAX);
 	return NULL;
 }
 

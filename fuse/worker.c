@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "fuse/clock.h"
@@ -524,6 +525,8 @@ worker_main(int control)
 	struct worker w = { .control = control };
 	int err;
 
+	/* It was run by way of /proc/self/exe. */
+	(void)prctl(PR_SET_NAME, "weir-mount");
 	pthread_mutex_init(&w.mutex, NULL);
 	w.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w.event < 0)

@@ -13,7 +13,7 @@
 
 struct extract_keys {
 	/* Keys of rows first .. first + count, in keys; count <= window.  The
-	 * rows may be of several files. */
+	 * rows are of one file. */
 	int (*release)(void *arg, uint64_t first, uint32_t count,
 	    uint8_t (*keys)[KEY_SIZE]);
 	void *arg;

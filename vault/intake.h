@@ -20,7 +20,8 @@
 
 /* Where keys come from: keyd records each call before it answers. */
 struct intake_keys {
-	/* keys[i] opens digests[i]; count <= 1,024 */
+	/* keys[i] opens digests[i]; count <= 1,024.  Called from threads of
+	 * intake's own, one call at a time, while intake_run runs. */
 	int (*chunk_keys)(void *arg, const struct digest *digests, size_t count,
 	    uint8_t (*keys)[KEY_SIZE]);
 	void *arg;
@@ -48,13 +49,14 @@ struct intake_how {
 	bool allow_pickle;
 	void (*progress)(void *arg, const struct intake_progress *p);
 	void *progress_arg;
-	const volatile bool *stop; /* set: give up cleanly (ERR_CONFLICT) */
+	const volatile bool *stop; /* may be NULL; set: give up cleanly
+				      (ERR_CONFLICT, not logged) */
 };
 
 struct intake_result {
 	struct digest version;
 	struct digest object;
-	uint32_t files;
+	uint32_t files; /* regular ones */
 	uint64_t bytes;
 	uint64_t weights;
 	uint64_t chunks;
@@ -72,6 +74,10 @@ void intake_result_clear(struct intake_result *r);
  * UTF-8, files that change while they are read, model files that are not
  * well-formed, pickles with imports outside the list (unless allowed).
  * ERR_FORMAT, ERR_NOT_FOUND, ERR_CONFLICT (changed while reading), ERR_SPACE, …
+ *
+ * Standard input of up to 16 MiB is taken as a file of that content is.  Of a
+ * longer one the size comes out at the end: it is cut into chunks of 4 MiB,
+ * and is refused when its name or its first bytes claim a model file.
  */
 int intake_run(const struct intake_how *how, struct intake_result *out)
     MUST_USE;

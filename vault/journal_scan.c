@@ -195,7 +195,9 @@ struct scan {
 	uint64_t commit; /* of the last record */
 	struct journal_scan at;
 	char name[JOURNAL_SCAN_NAME];
-	uint8_t *bytes; /* the segment at hand */
+	uint8_t *buffer;      /* what bytes are read into */
+	const uint8_t *bytes; /* the segment at hand */
+	size_t length;
 };
 
 /* Tell that record index is not what it should be; ERR_INTEGRITY. */
@@ -232,7 +234,7 @@ load(struct scan *s)
 	if (err != 0)
 		return err;
 	if (size == JOURNAL_SEGMENT)
-		err = file_read_at(f, s->bytes, JOURNAL_SEGMENT, 0);
+		err = file_read_at(f, s->buffer, JOURNAL_SEGMENT, 0);
 	if (size != JOURNAL_SEGMENT || err == ERR_FORMAT)
 		return changed(s, s->at.next,
 		    "the file has %" PRIu64 " bytes in place of %u", size,
@@ -261,7 +263,7 @@ walk(struct scan *s)
 
 	s->at.offset = 0;
 	while (parse_record(&rec, s->bytes + s->at.offset,
-		   JOURNAL_SEGMENT - s->at.offset, &s->how->id, &hashed) &&
+		   s->length - s->at.offset, &s->how->id, &hashed) &&
 	    follows(s, &rec)) {
 		s->at.previous = digest_of(s->bytes + s->at.offset, rec.size);
 		s->chained = true;
@@ -286,7 +288,7 @@ is_zero(const uint8_t *p, size_t n)
 static enum verdict
 judge(const struct scan *s)
 {
-	const uint8_t *end = s->bytes + JOURNAL_SEGMENT;
+	const uint8_t *end = s->bytes + s->length;
 	const uint8_t *p = s->bytes + s->at.offset;
 	uint64_t hashed = 0;
 	struct record rec;
@@ -460,7 +462,13 @@ journal_scan_all(const struct journal_open *how, bool repair,
 {
 	OWNED_MEM(uint64_t) starts = NULL;
 	OWNED_MEM(uint8_t) bytes = malloc(JOURNAL_SEGMENT);
-	struct scan s = { .how = how, .repair = repair, .bytes = bytes };
+	struct scan s = {
+		.how = how,
+		.repair = repair,
+		.buffer = bytes,
+		.bytes = bytes,
+		.length = JOURNAL_SEGMENT,
+	};
 	size_t count;
 	int err;
 
@@ -472,4 +480,23 @@ journal_scan_all(const struct journal_open *how, bool repair,
 	if (err == 0)
 		*out = s.at;
 	return err;
+}
+
+int
+journal_scan_bytes(const struct journal_id *id, uint64_t first,
+    const uint8_t *bytes, size_t n, struct journal_scan *out)
+{
+	const struct journal_open how = { .id = *id };
+	struct scan s = {
+		.how = &how,
+		.at = { .first = first, .segment = first, .next = first },
+		.bytes = bytes,
+		.length = n,
+	};
+
+	walk(&s);
+	if (judge(&s) == CHANGED)
+		return ERR_INTEGRITY;
+	*out = s.at;
+	return 0;
 }

@@ -49,4 +49,11 @@ struct journal_scan {
 int journal_scan_all(const struct journal_open *how, bool repair,
     struct journal_scan *out) MUST_USE;
 
+/*
+ * The rules for one segment alone, on n bytes: where its sound records end.
+ * ERR_INTEGRITY if what follows them was not left there by a crash.
+ */
+int journal_scan_bytes(const struct journal_id *id, uint64_t first,
+    const uint8_t *bytes, size_t n, struct journal_scan *out) MUST_USE;
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "vault/err.h"
 #include "vault/imports.h"
+#include "vault/memo.h"
 #include "vault/opcode.h"
 #include "vault/size.h"
 
@@ -25,12 +26,9 @@ struct numbers {
 	size_t capacity;
 };
 
-/*
- * A value on the stack or in the memo is 0, or the place behind a string in
- * strings.  The memo tells an entry that is not there by UNSET.
- */
+/* A value on the stack or in the memo: 0, or the place behind a string in
+ * strings. */
 #define OTHER 0U
-#define UNSET UINT32_MAX
 
 struct walk {
 	struct stream *s;
@@ -38,9 +36,8 @@ struct walk {
 	const struct why *why;
 	struct numbers stack;
 	struct numbers marks; /* how high the stack was */
-	struct numbers memo;
-	size_t memo_set; /* how many entries are set */
-	char *strings;	 /* NUL-terminated, one after another */
+	struct memo memo;
+	char *strings; /* NUL-terminated, one after another */
 	size_t strings_length;
 	size_t strings_capacity;
 	uint64_t frame_end; /* in the stream; 0: there was none */
@@ -53,7 +50,7 @@ walk_clear(struct walk *w)
 {
 	free(w->stack.items);
 	free(w->marks.items);
-	free(w->memo.items);
+	memo_clear(&w->memo);
 	free(w->strings);
 }
 
@@ -208,30 +205,24 @@ put(struct walk *w, uint64_t index)
 	uint32_t value = OTHER;
 	int err = top(w, &value);
 
-	if (err == 0 &&
-	    (index >= PICKLE_MEMO_MAX ||
-		index > 2 * w->memo_set + PICKLE_MEMO_GAP))
-		err = refuse(w, ERR_LIMIT, "memo entry %" PRIu64 " of %zu",
-		    index, w->memo_set);
-	while (err == 0 && w->memo.count <= index) {
-		err = numbers_grow(&w->memo, PICKLE_MEMO_MAX);
-		if (err == 0)
-			w->memo.items[w->memo.count++] = UNSET;
-	}
 	if (err != 0)
 		return err;
-	w->memo_set += w->memo.items[index] == UNSET;
-	w->memo.items[index] = value;
-	return 0;
+	err = memo_put(&w->memo, index, value);
+	if (err == ERR_LIMIT)
+		return refuse(w, err, "memo entry %" PRIu64 " of %zu", index,
+		    w->memo.count);
+	return err;
 }
 
 static int
 get(struct walk *w, uint64_t index)
 {
-	if (index >= w->memo.count || w->memo.items[index] == UNSET)
+	const uint32_t *value = memo_get(&w->memo, index);
+
+	if (value == NULL)
 		return refuse(w, ERR_FORMAT,
 		    "memo entry %" PRIu64 " is not there", index);
-	return push(w, w->memo.items[index]);
+	return push(w, *value);
 }
 
 /*
@@ -513,7 +504,7 @@ act(struct walk *w, const struct opcode *op, const struct taken *t)
 	case ACT_PUT_LINE:
 		return act_index(w, t, put);
 	case ACT_PUT_NEXT:
-		return put(w, w->memo_set);
+		return put(w, w->memo.count);
 	case ACT_GET:
 		return get(w, t->number);
 	case ACT_GET_LINE:
@@ -558,8 +549,9 @@ step(struct walk *w)
 static int
 walk_pickle(struct walk *w)
 {
-	w->stack.count = w->marks.count = w->memo.count = 0;
-	w->memo_set = w->strings_length = 0;
+	w->stack.count = w->marks.count = 0;
+	w->strings_length = 0;
+	memo_reset(&w->memo);
 	w->frame_end = 0;
 	w->magic = w->stopped = false;
 	while (!w->stopped) {

@@ -15,10 +15,7 @@
  * pickle imports; that nothing harmful can be built from allowed imports is
  * the reason for the list being short, not something that is proven here.
  */
-#define PICKLE_STACK_MAX (4U << 20) /* values, and marks */
-#define PICKLE_MEMO_MAX (16U << 20) /* entries */
-#define PICKLE_MEMO_GAP                                                        \
-	1024 /* how far an entry may be beyond twice the others */
+#define PICKLE_STACK_MAX (4U << 20)    /* values, and marks */
 #define PICKLE_STRINGS_MAX (16U << 20) /* bytes; what is beyond is not known */
 #define PICKLE_NAME_MAX 255 /* bytes of a module's or object's name */
 
@@ -26,7 +23,7 @@
  * Add to imports what the pickles in s import: one pickle after another to
  * the end, or, in a file that torch.save wrote without a zip, the five
  * before the raw data.  A name that cannot be told counts as refused, and
- * stands there with a '?'.  Memory is at most about 120 MiB.
+ * stands there with a '?'.  Memory is at most about 200 MiB.
  *
  * ERR_FORMAT, with a reason in why, where Python's own unpickler would stop
  * with an error; ERR_LIMIT where it might go on but weir cannot follow (a

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -13,7 +14,6 @@
 #include "vault/log.h"
 #include "vault/trail_log.h"
 
-#define DIR_MODE 0750
 #define INTEGRATE_SECONDS 1
 
 /* An entry on its way: queued, then durable and waiting for its tile. */
@@ -42,6 +42,9 @@ struct trail {
 	struct file *journal_dir;
 	struct journal *journal;
 	struct trail_log *log;
+	uint64_t segment;  /* the journal's, as the committer saw it last */
+	uint64_t old_from; /* entries below may leave the journal once they */
+	bool old;	   /* are published; whether there are any */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;	  /* for the committer */
@@ -64,32 +67,6 @@ struct trail {
 	pthread_t integrator;
 	bool committing, integrating;
 };
-
-int
-trail_init(const struct file *vault, const struct note_key *key,
-    const struct sign_key *seed)
-{
-	OWNED(file) dir = NULL;
-	OWNED(file) journal = NULL;
-	struct trail_log_how how = { .key = key, .seed = seed };
-	int err;
-
-	err = file_mkdir(vault, "trail", DIR_MODE);
-	if (err == 0)
-		err = file_open(&dir, vault, "trail", O_RDONLY | O_DIRECTORY,
-		    0);
-	if (err == 0)
-		err = file_mkdir(dir, "journal", DIR_MODE);
-	if (err == 0)
-		err = file_open(&journal, dir, "journal",
-		    O_RDONLY | O_DIRECTORY, 0);
-	if (err != 0)
-		return err;
-
-	err = journal_init(journal);
-	how.dir = dir;
-	return err != 0 ? err : trail_log_init(&how);
-}
 
 static void
 pending_list_clear(struct pending_list *l)
@@ -173,12 +150,32 @@ commit(struct trail *t, struct pending_list *batch)
 	return journal_sync(t->journal);
 }
 
+/* Let go of old segments, but for the last one that is full. */
+static void
+trim(struct trail *t, uint64_t published)
+{
+	uint64_t segment = journal_segment(t->journal);
+
+	if (segment != t->segment) {
+		t->old_from = t->segment;
+		t->old = true;
+		t->segment = segment;
+	}
+	if (!t->old || published < t->old_from)
+		return;
+	t->old = false;
+	/* What stays does no harm, and the next full one calls again. */
+	if (journal_trim(t->journal, t->old_from) != 0)
+		log_warn("old journal segments stay in '%s'",
+		    t->journal_dir->name);
+}
+
 /* The committer's turn: all that waits becomes durable by one sync. */
 static void
 commit_batch(struct trail *t)
 {
 	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
-	uint64_t count = 0;
+	uint64_t count = 0, published = t->published;
 	struct pending *p;
 	int err;
 
@@ -200,6 +197,8 @@ commit_batch(struct trail *t)
 	}
 	pthread_mutex_unlock(&t->mutex);
 	tell_waiters(t);
+	if (err == 0)
+		trim(t, published);
 	pthread_mutex_lock(&t->mutex);
 }
 
@@ -397,19 +396,36 @@ open_trail(struct trail *t, const struct trail_open *how)
 		integrate_batch(t);
 	if (err == 0)
 		err = t->dead;
+	t->segment = journal_segment(t->journal);
 	return err != 0 ? err : journal_trim(t->journal, t->published);
+}
+
+static int
+start(pthread_t *thread, bool *started, void *(*loop)(void *arg),
+    struct trail *t)
+{
+	sigset_t all, old;
+	int r;
+
+	/* Signals are for the thread that waits for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(thread, NULL, loop, t);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r != 0)
+		return log_err(ERR_NOMEM, "no thread for the trail");
+	*started = true;
+	return 0;
 }
 
 static int
 start_threads(struct trail *t)
 {
-	if (pthread_create(&t->committer, NULL, commit_loop, t) != 0)
-		return log_err(ERR_NOMEM, "no thread for the trail");
-	t->committing = true;
-	if (pthread_create(&t->integrator, NULL, integrate_loop, t) != 0)
-		return log_err(ERR_NOMEM, "no thread for the trail");
-	t->integrating = true;
-	return 0;
+	int err = start(&t->committer, &t->committing, commit_loop, t);
+
+	if (err == 0)
+		err = start(&t->integrator, &t->integrating, integrate_loop, t);
+	return err;
 }
 
 int
@@ -525,7 +541,7 @@ trail_notify(struct trail *t, uint64_t index,
 	}
 	*w = (struct waiter){ .index = index, .done = done, .arg = arg };
 	pthread_mutex_lock(&t->mutex);
-	if (index >= t->durable && t->dead == 0 && !t->committer_done) {
+	if (index >= t->durable && index < t->next && t->dead == 0) {
 		STAILQ_INSERT_TAIL(&t->waiters, w, next);
 		w = NULL;
 	}

@@ -68,10 +68,10 @@ int trail_append(struct trail *t, const void *entry, size_t n, uint64_t *index)
 int trail_wait(struct trail *t, uint64_t index) MUST_USE;
 
 /*
- * Without blocking: done(arg, result) is called by the commit thread, once,
- * when index is durable or the trail failed; it may append, and must not wait
- * nor free the trail.  Out of memory it is called at once, by the caller's
- * thread, with ERR_NOMEM.
+ * Without blocking: done(arg, result) is called once, by the commit thread when
+ * index becomes durable or the trail fails, or by the caller's own thread when
+ * that is so already, for a wrong index (ERR_USAGE) and out of memory
+ * (ERR_NOMEM).  It may append, and must not wait nor free the trail.
  */
 void trail_notify(struct trail *t, uint64_t index,
     void (*done)(void *arg, int result), void *arg);

@@ -73,7 +73,8 @@ place_of(const struct verify *v, unsigned int level, uint64_t n)
 	return p;
 }
 
-/* Compare what was computed for the last tile of a level with its file. */
+/* Compare what was computed for the last tile of a level with its file; the
+ * leaves were compared one by one. */
 static int
 compare_tile(struct verify *v, unsigned int level)
 {
@@ -85,16 +86,40 @@ compare_tile(struct verify *v, unsigned int level)
 	char path[TILES_PATH_MAX];
 	int err;
 
+	if (level == 0)
+		return 0;
 	err = tiles_load(&have, v->dir, &place);
 	if (err != 0)
 		return bad_file(v, &place, NO_ENTRY, err);
 	for (unsigned int i = 0; i < want->width; i++)
 		if (!digest_equal(&want->hash[i], &have.hash[i]))
-			return bad(v,
-			    level == 0 ? place.n * TILES_WIDTH + i : NO_ENTRY,
-			    "'%s': hash %u is not that of the %s below",
-			    tiles_path(&place, path), i,
-			    level == 0 ? "entry" : "tile");
+			return bad(v, NO_ENTRY,
+			    "'%s': hash %u is not that of the tile below",
+			    tiles_path(&place, path), i);
+	return 0;
+}
+
+/* Compare an entry with its hash in the leaf tile. */
+static int
+compare_leaf(struct verify *v, uint64_t index, const struct digest *leaf,
+    const char *what)
+{
+	struct tiles_place place = place_of(v, 0, index / TILES_WIDTH);
+	char path[TILES_PATH_MAX];
+	int err;
+
+	if (!v->cached || v->tile_n != place.n) {
+		v->cached = false;
+		err = tiles_load(&v->tile, v->dir, &place);
+		if (err != 0)
+			return bad_file(v, &place, NO_ENTRY, err);
+		v->cached = true;
+		v->tile_n = place.n;
+	}
+	if (!digest_equal(leaf, &v->tile.hash[index % TILES_WIDTH]))
+		return bad(v, index,
+		    "entry %" PRIu64 " in %s does not have its hash in '%s'",
+		    index, what, tiles_path(&place, path));
 	return 0;
 }
 
@@ -148,8 +173,10 @@ take_bundle(struct verify *v, uint64_t n)
 		struct digest leaf = tlog_leaf(b.entry[i].at,
 		    b.entry[i].length);
 
+		err = compare_leaf(v, v->tree.size, &leaf, "its bundle");
 		tlog_tree_add(&v->tree, &leaf);
-		err = push(v, leaf);
+		if (err == 0)
+			err = push(v, leaf);
 		if (err == 0)
 			err = compare_older(v);
 		if (err != 0)
@@ -191,30 +218,15 @@ check_log(struct verify *v)
 	return 0;
 }
 
-/* The journal's entry against the leaf tile. */
 static int
 compare_journal(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 {
 	struct verify *v = arg;
-	struct tiles_place place = place_of(v, 0, index / TILES_WIDTH);
-	struct digest leaf;
-	int err;
+	struct digest leaf = tlog_leaf(bytes, n);
 
 	if (index >= v->checkpoint.size)
 		return 0;
-	if (!v->cached || v->tile_n != place.n) {
-		err = tiles_load(&v->tile, v->dir, &place);
-		if (err != 0)
-			return bad_file(v, &place, NO_ENTRY, err);
-		v->cached = true;
-		v->tile_n = place.n;
-	}
-	leaf = tlog_leaf(bytes, n);
-	if (!digest_equal(&leaf, &v->tile.hash[index % TILES_WIDTH]))
-		return bad(v, index,
-		    "entry %" PRIu64 " is not the same in journal and log",
-		    index);
-	return 0;
+	return compare_leaf(v, index, &leaf, "the journal");
 }
 
 static int

@@ -27,6 +27,7 @@ is "$(printf '%s' "$out" | jq -c '[.ok, .size == .entries, .against > 0]')" \
     '[true,true,true]' 'it says the same'
 size=$(printf '%s' "$out" | jq .size)
 
+idle
 cp -a "$vault" "$tmp/sound"
 # spoil NAME COMMAND...: what it does to a copy of the vault is found
 spoil()
@@ -36,7 +37,7 @@ spoil()
 	rm -rf "$vault"
 	cp -a "$tmp/sound" "$vault"
 	"$@"
-	exits 3 "found: $name" weir audit verify
+	exits 3 "tamper-evident: $name is found" weir audit verify
 }
 
 flip()
@@ -58,6 +59,8 @@ journal=$(cd "$vault" && find trail/journal -type f | sort | head -n 1)
 
 spoil 'a byte of an entry' flip "$vault/$entries" 100
 like "$out" 'first bad entry +0' 'and which entry it is'
+exits 3 'as JSON' weir audit verify --json
+json '.ok == false and .bad_index == 0' 'it says so, too'
 spoil 'a hash of a tile' flip "$vault/$hashes" 70
 spoil 'a byte of the journal' flip "$vault/$journal" 300
 spoil 'a byte of the checkpoint' flip "$vault/trail/checkpoint" 60
@@ -89,10 +92,13 @@ spoil 'two entries swapped' swap_entries
 spoil 'a tile gone' rm "$vault/$hashes"
 spoil 'the entries gone' rm "$vault/$entries"
 spoil 'the checkpoint gone' rm "$vault/trail/checkpoint"
+exits 3 'as JSON' weir audit verify --json
+json '.ok == false and (.why | length > 0)' 'it says so, too'
 spoil 'the journal cut' truncate -s 400 "$vault/$journal"
 
 spoil 'a byte of the journal' flip "$vault/$journal" 300
 exits 3 'keyd does not start on a journal that was changed' weir role ls
+idle
 rm -rf "$vault"
 cp -a "$tmp/sound" "$vault"
 exits 0 'the sound copy is sound' weir audit verify --against "$tmp/kept"
@@ -100,9 +106,11 @@ exits 0 'the sound copy is sound' weir audit verify --against "$tmp/kept"
 # The whole vault as it was earlier: only a kept checkpoint shows it.
 mkvault second
 weir put llama "$tmp/m" >/dev/null 2>&1
+idle
 cp -a "$vault" "$tmp/old"
 weir grant add llama --to "$me" --loads 1 --reason t 2>/dev/null >&2
 weir audit checkpoint >"$tmp/newer" 2>/dev/null
+idle
 rm -rf "$vault"
 cp -a "$tmp/old" "$vault"
 exits 0 'an older copy is whole in itself' weir audit verify

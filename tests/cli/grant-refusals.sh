@@ -11,7 +11,7 @@ head -c 100000 /dev/urandom >"$tmp/m/w.bin"
 ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir put other "$tmp/m" >/dev/null 2>&1
 
-exits 4 'mount without a grant' weir mount llama "$tmp/mnt"
+exits 4 'grant-or-nothing: no mount without a grant' weir mount llama "$tmp/mnt"
 like "$err" "weir grant add llama" 'says which command would mend it'
 like "$err" "$me" 'and for whom'
 exits 4 'get without a grant' weir get llama "$tmp/x"

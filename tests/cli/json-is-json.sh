@@ -25,7 +25,7 @@ object()
 has()
 {
 	[ "$(jq "$1" "$tmp/j" 2>/dev/null)" = true ]
-	ok $? "  with $1"
+	ok $? "  with $(printf '%s' "$1" | tr -s '\n ' ' ')"
 }
 
 object put llama "$tmp/m" --label 'k=v "w"'

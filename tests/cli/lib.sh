@@ -202,15 +202,22 @@ unmount()
 	    umount -l "$1"
 }
 
+# Whether a process runs; one that nobody has waited for does not.
+runs()
+{
+	grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
+}
+
 # End a process that this test started, and wait for it.
 end_process()
 {
-	kill "$1" 2>/dev/null || return 0
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		kill -0 "$1" 2>/dev/null || return 0
+	kill "$1" 2>/dev/null
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		runs "$1" || break
 		sleep 0.2
 	done
-	kill -9 "$1" 2>/dev/null
+	! runs "$1" || kill -9 "$1"
+	wait "$1" 2>/dev/null
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds
@@ -246,6 +253,16 @@ mkvault()
 		ok 1 'weir init makes a vault'
 		done_testing
 	fi
+}
+
+# Wait until no keyd serves the vault any more: its lock is free.
+idle()
+{
+	wait_for 30 python3 -c 'import fcntl, struct, sys
+F_OFD_GETLK, shape = 36, "hhqqi4x"
+with open(sys.argv[1]) as f:
+    lock = fcntl.fcntl(f, F_OFD_GETLK, struct.pack(shape, fcntl.F_WRLCK, 0, 0, 0, 0))
+sys.exit(struct.unpack(shape, lock)[0] != fcntl.F_UNLCK)' "$vault/keyd.lock"
 }
 
 # mktree DIR: a small tree with every case that put accepts

@@ -100,4 +100,7 @@ like "$out" 'weights.bin' 'has what was read'
 exits 0 'extents' weir audit ls --kind extents --json
 is "$(printf '%s\n' "$out" | jq -s 'map(.reads[]) | length > 0')" true \
     'were told by the workers'
+is "$(printf '%s\n' "$out" |
+    jq -s 'map(.paths[]) | index("weights.bin") != null')" true \
+    'with the names of files'
 done_testing

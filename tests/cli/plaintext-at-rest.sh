@@ -27,12 +27,12 @@ nowhere()
 	for hex in "$marker" "$keyhex" "$namehex" "$tinyhex"; do
 		if found=$(python3 "$top/tests/lib/find_bytes.py" "$hex" \
 		    "$vault" "$tmp/cores"); then
-			ok 1 "$1: nothing of it is there"
+			ok 1 "no-plaintext-at-rest: none $1"
 			diag "$hex in $found"
 			return
 		fi
 	done
-	ok 0 "$1: nothing of it is there"
+	ok 0 "no-plaintext-at-rest: none $1"
 }
 
 python3 "$top/tests/lib/find_bytes.py" "$marker" "$tmp/m" >/dev/null

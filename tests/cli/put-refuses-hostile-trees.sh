@@ -9,7 +9,7 @@ mkvault vault
 # refuse WHY: put of $tmp/h fails, names the file 'evil', and makes nothing
 refuse()
 {
-	exits 1 "refused: $1" weir put evil "$tmp/h"
+	exits 1 "bad-input-is-an-error: $1" weir put evil "$tmp/h"
 	like "$err" "$2" 'by name'
 	rm -rf "$tmp/h"
 	mkdir "$tmp/h"

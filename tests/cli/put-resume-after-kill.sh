@@ -18,7 +18,7 @@ wait_for 20 sh -c "[ \$(find '$vault/objects' -type f | wc -l) -gt 200 ]"
 kill -9 $pid
 wait $pid 2>/dev/null
 is "$(cat "$tmp/o")" '' 'a killed put has said nothing'
-exits 0 'the vault is as it was' weir ls --json
+exits 0 'nothing-lost: the vault is as it was' weir ls --json
 is "$out" "$before" 'with the same versions'
 exits 0 'and sound' weir check --read-data
 

@@ -146,11 +146,13 @@ cleanup_fn end_process $holder
 sleep 1
 cd / || exit 1
 exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
-is "$(printf '%s\n' "$out" | tail -n 1)" 0 'and gets 0 bytes' ||
+is "$(printf '%s\n' "$out" | tail -n 1)" 0 \
+    'one-session-one-mount: gets 0 bytes' ||
     diag "$out"
 exits 0 'the service account tries' \
     as "$keyd" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
-is "$(printf '%s\n' "$out" | tail -n 1)" 0 'and gets 0 bytes' ||
+is "$(printf '%s\n' "$out" | tail -n 1)" 0 \
+    'one-session-one-mount: gets 0 bytes' ||
     diag "$out"
 fails 'root, by the path, gets none' dd if="$file" bs=1 count=1
 

@@ -146,6 +146,9 @@ desk_new(struct desk *d, bool service)
 	struct unlock secret = { .kind = UNLOCK_KEY_FILE };
 	struct vaultdir_init how = { .first = &secret, .owner = "user:root" };
 
+	/* What a real disk makes of a sync is for other tests. */
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
 	*d = (struct desk){ .scratch = scratch_new(), .service = service };
 	pthread_mutex_init(&d->mutex, NULL);
 	pthread_cond_init(&d->woken, NULL);

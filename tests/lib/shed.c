@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/lib/forest.h"
+#include "tests/lib/test.h"
 #include "vault/extract.h"
 #include "vault/log.h"
 
@@ -120,6 +121,19 @@ shed_get(struct shed *s, struct version *v, const char *dest)
 		.dest = dest };
 
 	return extract_run(&how);
+}
+
+void
+shed_round_trip(struct shed *s, struct intake_result *r)
+{
+	OWNED_MEM(char) dest = forest_path(s->scratch.path, "dest");
+	OWNED(version) v = NULL;
+
+	assert_int_equal(shed_put(s, s->src, r), 0);
+	assert_int_equal(shed_open(s, r, &v), 0);
+	assert_int_equal(shed_get(s, v, dest), 0);
+	assert_true(forest_same(s->src, dest));
+	assert_string_equal(s->lines, "");
 }
 
 char *

@@ -40,6 +40,10 @@ int shed_open(struct shed *s, const struct intake_result *r,
 /* Write it out to a path. */
 int shed_get(struct shed *s, struct version *v, const char *dest) MUST_USE;
 
+/* Put src, write it out to scratch/dest (a new directory), and assert that both
+ * are the same and that nothing was logged. */
+void shed_round_trip(struct shed *s, struct intake_result *r);
+
 /* The file of an object, in a buffer from malloc. */
 char *shed_object(const struct shed *s, const struct digest *name);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/source.h"
 #include "tests/lib/archive.h"
+#include "tests/lib/fault.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/model.h"
@@ -323,6 +325,48 @@ a_failing_read_comes_back_as_it_is(void **state)
 	}
 }
 
+static void
+expect_no_memory_is_said(const char *path, const void *bytes, size_t n)
+{
+	for (unsigned int nth = 1;; nth++) {
+		struct model_info info = { 0 };
+		char why[200];
+		int err;
+
+		fault_fail(FAULT_MEMORY, nth, ENOMEM);
+		err = inspect(&info, path, bytes, n, why);
+		if (!fault_off()) {
+			assert_int_equal(err, 0);
+			assert_true(nth > 1);
+			model_info_clear(&info);
+			return;
+		}
+		assert_int_equal(err, ERR_NOMEM);
+	}
+}
+
+static void
+every_allocation_may_fail(void **state)
+{
+	static const char tensor[] = "GGUF\3\0\0\0\1\0\0\0\0\0\0\0"
+				     "\0\0\0\0\0\0\0\0"
+				     "\1\0\0\0\0\0\0\0a\0\0\0\0\0\0\0\0"
+				     "\0\0\0\0\0\0\0\0"
+				     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0data";
+	const struct archive_member members[] = {
+		{ "a/data.pkl", HOSTILE, strlen(HOSTILE), false },
+		{ "b/data.pkl", TENSOR_IMPORT, strlen(TENSOR_IMPORT), true },
+	};
+	OWNED_ARCHIVE a = archive_make(members, 2, true);
+
+	(void)state;
+	expect_no_memory_is_said("a.safetensors", safetensors,
+	    sizeof(safetensors) - 1);
+	expect_no_memory_is_said("a.gguf", tensor, sizeof(tensor) - 1);
+	expect_no_memory_is_said("a.pt", a.w.bytes, a.w.length);
+	expect_no_memory_is_said("a.pkl", "\x8c\2os\x8c\6system\x93q\0.", 16);
+}
+
 int
 main(void)
 {
@@ -340,6 +384,7 @@ main(void)
 		cmocka_unit_test(
 		    a_file_of_the_limit_is_small_and_one_more_is_not),
 		cmocka_unit_test(a_failing_read_comes_back_as_it_is),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

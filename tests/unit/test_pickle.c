@@ -7,6 +7,7 @@
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/imports.h"
+#include "vault/memo.h"
 #include "vault/pickle.h"
 #include "vault/writer.h"
 
@@ -284,15 +285,28 @@ refuses_what_python_refuses(void **state)
 static void
 says_when_it_cannot_follow_python(void **state)
 {
+	OWNED_WRITER w = writer_of(4096);
+
 	(void)state;
 	/* int() takes these. */
 	EXPECT(ERR_LIMIT, "", "Np 1\ncos\nsystem\n.");
 	EXPECT(ERR_LIMIT, "", "Np1_0\ncos\nsystem\n.");
-	EXPECT(ERR_LIMIT, "",
-	    "Nr\xff\xff\xff\x7f"
-	    "cos\nsystem\n.");
-	EXPECT(0, "", "Nr\0\4\0\0.");
-	EXPECT(ERR_LIMIT, "", "Nr\1\4\0\0.");
+	/* Memo entries far beyond the others: a few are followed. */
+	EXPECT(0, "os system",
+	    "\x8c\2osr\xff\xff\xff\xff"
+	    "0\x8c\6systemr"
+	    "\0\0\0\x7f"
+	    "0j\xff\xff\xff\xff"
+	    "j\0\0\0\x7f\x93.");
+	writer_u8(&w, 'N');
+	for (uint32_t i = 0; i <= MEMO_FAR; i++) {
+		writer_u8(&w, 'r');
+		writer_u32(&w, 10000 * (i + 1));
+	}
+	expect_n(ERR_LIMIT, "", (const char *)w.bytes, w.length);
+	w.length -= 5;
+	writer_u8(&w, '.');
+	expect_n(0, "", (const char *)w.bytes, w.length);
 }
 
 /*

@@ -187,6 +187,7 @@ entries_of_every_kind_are_told_though_fields_are_missing(void **state)
 	for (int k = 0; k < ENTRY_KINDS; k++) {
 		char text[256];
 		struct entry_view v;
+		json_t *j;
 		OWNED_MEM(char) told = NULL;
 
 		snprintf(text, sizeof(text),
@@ -197,7 +198,11 @@ entries_of_every_kind_are_told_though_fields_are_missing(void **state)
 		assert_int_equal(story_learn(s, &v), 0);
 		assert_int_equal(story_tell(s, &v, &told), 0);
 		assert_non_null(told);
-		assert_null(story_path(s, &v));
+		assert_int_equal(story_json(s, 7, &v, &j), 0);
+		assert_int_equal(json_integer_value(
+				     json_object_get(j, "index")),
+		    7);
+		json_decref(j);
 		entry_view_clear(&v);
 	}
 }

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# weir-keyd as a program: what it says when it starts, ends and must not start.
+. "$(dirname "$0")/lib.sh"
+
+requires python3
+mkvault vault
+
+# Listen where the service manager would, and keep what comes.
+cat >"$tmp/notified.py" <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    for line in s.recv(4096).decode().splitlines():
+        print(line, flush=True)
+PY
+python3 "$tmp/notified.py" "$tmp/notify" >"$tmp/said" &
+listener=$!
+cleanup_fn end_process "$listener"
+wait_for 10 grep -q bound "$tmp/said"
+
+NOTIFY_SOCKET=$tmp/notify weir-keyd --vault "$vault" --key-file "$key" \
+    2>"$tmp/keyd.err" &
+keyd=$!
+cleanup_fn end_process "$keyd"
+wait_for 10 grep -q READY=1 "$tmp/said"
+ok $? 'it says when it is ready'
+wait_for 10 grep -q '^STATUS=.* sessions' "$tmp/said"
+ok $? 'and what it does'
+is "$(stat -c %a "$vault/run") $(stat -c %a "$vault/run/keyd.sock")" \
+    '755 666' 'everybody on the host may ask'
+exits 0 'a command is answered' weir status --json
+is "$(printf '%s' "$out" | jq -r .keyd.mode)" service 'by the service'
+is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$keyd" 'and by no other'
+exits 6 'a second one does not start' weir-keyd --vault "$vault" \
+    --key-file "$key"
+like "$err" 'another weir-keyd serves' 'and says why'
+
+kill "$keyd"
+wait "$keyd"
+is $? 0 'SIGTERM ends it cleanly'
+grep -q STOPPING=1 "$tmp/said"
+ok $? 'which it says too'
+[ ! -e "$vault/run/keyd.sock" ]
+ok $? 'its socket is gone'
+is "$(cat "$tmp/keyd.err")" '' 'and there was nothing else to say'
+
+# What must not start.
+head -c 32 /dev/urandom >"$tmp/other.key"
+exits 7 'another key does not unlock' weir-keyd --vault "$vault" \
+    --key-file "$tmp/other.key"
+like "$err" 'does not unlock' 'and it says so'
+exits 7 'nor does a key that is not there' weir-keyd --vault "$vault" \
+    --key-file "$tmp/none"
+exits 5 'no vault, no keyd' weir-keyd --vault "$tmp" --key-file "$key"
+like "$err" 'weir init' 'but the command that makes one'
+exits 2 'no options, no keyd' env -u WEIR_VAULT weir-keyd
+exits 2 'nor with half of them' weir-keyd --vault "$vault" --embedded
+exits 2 'nor with too many' weir-keyd --vault "$vault" extra
+exits 2 'nor with unknown ones' weir-keyd --frobnicate
+exits 0 'help' weir-keyd --help
+like "$out" '^usage: weir-keyd' 'is on stdout'
+exits 0 'version' weir-keyd --version
+like "$out" '^weir-keyd [0-9]' 'is there'
+cp -a "$vault" "$tmp/broken"
+rm "$tmp/broken/epoch"
+exits 5 'without its epoch file' weir-keyd --vault "$tmp/broken" \
+    --key-file "$key"
+like "$err" "'epoch'" 'it names what is missing'
+
+# A keyd that was killed is followed by the next one.
+weir-keyd --vault "$vault" --key-file "$key" &
+keyd=$!
+cleanup_fn end_process "$keyd"
+wait_for 10 test -S "$vault/run/keyd.sock"
+kill -9 "$keyd"
+wait "$keyd" 2>/dev/null
+[ -S "$vault/run/keyd.sock" ]
+ok $? 'a killed keyd leaves its socket'
+exits 0 'which is in nobody'\''s way' weir status --json
+is "$(printf '%s' "$out" | jq -r .keyd.mode)" embedded 'a command starts its own'
+
+# The recovery key, typed where a passphrase would be.
+wait_for 10 sh -c "! [ -S '$vault/run/keyd.sock' ]"
+exits 0 'the recovery key opens it' env -u WEIR_KEY_FILE weir \
+    --passphrase-file "$tmp/recovery" ls
+
+# A job's output ends when the job does, not when keyd does: nothing may wait
+# on a descriptor that keyd has been given.
+start=$(date +%s)
+x=$( (weir session ls; weir status) 2>&1)
+end=$(date +%s)
+[ -n "$x" ] && [ $((end - start)) -lt 20 ]
+ok $? 'a pipe ends with the command'
+done_testing

@@ -1,0 +1,123 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# A mount outlives keyd, and nothing outlives a mount's own processes: keyd
+# killed and stopped, worker and monitor killed, with readers at work.
+. "$(dirname "$0")/lib.sh"
+requires fuse
+
+load=$BUILD/tests/load
+[ -x "$load/sequential" ] || skip_all "build them first: make tests"
+
+mkvault vault
+mkdir "$tmp/m" "$tmp/mnt"
+mnt=$tmp/mnt
+cleanup_fn unmount "$mnt"
+head -c 100000007 /dev/urandom >"$tmp/m/model.bin"
+weir put llama "$tmp/m" >/dev/null 2>&1
+weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
+hash=$(sha256sum <"$tmp/m/model.bin" | cut -d ' ' -f 1)
+file=$mnt/llama/latest/model.bin
+
+# Processes of this vault's keyd, and of this mount: all name the vault or were
+# started by what does.
+keyd()
+{
+	pgrep -f "weir-keyd .*$vault\$"
+}
+
+monitor()
+{
+	pgrep -f "^weir-mount .*$mnt\$"
+}
+
+worker()
+{
+	pgrep -P "$(monitor)" weir-mount
+}
+
+exits 0 'mount' weir mount --stall 20 llama "$mnt"
+
+# A slow reader, and keyd killed again and again.
+"$load/random" "$file" 65536 >"$tmp/sum" 2>&1 &
+reader=$!
+killed=0
+while kill -0 $reader 2>/dev/null && [ $killed -lt 5 ]; do
+	pid=$(keyd) && kill -9 "$pid" && killed=$((killed + 1))
+	sleep 0.7
+done
+wait $reader
+ok $? "a reader goes on while keyd is killed ($killed times)"
+is "$(cat "$tmp/sum")" "$hash" 'and reads what was put'
+[ $killed -ge 1 ]
+ok $? 'it was killed meanwhile'
+sh -c "echo 3 >/proc/sys/vm/drop_caches" 2>/dev/null
+is "$("$load/sequential" "$file")" "$hash" 'reads go on after that'
+exits 0 'umount' weir umount "$mnt"
+wait_for 10 sh -c "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'the session is closed'
+
+# A keyd that hangs: reads wait, the rest goes on; then they fail.
+exits 0 'mount' weir mount --stall 3 llama "$mnt"
+ls "$mnt/llama/latest" >/dev/null
+kill -STOP "$(keyd)"
+timeout 20 dd if="$file" of=/dev/null bs=64k count=1 2>"$tmp/dd" &
+reader=$!
+sleep 1
+kill -0 $reader
+ok $? 'a read waits for a keyd that hangs'
+timeout 5 stat "$file" >/dev/null
+ok $? 'a stat does not'
+wait $reader
+[ $? -eq 1 ]
+ok $? 'the read fails in the end'
+like "$(cat "$tmp/dd")" 'Input/output error' 'with EIO'
+kill -CONT "$(keyd)"
+wait_for 10 dd if="$file" of=/dev/null bs=64k count=1
+ok $? 'and works again when keyd goes on'
+exits 0 'umount' weir umount "$mnt"
+
+# The worker dies: the mount goes, the session is closed.
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+wait_for 10 test -e "$file"
+kill -9 "$(worker)"
+wait $!
+is $? 1 'a mount whose worker is killed ends with 1'
+like "$(cat "$tmp/log")" 'worker died' 'and says why'
+is "$(ls -A "$mnt")" '' 'it is unmounted'
+wait_for 5 sh -c "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'the session is closed'
+like "$(weir audit ls --kind session.close | tail -n 1)" 'worker died' \
+    'with the reason'
+
+# The command is told, too.
+exits 1 'a command whose worker is killed ends' weir mount llama "$mnt" -- \
+    sh -c "kill -9 \$(pgrep -P \$PPID -f '[-]-worker'); sleep 60"
+
+# The monitor dies: the worker goes with it; the dead mount can be removed.
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+wait_for 10 test -e "$file"
+"$load/sequential" "$file" >/dev/null
+w=$(worker)
+kill -9 "$(monitor)"
+wait_for 10 sh -c "! kill -0 $w"
+ok $? 'a worker whose monitor is killed ends'
+fails 'nothing is read any more' dd if="$file" of=/dev/null bs=1M count=1
+exits 0 'umount removes what is left' weir umount --force "$mnt"
+is "$(ls -A "$mnt")" '' 'wholly'
+like "$(weir audit ls --kind extents | tail -n 1)" 'model.bin' \
+    'and what was read was told before'
+
+# SIGTERM, with a file open: readers fail, the mount goes.
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+m=$!
+wait_for 10 test -e "$file"
+exec 7<"$file"
+kill -TERM "$(monitor)"
+wait $m
+is $? 0 'a mount that is told to end does'
+like "$(cat "$tmp/log")" 'in use' 'and says that it was in use'
+fails 'its open files fail' sh -c 'dd bs=1M count=1 <&7'
+exec 7<&-
+is "$(ls -A "$mnt")" '' 'it is unmounted'
+done_testing

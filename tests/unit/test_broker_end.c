@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "keys/frame.h"
+#include "keys/session.h"
+#include "tests/lib/desk.h"
+#include "tests/lib/test.h"
+#include "vault/err.h"
+#include "vault/log.h"
+#include "vault/manifest.h"
+#include "vault/version.h"
+
+#define DAEMON 1
+
+/* f0: 80 chunks of 64 KiB; f1: one. */
+static const size_t sizes[] = { 80 * 65536, 5 };
+#define ROWS 81
+
+/* A vault with llama, which user:daemon may load, and the two who are there. */
+struct scene {
+	struct desk d;
+	struct desk_person owner, daemon;
+	uint64_t grant;
+};
+
+static void
+ignore(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static int
+setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	struct digest version;
+
+	assert_non_null(s);
+	log_sink(ignore, NULL);
+	desk_new(&s->d, true);
+	desk_person_come(&s->owner, &s->d, 0);
+	desk_person_come(&s->daemon, &s->d, DAEMON);
+	assert_int_equal(desk_put(&s->owner, "llama", sizes, 2, &version), 0);
+	assert_int_equal(desk_grant(&s->owner, "llama", "user:daemon",
+			     MSG_GRANT_LOAD, true, &s->grant),
+	    0);
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct scene *s = *state;
+
+	desk_person_go(&s->owner);
+	desk_person_go(&s->daemon);
+	desk_free(&s->d);
+	free(s);
+	return 0;
+}
+
+static void
+restart(struct scene *s, bool cleanly)
+{
+	desk_person_go(&s->owner);
+	desk_person_go(&s->daemon);
+	desk_restart(&s->d, cleanly);
+	desk_person_come(&s->owner, &s->d, 0);
+	desk_person_come(&s->daemon, &s->d, DAEMON);
+}
+
+/* The session's number; its reply is forgotten. */
+static uint64_t
+open_one(struct desk_person *p)
+{
+	struct msg_session m;
+	uint64_t id;
+
+	assert_int_equal(desk_open(p, "llama", MSG_MOUNT, "", &m), 0);
+	id = m.session;
+	msg_session_clear(&m);
+	return id;
+}
+
+static int
+release(struct desk_person *p, uint64_t session, uint64_t first, uint32_t count)
+{
+	struct msg_release_reply r;
+	int err = desk_release(p, session, first, count, &r);
+
+	if (err == 0) {
+		assert_int_equal(r.count, count);
+		msg_release_reply_clear(&r);
+	}
+	return err;
+}
+
+static int
+close_session(struct desk_person *p, uint64_t id)
+{
+	OWNED_WRITER body = writer_of(64);
+	char reason[] = "done";
+	const struct msg_id_reason m = { .id = id, .reason = reason };
+
+	msg_id_reason_write(&body, &m);
+	return desk_ask(p, MSG_SESSION_CLOSE, &body, NULL);
+}
+
+/* "" when there is no such session. */
+static const char *
+state_of(struct desk_person *p, uint64_t id, char out[static 32])
+{
+	OWNED_WRITER body = writer_of(8);
+	const char *text;
+	json_t *j;
+
+	msg_number_write(&body, id);
+	j = desk_json(p, MSG_SESSION_LS, &body);
+	text = json_string_value(
+	    json_object_get(json_array_get(json_object_get(j, "sessions"), 0),
+		"state"));
+	snprintf(out, 32, "%s", text != NULL ? text : "");
+	json_decref(j);
+	return out;
+}
+
+/* --- what sessions report --- */
+
+static void
+extents_are_recorded_whatever_is_in_them(void **state)
+{
+	struct scene *s = *state;
+	struct msg_extent extents[MSG_EXTENTS_MAX];
+	struct msg_extents m = {
+		.session = open_one(&s->daemon),
+		.count = MSG_EXTENTS_MAX,
+		.extents = extents,
+	};
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	char exe[MSG_TEXT_MAX - 512];
+	unsigned int reads = 0;
+	json_t *e;
+
+	memset(exe, '\x01', sizeof(exe)); /* six characters each in JSON */
+	exe[sizeof(exe) - 1] = '\0';
+	for (uint32_t i = 0; i < MSG_EXTENTS_MAX; i++)
+		extents[i] = (struct msg_extent){ .offset = i, .exe = exe };
+	msg_extents_write(&body, &m);
+	assert_true(writer_ok(&body));
+	assert_int_equal(desk_ask(&s->daemon, MSG_EXTENTS, &body, NULL), 0);
+	assert_int_equal(desk_count(&s->d, "extents"), 8);
+	e = desk_last(&s->d, "extents");
+	reads = (unsigned int)json_array_size(json_object_get(e, "reads"));
+	assert_int_equal(reads, 32);
+	json_decref(e);
+}
+
+static void
+a_fault_is_recorded_and_counted(void **state)
+{
+	struct scene *s = *state;
+	OWNED_WRITER body = writer_of(4096), number = writer_of(8);
+	char reason[] = "block 3 does not match";
+	const struct msg_fault m = {
+		.session = open_one(&s->daemon),
+		.file = MSG_NO_FILE,
+		.reason = reason,
+	};
+	json_t *j;
+
+	msg_fault_write(&body, &m);
+	assert_int_equal(desk_ask(&s->daemon, MSG_FAULT, &body, NULL), 0);
+	j = desk_last(&s->d, "fault");
+	assert_null(json_object_get(j, "file"));
+	assert_string_equal(json_string_value(json_object_get(j, "reason")),
+	    reason);
+	json_decref(j);
+	msg_number_write(&number, m.session);
+	j = desk_json(&s->daemon, MSG_SESSION_LS, &number);
+	assert_int_equal(json_integer_value(
+			     json_object_get(json_array_get(json_object_get(j,
+								"sessions"),
+						 0),
+				 "faults")),
+	    1);
+	json_decref(j);
+}
+
+/* --- resuming and ending --- */
+
+static int
+resume(struct desk_person *p, uint64_t id,
+    const uint8_t token[static SESSION_TOKEN])
+{
+	OWNED_WRITER body = writer_of(64);
+	struct msg_session_resume m = { .session = id };
+	struct msg_session again;
+	struct reader reply;
+	int err;
+
+	memcpy(m.token, token, sizeof(m.token));
+	msg_session_resume_write(&body, &m);
+	err = desk_ask(p, MSG_SESSION_RESUME, &body, &reply);
+	if (err == 0) {
+		assert_int_equal(msg_session_read(&again, &reply), 0);
+		assert_true(again.session == id);
+		msg_session_clear(&again);
+	}
+	return err;
+}
+
+static void
+a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
+{
+	struct scene *s = *state;
+	struct msg_session m;
+
+	for (int cleanly = 0; cleanly <= 1; cleanly++) {
+		assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "",
+				     &m),
+		    0);
+		restart(s, cleanly != 0);
+		assert_int_equal(release(&s->daemon, m.session, 0, 1),
+		    ERR_DENIED);
+		m.token[7] ^= 1;
+		assert_int_equal(resume(&s->daemon, m.session, m.token),
+		    ERR_DENIED);
+		m.token[7] ^= 1;
+		assert_int_equal(resume(&s->daemon, m.session + 1, m.token),
+		    ERR_DENIED);
+		assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
+		assert_int_equal(release(&s->daemon, m.session, 0, 64), 0);
+		assert_int_equal(close_session(&s->daemon, m.session), 0);
+		assert_int_equal(resume(&s->daemon, m.session, m.token),
+		    ERR_NOT_FOUND);
+		msg_session_clear(&m);
+	}
+	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
+}
+
+static void
+a_session_without_connections_ends_after_a_minute(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person p;
+	char text[32];
+	uint64_t id;
+
+	desk_person_come(&p, &s->d, DAEMON);
+	id = open_one(&p);
+	broker_tick(s->d.broker, 5000);
+	broker_tick(s->d.broker, 500000);
+	assert_string_equal(state_of(&s->daemon, id, text), "open");
+	desk_person_go(&p);
+	assert_string_equal(state_of(&s->daemon, id, text), "unattended");
+	broker_tick(s->d.broker, 559999);
+	assert_string_equal(state_of(&s->daemon, id, text), "unattended");
+	broker_tick(s->d.broker, 560000);
+	assert_string_equal(state_of(&s->daemon, id, text), "closed");
+	assert_int_equal(desk_count(&s->d, "session.close"), 1);
+}
+
+static void
+a_session_that_nobody_resumes_ends_a_minute_after_the_start(void **state)
+{
+	struct scene *s = *state;
+	uint64_t id = open_one(&s->daemon);
+	char text[32];
+
+	restart(s, false);
+	broker_tick(s->d.broker, 59999);
+	assert_string_equal(state_of(&s->daemon, id, text), "unattended");
+	broker_tick(s->d.broker, 60000);
+	assert_string_equal(state_of(&s->daemon, id, text), "closed");
+}
+
+static void
+a_session_is_closed_by_those_who_may(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person bin, again;
+	uint64_t id = open_one(&s->daemon);
+
+	desk_person_come(&bin, &s->d, 2);
+	assert_int_equal(close_session(&bin, id), ERR_DENIED);
+	assert_int_equal(close_session(&bin, 99), ERR_NOT_FOUND);
+	assert_int_equal(s->daemon.events, 0);
+	assert_int_equal(close_session(&s->owner, id), 0);
+	assert_int_equal(s->daemon.events, 1);
+	assert_int_equal(close_session(&s->owner, id), ERR_CONFLICT);
+
+	/* by the principal over another connection */
+	id = open_one(&s->daemon);
+	desk_person_come(&again, &s->d, DAEMON);
+	assert_int_equal(close_session(&again, id), 0);
+	assert_int_equal(s->daemon.events, 2);
+	assert_int_equal(again.events, 0);
+	/* and over its own, which needs no telling */
+	id = open_one(&s->daemon);
+	assert_int_equal(close_session(&s->daemon, id), 0);
+	assert_int_equal(s->daemon.events, 2);
+	desk_person_go(&again);
+	desk_person_go(&bin);
+}
+
+static void
+sessions_are_listed_to_those_whom_they_concern(void **state)
+{
+	struct scene *s = *state;
+	OWNED_WRITER all = writer_of(8), one = writer_of(8);
+	uint64_t id = open_one(&s->daemon);
+	struct desk_person bin;
+	json_t *j;
+
+	msg_number_write(&all, 0);
+	msg_number_write(&one, id);
+	desk_person_come(&bin, &s->d, 2);
+	j = desk_json(&bin, MSG_SESSION_LS, &all);
+	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 0);
+	json_decref(j);
+	assert_int_equal(desk_ask(&bin, MSG_SESSION_LS, &one, NULL),
+	    ERR_NOT_FOUND);
+	j = desk_json(&s->owner, MSG_SESSION_LS, &all);
+	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
+	json_decref(j);
+	j = desk_json(&s->daemon, MSG_SESSION_LS, &one);
+	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
+	json_decref(j);
+	desk_person_go(&bin);
+}
+
+static void
+an_embedded_keyd_ends_what_its_clients_left(void **state)
+{
+	struct desk_person p;
+	struct digest version;
+	uint64_t grant, id;
+	char text[32];
+	struct desk d;
+
+	(void)state;
+	desk_new(&d, false);
+	desk_person_come(&p, &d, 0);
+	assert_int_equal(desk_put(&p, "llama", sizes, 2, &version), 0);
+	assert_int_equal(desk_grant(&p, "llama", "user:root", MSG_GRANT_LOAD,
+			     false, &grant),
+	    0);
+	id = open_one(&p);
+	desk_person_go(&p);
+	desk_restart(&d, true);
+	desk_person_come(&p, &d, 0);
+	assert_string_equal(state_of(&p, id, text), "closed");
+
+	/* one that was open when keyd was killed may be resumed yet */
+	id = open_one(&p);
+	desk_person_go(&p);
+	desk_restart(&d, false);
+	desk_restart(&d, true);
+	desk_person_come(&p, &d, 0);
+	assert_string_equal(state_of(&p, id, text), "unattended");
+	desk_person_go(&p);
+	desk_free(&d);
+}
+
+#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(extents_are_recorded_whatever_is_in_them),
+		TEST(a_fault_is_recorded_and_counted),
+		TEST(a_session_outlives_keyd_and_goes_on_with_its_token),
+		TEST(a_session_without_connections_ends_after_a_minute),
+		TEST(
+		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),
+		TEST(a_session_is_closed_by_those_who_may),
+		TEST(sessions_are_listed_to_those_whom_they_concern),
+		cmocka_unit_test(an_embedded_keyd_ends_what_its_clients_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "keys/catalogue.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/test.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define HEAD "{\"v\":1,\"time\":\"2026-01-02T03:04:05.678Z\","
+#define BY ",\"by\":\"user:root\",\"uid\":0,"
+#define A8 "aaaaaaaa"
+#define VA A8 A8 A8 A8 A8 A8 A8 "aaaaaaa1"
+#define VB A8 A8 A8 A8 A8 A8 A8 "aaaaaaa2"
+#define OBJECT                                                                 \
+	"1111111111111111111111111111111111111111111111111111111111111111"
+#define PUT(n, v)                                                              \
+	HEAD "\"kind\":\"put\"" BY "\"upload\":" n                             \
+	     ",\"model\":\"llama\",\"version\":\"" v                           \
+	     "\",\"channel\":\"latest\",\"object\":\"" OBJECT                  \
+	     "\",\"files\":3,\"bytes\":7,\"weights\":5,\"chunks\":2}"
+#define GRANT(n, to)                                                           \
+	HEAD "\"kind\":\"grant.add\"" BY "\"grant\":" n                        \
+	     ",\"model\":\"llama\",\"channel\":\"latest\",\"to\":\"" to        \
+	     "\",\"type\":\"load\",\"loads\":3,\"per\":\"day\","               \
+	     "\"export\":true,\"until\":\"2027-01-01T00:00:00.000Z\","         \
+	     "\"reason\":\"r\"}"
+
+/* A life of a vault. */
+static const char *const life[] = {
+	HEAD "\"kind\":\"init\"" BY "\"vault\":\"x\",\"origin\":\"y\"}",
+	HEAD "\"kind\":\"role.add\"" BY "\"role\":\"owner\",\"to\":"
+	     "\"user:root\"}",
+	HEAD "\"kind\":\"role.add\"" BY "\"role\":\"uploader\",\"family\":"
+	     "\"llama\",\"to\":\"user:bob\"}",
+	HEAD "\"kind\":\"put.begin\"" BY "\"upload\":1,\"model\":\"llama\"}",
+	PUT("1", VA),
+	HEAD "\"kind\":\"put.begin\"" BY "\"upload\":2,\"model\":\"llama\"}",
+	PUT("2", VB),
+	HEAD "\"kind\":\"put.begin\"" BY "\"upload\":3,\"model\":\"llama\"}",
+	PUT("3", VA),
+	GRANT("1", "user:bob"),
+	GRANT("2", "user:eve"),
+	HEAD "\"kind\":\"grant.rm\"" BY "\"grant\":2}",
+	HEAD "\"kind\":\"session.open\"" BY "\"session\":1,\"for\":"
+	     "\"user:bob\",\"purpose\":\"mount\",\"host\":\"h\",\"pid\":9,"
+	     "\"mountpoint\":\"/mnt\",\"versions\":[{\"model\":\"llama\","
+	     "\"channel\":\"latest\",\"version\":\"" VA
+	     "\",\"grant\":1,\"type\":\"load\"},{\"model\":\"llama\","
+	     "\"version\":\"" VB "\",\"grant\":1,\"type\":\"browse\"}]}",
+	HEAD "\"kind\":\"release\"" BY "\"session\":1,\"version\":\"" VA
+	     "\",\"file\":0,\"first\":0,\"count\":2,\"bytes\":70}",
+	HEAD "\"kind\":\"release\"" BY "\"session\":1,\"version\":\"" VA
+	     "\",\"file\":0,\"first\":2,\"count\":1,\"bytes\":7}",
+	HEAD "\"kind\":\"fault\"" BY "\"session\":1,\"version\":\"" VA
+	     "\",\"object\":\"" OBJECT "\",\"reason\":\"r\"}",
+	HEAD "\"kind\":\"extents\"" BY "\"session\":1,\"version\":\"" VA
+	     "\",\"reads\":[]}",
+	HEAD "\"kind\":\"role.rm\"" BY "\"role\":\"uploader\",\"family\":"
+	     "\"llama\",\"to\":\"user:bob\"}",
+	HEAD "\"kind\":\"session.close\"" BY "\"session\":1,\"reason\":\"r\"}",
+};
+#define LIFE (sizeof(life) / sizeof(life[0]))
+
+static void
+ignore(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static int
+setup(void **state)
+{
+	struct scratch *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	log_sink(ignore, NULL);
+	*s = scratch_new();
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	scratch_free(*state);
+	free(*state);
+	return 0;
+}
+
+static struct catalogue *
+open_at(const struct scratch *s, const char *name)
+{
+	struct catalogue *c;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", s->path, name);
+	assert_int_equal(catalogue_open(&c, path), 0);
+	return c;
+}
+
+static int
+apply(struct catalogue *c, uint64_t index, const char *text)
+{
+	struct entry_view v;
+	int err;
+
+	assert_int_equal(entry_parse(&v, text, strlen(text)), 0);
+	err = catalogue_apply(c, index, &v);
+	entry_view_clear(&v);
+	return err;
+}
+
+static void
+live(struct catalogue *c)
+{
+	for (size_t i = 0; i < LIFE; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+}
+
+/* --- what entries add up to --- */
+
+static void
+roles_come_and_go(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct catalogue_role bob = {
+		.role = ROLE_UPLOADER,
+		.family = "llama",
+		.to = "user:bob",
+	};
+	unsigned int held;
+	uint64_t owners;
+	bool has;
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_role_has(c, &bob, &has), 0);
+	assert_true(has);
+	snprintf(bob.family, sizeof(bob.family), "other");
+	assert_int_equal(catalogue_role_has(c, &bob, &has), 0);
+	assert_false(has);
+	assert_int_equal(catalogue_role_held(c, "user:bob", &held), 0);
+	assert_int_equal(held, ROLE_UPLOADER);
+	for (size_t i = 3; i < LIFE; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_role_held(c, "user:bob", &held), 0);
+	assert_int_equal(held, 0);
+	assert_int_equal(catalogue_role_held(c, "user:root", &held), 0);
+	assert_int_equal(held, ROLE_OWNER);
+	assert_int_equal(catalogue_role_owners(c, &owners), 0);
+	assert_int_equal(owners, 1);
+}
+
+static void
+grants_are_kept_as_they_were_given(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	OWNED_MEM(struct grant) list = NULL;
+	struct grant g;
+	size_t n;
+
+	live(c);
+	assert_int_equal(catalogue_grant_get(c, 1, &g), 0);
+	assert_string_equal(g.model, "llama");
+	assert_string_equal(g.channel, "latest");
+	assert_string_equal(g.version, "");
+	assert_string_equal(g.to, "user:bob");
+	assert_int_equal(g.type, MSG_GRANT_LOAD);
+	assert_int_equal(g.loads, 3);
+	assert_true(g.per_day);
+	assert_true(g.export);
+	assert_true(g.until_ms == 1798761600000);
+	assert_true(g.created_ms == 1767323045678);
+	assert_string_equal(g.by, "user:root");
+	assert_int_equal(catalogue_grant_get(c, 2, &g), ERR_NOT_FOUND);
+	assert_int_equal(catalogue_grant_list(c, "", "", &list, &n), 0);
+	assert_int_equal(n, 1);
+	free(list);
+	list = NULL;
+	assert_int_equal(catalogue_grant_list(c, "user:eve", "", &list, &n), 0);
+	assert_int_equal(n, 0);
+	/* a number is never given twice */
+	assert_int_equal(catalogue_next(c, CATALOGUE_GRANT), 3);
+}
+
+static void
+a_version_keeps_its_first_copy_and_latest_moves(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct catalogue_version v;
+	struct digest a, b, latest;
+
+	assert_int_equal(digest_parse(&a, VA), 0);
+	assert_int_equal(digest_parse(&b, VB), 0);
+	live(c);
+	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
+	assert_int_equal(v.upload, 1);
+	assert_int_equal(v.files, 3);
+	assert_int_equal(v.bytes, 7);
+	assert_int_equal(v.weights, 5);
+	assert_int_equal(v.chunks, 2);
+	assert_string_equal(v.by, "user:root");
+	assert_int_equal(catalogue_version_get(c, "other", &a, &v),
+	    ERR_NOT_FOUND);
+	assert_int_equal(catalogue_version_channel(c, "llama", "latest",
+			     &latest),
+	    0);
+	assert_true(digest_equal(&latest, &a));
+	assert_int_equal(catalogue_version_channel(c, "llama", "prod", &latest),
+	    ERR_NOT_FOUND);
+}
+
+static void
+digits_find_one_version_or_tell_of_several(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct digest d, b;
+
+	live(c);
+	assert_int_equal(digest_parse(&b, VB), 0);
+	assert_int_equal(catalogue_version_digits(c, "llama", A8, &d),
+	    ERR_CONFLICT);
+	assert_int_equal(catalogue_version_digits(c, "llama", VB, &d), 0);
+	assert_true(digest_equal(&d, &b));
+	assert_int_equal(catalogue_version_digits(c, "llama", "aaaaaaab", &d),
+	    ERR_NOT_FOUND);
+	assert_int_equal(catalogue_version_digits(c, "llama", "bbbbbbbb", &d),
+	    ERR_NOT_FOUND);
+	assert_int_equal(catalogue_version_digits(c, "other", VB, &d),
+	    ERR_NOT_FOUND);
+}
+
+static void
+a_session_adds_up_what_it_was_given(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct session **list;
+	uint64_t open;
+	size_t n;
+
+	for (size_t i = 0; i < LIFE - 1; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_session_count(c, &open), 0);
+	assert_int_equal(open, 1);
+	assert_int_equal(catalogue_session_list(c, 0, &list, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0]->id, 1);
+	assert_string_equal(list[0]->principal, "user:bob");
+	assert_string_equal(list[0]->by, "user:root");
+	assert_string_equal(list[0]->mountpoint, "/mnt");
+	assert_int_equal(list[0]->releases, 2);
+	assert_int_equal(list[0]->released_bytes, 77);
+	assert_int_equal(list[0]->faults, 1);
+	assert_int_equal(list[0]->count, 2);
+	assert_string_equal(list[0]->versions[0].channel, "latest");
+	assert_string_equal(list[0]->versions[1].channel, "");
+	assert_int_equal(list[0]->versions[1].type, MSG_GRANT_BROWSE);
+	assert_true(list[0]->closed_ms == 0);
+	catalogue_session_list_free(list, n);
+
+	assert_int_equal(apply(c, LIFE - 1, life[LIFE - 1]), 0);
+	assert_int_equal(catalogue_session_list(c, 0, &list, &n), 0);
+	assert_int_equal(n, 0);
+	catalogue_session_list_free(list, n);
+	assert_int_equal(catalogue_session_list(c, 1, &list, &n), 0);
+	assert_true(list[0]->closed_ms == 1767323045678);
+	catalogue_session_list_free(list, n);
+	assert_int_equal(catalogue_session_list(c, 2, &list, &n),
+	    ERR_NOT_FOUND);
+}
+
+/* --- replay --- */
+
+/* Every row of every table, as text. */
+static char *
+dump(const struct scratch *s, const char *name)
+{
+	static const char *const tables[] = { "meta", "roles", "grants",
+		"families", "uploads", "versions", "channels", "sessions",
+		"session_versions" };
+	size_t size;
+	char *text = NULL, path[4096];
+	FILE *f = open_memstream(&text, &size);
+	sqlite3 *db;
+
+	assert_non_null(f);
+	snprintf(path, sizeof(path), "%s/%s", s->path, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		sqlite3_stmt *q;
+		char sql[64];
+
+		snprintf(sql, sizeof(sql), "select * from %s order by 1, 2",
+		    tables[i]);
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL),
+		    SQLITE_OK);
+		while (sqlite3_step(q) == SQLITE_ROW) {
+			fputs(tables[i], f);
+			for (int n = 0; n < sqlite3_column_count(q); n++)
+				fprintf(f, " %s", sqlite3_column_text(q, n));
+			fputs("\n", f);
+		}
+		sqlite3_finalize(q);
+	}
+	sqlite3_close(db);
+	fclose(f);
+	return text;
+}
+
+/*
+ * Stopped after any entry, flushed or not, and replayed from where it was:
+ * the same as without a stop.
+ */
+static void
+replay_from_any_moment_gives_the_same(void **state)
+{
+	OWNED_MEM(char) whole = NULL;
+	struct catalogue *c = open_at(*state, "whole");
+
+	live(c);
+	assert_int_equal(catalogue_flush(c), 0);
+	catalogue_free(c);
+	whole = dump(*state, "whole");
+	assert_non_null(strstr(whole, "user:bob"));
+	for (size_t stop = 0; stop <= LIFE; stop++)
+		for (int flush = 0; flush <= 1; flush++) {
+			OWNED_MEM(char) again = NULL;
+			char name[32];
+
+			snprintf(name, sizeof(name), "c%zu-%d", stop, flush);
+			c = open_at(*state, name);
+			for (size_t i = 0; i < stop; i++)
+				assert_int_equal(apply(c, i, life[i]), 0);
+			if (flush)
+				assert_int_equal(catalogue_flush(c), 0);
+			catalogue_free(c);
+			c = open_at(*state, name);
+			assert_int_equal(catalogue_applied(c),
+			    flush ? stop : 0);
+			for (uint64_t i = catalogue_applied(c); i < LIFE; i++)
+				assert_int_equal(apply(c, i, life[i]), 0);
+			assert_int_equal(catalogue_flush(c), 0);
+			catalogue_free(c);
+			again = dump(*state, name);
+			assert_string_equal(again, whole);
+		}
+}
+
+static void
+an_entry_counts_once(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct session **list;
+	size_t n;
+
+	live(c);
+	live(c);
+	assert_int_equal(catalogue_applied(c), LIFE);
+	assert_int_equal(catalogue_session_list(c, 1, &list, &n), 0);
+	assert_int_equal(list[0]->releases, 2);
+	catalogue_session_list_free(list, n);
+}
+
+static void
+a_gap_is_refused(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+
+	assert_int_equal(apply(c, 1, life[1]), ERR_INTEGRITY);
+	assert_int_equal(apply(c, 0, life[0]), 0);
+	assert_int_equal(apply(c, 2, life[2]), ERR_INTEGRITY);
+	assert_int_equal(catalogue_applied(c), 1);
+}
+
+static void
+an_entry_that_lacks_something_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		HEAD "\"kind\":\"role.add\"" BY "\"role\":\"king\",\"to\":"
+		     "\"user:root\"}",
+		HEAD "\"kind\":\"role.add\"" BY "\"to\":\"user:root\"}",
+		HEAD "\"kind\":\"grant.add\"" BY "\"model\":\"llama\"}",
+		HEAD "\"kind\":\"grant.add\"" BY "\"grant\":0,\"type\":"
+		     "\"load\"}",
+		HEAD "\"kind\":\"grant.add\"" BY "\"grant\":1,\"type\":"
+		     "\"load\",\"until\":\"soon\"}",
+		HEAD "\"kind\":\"put.begin\"" BY "\"model\":\"llama\"}",
+		HEAD "\"kind\":\"put\"" BY "\"upload\":1}",
+		HEAD "\"kind\":\"put\"" BY "\"upload\":1,\"version\":\"12\"}",
+		HEAD "\"kind\":\"session.open\"" BY "\"session\":1,"
+		     "\"purpose\":\"sell\"}",
+		HEAD "\"kind\":\"session.open\"" BY "\"session\":1,"
+		     "\"purpose\":\"get\",\"versions\":[{}]}",
+	};
+	OWNED(catalogue) c = open_at(*state, "c");
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(apply(c, 0, wrong[i]), ERR_INTEGRITY);
+	assert_int_equal(catalogue_applied(c), 0);
+}
+
+/* --- wrapped keys --- */
+
+static const struct catalogue_wrapped one = { (const uint8_t *)"one", 3 };
+static const struct catalogue_wrapped two = { (const uint8_t *)"two", 3 };
+
+static int
+upload_key(struct catalogue *c, uint64_t upload, const char *want)
+{
+	OWNED_MEM(uint8_t) got = NULL;
+	size_t n;
+	int err = catalogue_upload_key(c, upload, &got, &n);
+
+	if (err == 0) {
+		assert_int_equal(n, strlen(want));
+		assert_memory_equal(got, want, n);
+	}
+	return err;
+}
+
+static void
+a_staged_key_waits_for_its_entry(void **state)
+{
+	struct catalogue *c = open_at(*state, "c");
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_upload_stage(c, 1, "llama", &one), 0);
+	catalogue_free(c);
+	/* on the disk, and so is what was applied before it */
+	c = open_at(*state, "c");
+	assert_int_equal(catalogue_applied(c), 3);
+	assert_int_equal(catalogue_next(c, CATALOGUE_UPLOAD), 1);
+	assert_int_equal(upload_key(c, 1, "one"), 0);
+	/* an entry never came: the next one takes its number */
+	assert_int_equal(catalogue_upload_stage(c, 1, "llama", &two), 0);
+	assert_int_equal(upload_key(c, 1, "two"), 0);
+	assert_int_equal(catalogue_upload_drop_all(c), 0);
+	assert_int_equal(upload_key(c, 1, "two"), ERR_NOT_FOUND);
+	catalogue_free(c);
+}
+
+static void
+the_key_of_a_version_stays_and_others_go(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	uint64_t count;
+
+	for (size_t i = 0; i < LIFE; i++) {
+		if (i == 3)
+			assert_int_equal(catalogue_upload_stage(c, 1, "llama",
+					     &one),
+			    0);
+		if (i == 7)
+			assert_int_equal(catalogue_upload_stage(c, 3, "llama",
+					     &two),
+			    0);
+		assert_int_equal(apply(c, i, life[i]), 0);
+		if (i == 3) {
+			assert_int_equal(catalogue_upload_count(c, &count), 0);
+			assert_int_equal(count, 1);
+		}
+	}
+	/* upload 3 brought a version that was there */
+	assert_int_equal(upload_key(c, 3, "two"), ERR_NOT_FOUND);
+	assert_int_equal(catalogue_upload_drop(c, 1), 0);
+	assert_int_equal(catalogue_upload_drop_all(c), 0);
+	assert_int_equal(upload_key(c, 1, "one"), 0);
+	assert_int_equal(catalogue_upload_count(c, &count), 0);
+	assert_int_equal(count, 0);
+}
+
+static void
+a_familys_key_is_stored_once_and_for_all(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	OWNED_MEM(uint8_t) got = NULL;
+	size_t n;
+
+	assert_int_equal(catalogue_family_key(c, "llama", &got, &n),
+	    ERR_NOT_FOUND);
+	assert_int_equal(catalogue_family_stage(c, "llama", &one), 0);
+	assert_int_equal(catalogue_family_stage(c, "llama", &two), 0);
+	assert_int_equal(catalogue_family_key(c, "llama", &got, &n), 0);
+	assert_memory_equal(got, "one", 3);
+}
+
+/* --- the file --- */
+
+static int
+open_bytes(const struct scratch *s, const void *bytes, size_t n)
+{
+	OWNED(catalogue) c = NULL;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/x", s->path);
+	assert_int_equal(file_replace(s->dir, "x", bytes, n, 0600), 0);
+	return catalogue_open(&c, path);
+}
+
+static void
+what_is_no_catalogue_is_refused(void **state)
+{
+	const struct scratch *s = *state;
+	OWNED_MEM(uint8_t) bytes = NULL;
+	size_t n;
+
+	catalogue_free(open_at(s, "c"));
+	assert_int_equal(file_load(s->dir, "c", 1 << 20, &bytes, &n), 0);
+	assert_int_equal(open_bytes(s, "no database at all, this is text", 32),
+	    ERR_INTEGRITY);
+	assert_int_equal(open_bytes(s, bytes, n), 0);
+	bytes[63] ^= 2; /* user_version */
+	assert_int_equal(open_bytes(s, bytes, n), ERR_FORMAT);
+	bytes[63] ^= 2;
+	bytes[71] ^= 1; /* application_id */
+	assert_int_equal(open_bytes(s, bytes, n), ERR_FORMAT);
+}
+
+static void
+nobody_else_opens_it_meanwhile(void **state)
+{
+	const struct scratch *s = *state;
+	OWNED(catalogue) first = open_at(s, "c");
+	OWNED(catalogue) second = NULL;
+	char path[4096];
+
+	assert_int_equal(apply(first, 0, life[0]), 0);
+	assert_int_equal(catalogue_flush(first), 0);
+	snprintf(path, sizeof(path), "%s/c", s->path);
+	assert_int_equal(catalogue_open(&second, path), ERR_CONFLICT);
+}
+
+#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(roles_come_and_go),
+		TEST(grants_are_kept_as_they_were_given),
+		TEST(a_version_keeps_its_first_copy_and_latest_moves),
+		TEST(digits_find_one_version_or_tell_of_several),
+		TEST(a_session_adds_up_what_it_was_given),
+		TEST(replay_from_any_moment_gives_the_same),
+		TEST(an_entry_counts_once),
+		TEST(a_gap_is_refused),
+		TEST(an_entry_that_lacks_something_is_refused),
+		TEST(a_staged_key_waits_for_its_entry),
+		TEST(the_key_of_a_version_stays_and_others_go),
+		TEST(a_familys_key_is_stored_once_and_for_all),
+		TEST(what_is_no_catalogue_is_refused),
+		TEST(nobody_else_opens_it_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuse/reads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/lib/rig.h"
+#include "tests/lib/test.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define MIB (1U << 20)
+#define CHUNK 65536U
+#define BIG (8 * MIB) /* 128 rows */
+#define LATER 10000   /* ms in which something surely happens */
+#define SOON 300      /* ms in which something that must not would have */
+
+static const struct rig_how usual = { .bytes = BIG,
+	.chunk = CHUNK,
+	.window = 64,
+	.stall_ms = 60000,
+	.slots = 1024 };
+
+static void
+hush(void *arg, const char *line)
+{
+	(void)arg, (void)line;
+}
+
+static int
+begin_with(void **state, const struct rig_how *how)
+{
+	log_sink(hush, NULL);
+	*state = rig_new(how);
+	return 0;
+}
+
+static int
+begin(void **state)
+{
+	return begin_with(state, &usual);
+}
+
+static int
+begin_browsing(void **state)
+{
+	struct rig_how how = usual;
+
+	how.window = 1;
+	return begin_with(state, &how);
+}
+
+static int
+begin_with_few_slots(void **state)
+{
+	struct rig_how how = usual;
+
+	how.slots = 64;
+	return begin_with(state, &how);
+}
+
+static int
+begin_impatient(void **state)
+{
+	struct rig_how how = usual;
+
+	how.stall_ms = 700;
+	return begin_with(state, &how);
+}
+
+static int
+end(void **state)
+{
+	rig_free(*state);
+	log_sink(NULL, NULL);
+	return 0;
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec t = { .tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000 };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+/* Whether a release covers this row. */
+static bool
+released(const struct fake_record *record, uint64_t row)
+{
+	for (size_t i = 0; i < record->releases; i++)
+		if (row >= record->release[i].first &&
+		    row - record->release[i].first < record->release[i].count)
+			return true;
+	return false;
+}
+
+static void
+recorded_before_read_no_byte_comes_before_the_reply(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+	struct wire_answer a;
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	fake_keyd_hold(r->keyd, true);
+	n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 4096);
+	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
+	assert_false(wire_wait(r->wire, n, SOON, &a));
+	/* What was released before goes on, and so does all that is no READ. */
+	assert_int_equal(rig_read(r, r->big, fh, 100, 4096), 0);
+	assert_int_equal(rig_open(r, r->small) != 0, 1);
+	assert_false(wire_wait(r->wire, n, 0, &a));
+	fake_keyd_hold(r->keyd, false);
+	assert_int_equal(rig_check(r, n, r->big, 7 * MIB, 4096), 0);
+}
+
+static void
+recorded_before_read_every_row_read_was_released(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t row = 0; row < BIG / CHUNK; row += 7)
+		assert_int_equal(rig_read(r, r->big, fh, row * CHUNK + 5, 9),
+		    0);
+	record = fake_keyd_record(r->keyd);
+	for (uint64_t row = 0; row < BIG / CHUNK; row += 7)
+		assert_true(released(record, row));
+	assert_int_equal(record->malformed, 0);
+}
+
+static void
+many_parked_reads_hold_up_nobody(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n[64];
+	struct fuse_entry_out e;
+
+	fake_keyd_hold(r->keyd, true);
+	for (uint64_t i = 0; i < 64; i++)
+		n[i] = wire_send_read(r->wire, r->big, fh, i * 2 * CHUNK,
+		    CHUNK);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(wire_lookup(r->wire, r->head, "big", &e), 0);
+	fake_keyd_hold(r->keyd, false);
+	for (uint64_t i = 0; i < 64; i++)
+		assert_int_equal(rig_check(r, n[i], r->big, i * 2 * CHUNK,
+				     CHUNK),
+		    0);
+}
+
+static void
+a_sequential_reader_needs_few_releases_and_none_twice(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big), rows = 0;
+
+	for (uint64_t at = 0; at < BIG; at += CHUNK / 2)
+		assert_int_equal(rig_read(r, r->big, fh, at, CHUNK / 2), 0);
+	record = fake_keyd_record(r->keyd);
+	assert_in_range(record->releases, 1, 8);
+	for (size_t i = 0; i < record->releases; i++) {
+		rows += record->release[i].count;
+		/* Within the file, which ends before row 128. */
+		assert_in_range(record->release[i].first, 0, 127);
+		assert_in_range(record->release[i].first +
+			record->release[i].count,
+		    1, 128);
+	}
+	assert_int_equal(rows, 128);
+}
+
+static void
+a_browser_gets_one_row_a_release_and_nothing_ahead(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t at = 0; at < 10 * CHUNK; at += 4096)
+		assert_int_equal(rig_read(r, r->big, fh, at, 4096), 0);
+	assert_int_equal(rig_read(r, r->big, fh, 20 * CHUNK, 3 * CHUNK), 0);
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->releases, 13);
+	for (size_t i = 0; i < record->releases; i++)
+		assert_int_equal(record->release[i].count, 1);
+	assert_false(released(record, 10));
+	assert_false(released(record, 23));
+}
+
+static void
+a_random_reader_gets_what_it_needs_and_no_more(void **state)
+{
+	static const uint64_t rows[] = { 90, 33, 120, 71, 50 };
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(rig_read(r, r->big, fh, rows[i] * CHUNK, 4096),
+		    0);
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->releases, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(record->release[i].count, 1);
+}
+
+static void
+keys_that_were_let_go_are_released_anew(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big), rows = 0;
+
+	for (int round = 0; round < 2; round++)
+		for (uint64_t at = 0; at < BIG; at += MIB)
+			assert_int_equal(rig_read(r, r->big, fh, at, MIB), 0);
+	record = fake_keyd_record(r->keyd);
+	for (size_t i = 0; i < record->releases; i++)
+		rows += record->release[i].count;
+	assert_true(rows >= 128 + 64);
+}
+
+static void
+what_waits_too_long_fails_and_recovers_by_itself(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+
+	fake_keyd_hold(r->keyd, true);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	fake_keyd_hold(r->keyd, false);
+	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
+}
+
+static void
+a_read_that_nobody_waits_for_is_let_go(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+	struct wire_answer a;
+
+	fake_keyd_hold(r->keyd, true);
+	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	assert_true(fake_keyd_await(r->keyd, 1, 0, 0));
+	assert_false(wire_wait(r->wire, n, SOON, &a));
+	wire_interrupt(r->wire, n);
+	assert_true(wire_wait(r->wire, n, LATER, &a));
+	assert_int_equal(a.error, EINTR);
+	fake_keyd_hold(r->keyd, false);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+}
+
+static void
+reads_go_on_when_keyd_comes_back(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big), n[8];
+	struct wire_answer a;
+
+	fake_keyd_hold(r->keyd, true);
+	n[0] = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	assert_true(fake_keyd_await(r->keyd, 1, 0, 0));
+	atomic_store(&r->away, true);
+	fake_keyd_cut(r->keyd);
+	for (uint64_t i = 1; i < 8; i++)
+		n[i] = wire_send_read(r->wire, r->big, fh, i * MIB, CHUNK);
+	/* It is asked for again and again. */
+	while (atomic_load(&r->wanted) < 4)
+		pause_ms(5);
+	assert_false(wire_wait(r->wire, n[0], 0, &a));
+	fake_keyd_hold(r->keyd, false);
+	atomic_store(&r->away, false);
+	for (uint64_t i = 0; i < 8; i++)
+		assert_int_equal(rig_check(r, n[i], r->big, i * MIB,
+				     i == 0 ? 4096 : CHUNK),
+		    0);
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->resumes, 2);
+	assert_int_equal(record->malformed, 0);
+}
+
+static void
+an_ended_session_serves_nothing_more(void **state)
+{
+	struct rig *r = *state;
+	struct fuse_open_out o;
+	uint64_t fh = rig_open(r, r->big), n;
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	fake_keyd_hold(r->keyd, true);
+	n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 4096);
+	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
+	fake_keyd_end(r->keyd, "grant removed");
+	assert_int_equal(rig_check(r, n, r->big, 7 * MIB, 4096), EIO);
+	/* Held keys are gone, too. */
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	assert_int_equal(wire_open(r->wire, r->big, O_RDONLY, &o), EIO);
+	assert_true(atomic_load(&r->ended));
+}
+
+static void
+a_session_that_cannot_be_resumed_has_ended(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	fake_keyd_hold(r->keyd, true);
+	n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 4096);
+	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
+	fake_keyd_disown(r->keyd, ERR_DENIED);
+	fake_keyd_cut(r->keyd);
+	assert_int_equal(rig_check(r, n, r->big, 7 * MIB, 4096), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+}
+
+static void
+a_refused_release_is_denied_and_not_asked_again_at_once(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	fake_keyd_refuse(r->keyd, ERR_DENIED);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EACCES);
+	record = fake_keyd_record(r->keyd);
+	assert_in_range(record->releases, 1, 5);
+	fake_keyd_refuse(r->keyd, 0);
+	pause_ms(1200);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+}
+
+static void
+a_keyd_that_cannot_record_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+	struct wire_answer a;
+
+	fake_keyd_refuse(r->keyd, ERR_SPACE);
+	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
+	assert_false(wire_wait(r->wire, n, 0, &a));
+	fake_keyd_refuse(r->keyd, 0);
+	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
+}
+
+/* Flip a bit of an object, or remove it. */
+static void
+damage(const struct rig *r, const struct digest *object, off_t at)
+{
+	char path[SERVED_PATH_SIZE];
+	uint8_t byte;
+	int fd;
+
+	served_path(r->served, object, path);
+	if (at < 0) {
+		assert_int_equal(unlink(path), 0);
+		return;
+	}
+	assert_int_equal(chmod(path, 0644), 0);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void
+assert_one_fault(struct rig *r, const struct digest *object)
+{
+	OWNED_MEM(struct fake_record) record = NULL;
+
+	assert_true(fake_keyd_await(r->keyd, 0, 1, 0));
+	pause_ms(SOON);
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->faults, 1);
+	assert_memory_equal(&record->fault[0], object, sizeof(*object));
+}
+
+static void
+a_damaged_object_is_an_error_and_told_once(void **state)
+{
+	struct rig *r = *state;
+	const struct digest *bad = &r->served->names[5];
+	uint64_t fh = rig_open(r, r->big);
+
+	damage(r, bad, 40000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rig_read(r, r->big, fh, 5 * CHUNK, 4096), EIO);
+	/* A large read over it is none either; those beside it are. */
+	assert_int_equal(rig_read(r, r->big, fh, 0, MIB), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 4 * CHUNK, CHUNK), 0);
+	assert_int_equal(rig_read(r, r->big, fh, 6 * CHUNK, CHUNK), 0);
+	assert_one_fault(r, bad);
+}
+
+static void
+a_missing_object_is_an_error_and_told_once(void **state)
+{
+	struct rig *r = *state;
+	const struct digest *bad = &r->served->names[9];
+	uint64_t fh = rig_open(r, r->big);
+
+	damage(r, bad, -1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rig_read(r, r->big, fh, 9 * CHUNK, 4096), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, CHUNK), 0);
+	assert_one_fault(r, bad);
+}
+
+static void
+a_bad_manifest_page_is_the_object_that_is_told(void **state)
+{
+	struct rig *r = *state;
+	const struct digest *bad = &r->served->manifest->pages[0].object;
+	uint64_t fh = rig_open(r, r->big);
+
+	damage(r, bad, 150);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, MIB, 4096), EIO);
+	assert_one_fault(r, bad);
+}
+
+static void
+what_was_read_is_told_coalesced_by_reader(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh;
+
+	wire_as(r->wire, 1000, 4001);
+	fh = rig_open(r, r->big);
+	assert_int_equal(atomic_load(&r->exe_wanted), 4001);
+	report_exe(r->report, 4001, "/usr/bin/loader");
+	/* Its threads are one reader. */
+	for (uint64_t i = 0; i < 16; i++) {
+		wire_as(r->wire, 1000, 5000 + (uint32_t)i);
+		assert_int_equal(rig_read(r, r->big, fh, i * CHUNK, CHUNK), 0);
+	}
+	/* Somebody who was handed the descriptor is not. */
+	wire_as(r->wire, 1234, 6000);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	wire_release(r->wire, r->big, fh);
+	report_flush(r->report, r->handles);
+	assert_true(fake_keyd_await(r->keyd, 0, 0, 2));
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->extents, 2);
+	assert_int_equal(record->extent[0].offset, 0);
+	assert_int_equal(record->extent[0].length, MIB);
+	assert_int_equal(record->extent[0].uid, 1000);
+	assert_int_equal(record->extent[0].pid, 4001);
+	assert_int_equal(record->extent[0].file, SERVED_BIG);
+	assert_string_equal(record->extent[0].exe, "/usr/bin/loader");
+	assert_int_equal(record->extent[1].uid, 1234);
+	assert_int_equal(record->extent[1].pid, 6000);
+	assert_int_equal(record->extent[1].length, 4096);
+}
+
+static void
+a_read_that_failed_is_not_told(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	fake_keyd_refuse(r->keyd, ERR_DENIED);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EACCES);
+	report_flush(r->report, r->handles);
+	assert_true(link_drain(r->link, LATER));
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->extents, 0);
+}
+
+static void
+nothing_is_left_to_tell_after_a_drain(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(rig_read(r, r->big, fh, (i * 37 % 120) * CHUNK,
+				     100),
+		    0);
+	report_flush(r->report, r->handles);
+	assert_true(link_drain(r->link, LATER));
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->extents, 100);
+	/* While keyd keeps an answer back there is something left. */
+	fake_keyd_hold(r->keyd, true);
+	(void)wire_send_read(r->wire, r->big, fh, BIG - 1, 1);
+	assert_true(fake_keyd_await(r->keyd, record->releases + 1, 0, 0));
+	assert_false(link_drain(r->link, SOON));
+	fake_keyd_hold(r->keyd, false);
+	assert_true(link_drain(r->link, LATER));
+}
+
+static void
+a_flood_of_small_reads_tells_bounded_ranges(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_int_equal(rig_read(r, r->big, fh, i * 8192, 16), 0);
+	report_flush(r->report, r->handles);
+	assert_true(link_drain(r->link, LATER));
+	record = fake_keyd_record(r->keyd);
+	assert_in_range(record->extents, 1, EXTENTS_MAX);
+}
+
+#define TEST(f, begin) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(recorded_before_read_no_byte_comes_before_the_reply,
+		    begin),
+		TEST(recorded_before_read_every_row_read_was_released, begin),
+		TEST(many_parked_reads_hold_up_nobody, begin),
+		TEST(a_sequential_reader_needs_few_releases_and_none_twice,
+		    begin),
+		TEST(a_browser_gets_one_row_a_release_and_nothing_ahead,
+		    begin_browsing),
+		TEST(a_random_reader_gets_what_it_needs_and_no_more, begin),
+		TEST(keys_that_were_let_go_are_released_anew,
+		    begin_with_few_slots),
+		TEST(what_waits_too_long_fails_and_recovers_by_itself,
+		    begin_impatient),
+		TEST(a_read_that_nobody_waits_for_is_let_go, begin),
+		TEST(reads_go_on_when_keyd_comes_back, begin),
+		TEST(an_ended_session_serves_nothing_more, begin),
+		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
+		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
+		    begin),
+		TEST(a_keyd_that_cannot_record_is_waited_for, begin),
+		TEST(a_damaged_object_is_an_error_and_told_once, begin),
+		TEST(a_missing_object_is_an_error_and_told_once, begin),
+		TEST(a_bad_manifest_page_is_the_object_that_is_told, begin),
+		TEST(what_was_read_is_told_coalesced_by_reader, begin),
+		TEST(a_read_that_failed_is_not_told, begin),
+		TEST(nothing_is_left_to_tell_after_a_drain, begin),
+		TEST(a_flood_of_small_reads_tells_bounded_ranges, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
