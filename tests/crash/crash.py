@@ -180,8 +180,8 @@ def main():
             raise SystemExit("the mutant lost nothing: this test cannot fail")
         if read == 0:
             raise SystemExit("nothing was read: this test shows nothing")
-        print("ok: what was read stands in the trail" if not args.expect_loss else
-              f"ok: the mutant is found ({sweep.lost} chunks were read unrecorded)")
+        print("# what was read stands in the trail" if not args.expect_loss else
+              f"# the mutant is found ({sweep.lost} chunks were read unrecorded)")
     finally:
         subprocess.run(["umount", "-l", str(top / "mnt")], stderr=subprocess.DEVNULL)
         shutil.rmtree(top, ignore_errors=True)
