@@ -57,7 +57,8 @@ struct trail {
 	uint64_t next;
 	uint64_t durable;
 	uint64_t published;
-	uint64_t wanted; /* publish at least up to here, now */
+	uint64_t trimmed; /* up to here the journal's segments have gone */
+	uint64_t wanted;  /* publish at least up to here, now */
 	struct note_checkpoint checkpoint;
 	char *note;
 	int dead;
@@ -202,6 +203,24 @@ commit_batch(struct trail *t)
 	pthread_mutex_lock(&t->mutex);
 }
 
+/* Segments that the log holds go; the journal is the committer's, so they go
+ * between commits.  Called and returns with the mutex held. */
+static void
+trim_journal(struct trail *t)
+{
+	uint64_t published = t->published;
+	int err;
+
+	if (published == t->trimmed)
+		return;
+	t->trimmed = published;
+	pthread_mutex_unlock(&t->mutex);
+	err = journal_trim(t->journal, published);
+	pthread_mutex_lock(&t->mutex);
+	if (err != 0)
+		die(t, err);
+}
+
 static void *
 commit_loop(void *arg)
 {
@@ -209,9 +228,10 @@ commit_loop(void *arg)
 
 	pthread_mutex_lock(&t->mutex);
 	while (t->dead == 0) {
-		if (!STAILQ_EMPTY(&t->queue))
+		if (!STAILQ_EMPTY(&t->queue)) {
 			commit_batch(t);
-		else if (t->stopping)
+			trim_journal(t);
+		} else if (t->stopping)
 			break;
 		else
 			pthread_cond_wait(&t->work, &t->mutex);
@@ -234,8 +254,7 @@ integrate(struct trail *t, struct pending_list *batch)
 		if (err != 0)
 			return err;
 	}
-	err = trail_log_publish(t->log);
-	return err;
+	return trail_log_publish(t->log);
 }
 
 /* Called and returns with the mutex held. */
@@ -397,6 +416,7 @@ open_trail(struct trail *t, const struct trail_open *how)
 	if (err == 0)
 		err = t->dead;
 	t->segment = journal_segment(t->journal);
+	t->trimmed = t->published;
 	return err != 0 ? err : journal_trim(t->journal, t->published);
 }
 
