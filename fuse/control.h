@@ -20,7 +20,7 @@ enum control_type {
 	CONTROL_MOUNTED = 2, /* fds: /dev/fuse */
 	CONTROL_DETACH = 3,  /* let go of the terminal; log to the journal */
 	CONTROL_KEYD = 4,    /* fds: a new connection, or none could be had */
-	CONTROL_EXE = 5,     /* number: pid; text: what it runs, or empty */
+	CONTROL_EXE = 5,     /* number: control_pids; text: what it runs */
 	CONTROL_STOP = 6,    /* tell what is left to be told, and exit */
 	/* worker to monitor */
 	CONTROL_PREPARED = 16,	  /* the versions are sound: mount */
@@ -30,6 +30,14 @@ enum control_type {
 	CONTROL_ENDED = 20,	  /* keyd ended the session; text: why */
 	CONTROL_FAILED = 21,	  /* number: -err, which was logged */
 };
+
+/* The number of CONTROL_EXE: the thread that was asked for, and its process
+ * (0: not known). */
+static inline uint64_t
+control_pids(uint32_t thread, uint32_t process)
+{
+	return (uint64_t)process << 32 | thread;
+}
 
 #define CONTROL_FDS 2
 #define CONTROL_MAX (160U << 10)

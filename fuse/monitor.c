@@ -234,7 +234,7 @@ on_exe_wanted(struct monitor *m, uint64_t pid)
 	OWNED_CONTROL c = control_of(CONTROL_EXE);
 	char exe[PROCS_EXE_SIZE];
 
-	c.number = pid;
+	c.number = control_pids((uint32_t)pid, procs_leader((uint32_t)pid));
 	procs_exe((uint32_t)pid, exe);
 	writer_bytes(&c.body, exe, strlen(exe));
 	return control_send(m->control, &c);
@@ -351,6 +351,8 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 	struct monitor *m = arg;
 
 	(void)source;
+	if (m->command == 0 && info->ssi_signo == SIGHUP && !m->how->foreground)
+		return 0; /* it has no terminal to lose */
 	if (m->command == 0)
 		finish(m, 0, "stopped by a signal");
 	else if (info->ssi_code <= 0) /* SI_USER and the like */
@@ -361,12 +363,17 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 static int
 block_signals(void)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
+
+	/* A terminal or a pipe that has gone is no reason to leave a mount. */
+	(void)sigaction(SIGPIPE, &ignore, NULL);
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGCHLD);
 	return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? 0 :
 							 log_sys("sigprocmask");
@@ -383,6 +390,8 @@ watch(struct monitor *m)
 		r = sd_event_add_signal(m->event, NULL, SIGINT, on_signal, m);
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGQUIT, on_signal, m);
 	if (r >= 0)
 		r = sd_event_add_io(m->event, NULL, m->control, POLLIN,
 		    on_control, m);

@@ -10,4 +10,7 @@
  * that cannot be seen.  Returns buf. */
 const char *procs_exe(uint32_t pid, char buf[static PROCS_EXE_SIZE]);
 
+/* The process that a thread is of; 0 where that cannot be seen. */
+uint32_t procs_leader(uint32_t tid);
+
 #endif

@@ -23,7 +23,8 @@
 #define EXTENT_BYTES 96
 
 struct exe {
-	uint32_t pid; /* 0: unused */
+	uint32_t pid; /* as the kernel tells it, a thread's; 0: unused */
+	uint32_t process;
 	int64_t asked_ms;
 	char *path;
 };
@@ -102,6 +103,8 @@ report_opened(struct report *r, uint32_t pid)
 			free(e->path);
 			e->path = NULL;
 		}
+		if (e->pid != pid)
+			e->process = pid;
 		e->pid = pid;
 		e->asked_ms = now;
 	}
@@ -109,7 +112,7 @@ report_opened(struct report *r, uint32_t pid)
 }
 
 void
-report_exe(struct report *r, uint32_t pid, const char *exe)
+report_exe(struct report *r, uint32_t pid, uint32_t process, const char *exe)
 {
 	LOCKED(lock, &r->mutex);
 	struct exe *e = &r->exes[pid % EXES];
@@ -123,14 +126,19 @@ report_exe(struct report *r, uint32_t pid, const char *exe)
 		return;
 	free(e->path);
 	e->path = path;
+	e->process = process != 0 ? process : pid;
 }
 
-static const char *
-exe_of(const struct report *r, uint32_t pid)
+/* Put in what is known of who read; x->pid is as the kernel tells it. */
+static void
+fill_process(const struct report *r, struct msg_extent *x)
 {
-	const struct exe *e = &r->exes[pid % EXES];
+	const struct exe *e = &r->exes[x->pid % EXES];
+	bool known = e->pid == x->pid && e->path != NULL;
 
-	return e->pid == pid && e->path != NULL ? e->path : "";
+	x->exe = strdup(known ? e->path : "");
+	if (known)
+		x->pid = e->process;
 }
 
 static void
@@ -193,7 +201,7 @@ send_batch(struct report *r, uint16_t version)
 		while (n < b->count && bytes < MESSAGE_BYTES) {
 			struct msg_extent *x = &b->extents[n++];
 
-			x->exe = strdup(exe_of(r, x->pid));
+			fill_process(r, x);
 			bytes += EXTENT_BYTES;
 			if (x->exe != NULL)
 				bytes += strlen(x->exe);

@@ -31,8 +31,10 @@ OWNED_TYPE(report);
 
 /* A process has opened a file: what it runs will be asked for. */
 void report_opened(struct report *r, uint32_t pid);
-/* The answer; exe may be empty. */
-void report_exe(struct report *r, uint32_t pid, const char *exe);
+/* The answer: the process that this thread is of (0: not known), and its
+ * program, or an empty string. */
+void report_exe(struct report *r, uint32_t pid, uint32_t process,
+    const char *exe);
 
 /* Note a read, before it is answered. */
 void report_read(struct report *r, struct handle *h, const struct extent *x);

@@ -425,7 +425,8 @@ obey(struct worker *w)
 		m.fds[0] = -1;
 	}
 	if (m.type == CONTROL_EXE && control_text(&m, &text) == 0)
-		report_exe(w->report, (uint32_t)m.number, text);
+		report_exe(w->report, (uint32_t)m.number,
+		    (uint32_t)(m.number >> 32), text);
 	if (m.type == CONTROL_DETACH)
 		daemon_detach();
 	return true;

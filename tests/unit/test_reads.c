@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "tests/lib/rig.h"
 #include "tests/lib/test.h"
@@ -62,6 +59,16 @@ begin_with_few_slots(void **state)
 	struct rig_how how = usual;
 
 	how.slots = 64;
+	return begin_with(state, &how);
+}
+
+static int
+begin_with_large_chunks(void **state)
+{
+	struct rig_how how = usual;
+
+	how.chunk = 4 * MIB;
+	how.bytes = 9 * MIB;
 	return begin_with(state, &how);
 }
 
@@ -178,6 +185,41 @@ a_sequential_reader_needs_few_releases_and_none_twice(void **state)
 		    1, 128);
 	}
 	assert_int_equal(rows, 128);
+}
+
+static void
+rows_that_are_held_are_not_asked_for_again(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t row = 2; row < 128; row += 9)
+		assert_int_equal(rig_read(r, r->big, fh, row * CHUNK, 1), 0);
+	for (uint64_t at = 0; at < BIG; at += MIB)
+		assert_int_equal(rig_read(r, r->big, fh, at, MIB), 0);
+	record = fake_keyd_record(r->keyd);
+	for (size_t i = 0; i < record->releases; i++)
+		for (size_t j = 0; j < i; j++) {
+			const struct msg_release *a = &record->release[i];
+			const struct msg_release *b = &record->release[j];
+
+			assert_true(a->first >= b->first + b->count ||
+			    b->first >= a->first + a->count);
+		}
+	assert_true(released(record, 0) && released(record, 127));
+}
+
+static void
+chunks_of_the_largest_size_are_read_in_pieces(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big);
+
+	for (uint64_t at = 1; at < 9 * MIB; at += 1000003)
+		assert_int_equal(rig_read(r, r->big, fh, at, MIB), 0);
+	assert_int_equal(rig_read(r, r->big, fh, 4 * MIB - 1, 2), 0);
+	assert_int_equal(rig_read(r, r->big, fh, 9 * MIB - 5, MIB), 0);
 }
 
 static void
@@ -359,173 +401,6 @@ a_keyd_that_cannot_record_is_waited_for(void **state)
 	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
 }
 
-/* Flip a bit of an object, or remove it. */
-static void
-damage(const struct rig *r, const struct digest *object, off_t at)
-{
-	char path[SERVED_PATH_SIZE];
-	uint8_t byte;
-	int fd;
-
-	served_path(r->served, object, path);
-	if (at < 0) {
-		assert_int_equal(unlink(path), 0);
-		return;
-	}
-	assert_int_equal(chmod(path, 0644), 0);
-	fd = open(path, O_RDWR);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
-}
-
-static void
-assert_one_fault(struct rig *r, const struct digest *object)
-{
-	OWNED_MEM(struct fake_record) record = NULL;
-
-	assert_true(fake_keyd_await(r->keyd, 0, 1, 0));
-	pause_ms(SOON);
-	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->faults, 1);
-	assert_memory_equal(&record->fault[0], object, sizeof(*object));
-}
-
-static void
-a_damaged_object_is_an_error_and_told_once(void **state)
-{
-	struct rig *r = *state;
-	const struct digest *bad = &r->served->names[5];
-	uint64_t fh = rig_open(r, r->big);
-
-	damage(r, bad, 40000);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(rig_read(r, r->big, fh, 5 * CHUNK, 4096), EIO);
-	/* A large read over it is none either; those beside it are. */
-	assert_int_equal(rig_read(r, r->big, fh, 0, MIB), EIO);
-	assert_int_equal(rig_read(r, r->big, fh, 4 * CHUNK, CHUNK), 0);
-	assert_int_equal(rig_read(r, r->big, fh, 6 * CHUNK, CHUNK), 0);
-	assert_one_fault(r, bad);
-}
-
-static void
-a_missing_object_is_an_error_and_told_once(void **state)
-{
-	struct rig *r = *state;
-	const struct digest *bad = &r->served->names[9];
-	uint64_t fh = rig_open(r, r->big);
-
-	damage(r, bad, -1);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(rig_read(r, r->big, fh, 9 * CHUNK, 4096), EIO);
-	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, CHUNK), 0);
-	assert_one_fault(r, bad);
-}
-
-static void
-a_bad_manifest_page_is_the_object_that_is_told(void **state)
-{
-	struct rig *r = *state;
-	const struct digest *bad = &r->served->manifest->pages[0].object;
-	uint64_t fh = rig_open(r, r->big);
-
-	damage(r, bad, 150);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
-	assert_int_equal(rig_read(r, r->big, fh, MIB, 4096), EIO);
-	assert_one_fault(r, bad);
-}
-
-static void
-what_was_read_is_told_coalesced_by_reader(void **state)
-{
-	struct rig *r = *state;
-	OWNED_MEM(struct fake_record) record = NULL;
-	uint64_t fh;
-
-	wire_as(r->wire, 1000, 4001);
-	fh = rig_open(r, r->big);
-	assert_int_equal(atomic_load(&r->exe_wanted), 4001);
-	report_exe(r->report, 4001, "/usr/bin/loader");
-	/* Its threads are one reader. */
-	for (uint64_t i = 0; i < 16; i++) {
-		wire_as(r->wire, 1000, 5000 + (uint32_t)i);
-		assert_int_equal(rig_read(r, r->big, fh, i * CHUNK, CHUNK), 0);
-	}
-	/* Somebody who was handed the descriptor is not. */
-	wire_as(r->wire, 1234, 6000);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	wire_release(r->wire, r->big, fh);
-	report_flush(r->report, r->handles);
-	assert_true(fake_keyd_await(r->keyd, 0, 0, 2));
-	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->extents, 2);
-	assert_int_equal(record->extent[0].offset, 0);
-	assert_int_equal(record->extent[0].length, MIB);
-	assert_int_equal(record->extent[0].uid, 1000);
-	assert_int_equal(record->extent[0].pid, 4001);
-	assert_int_equal(record->extent[0].file, SERVED_BIG);
-	assert_string_equal(record->extent[0].exe, "/usr/bin/loader");
-	assert_int_equal(record->extent[1].uid, 1234);
-	assert_int_equal(record->extent[1].pid, 6000);
-	assert_int_equal(record->extent[1].length, 4096);
-}
-
-static void
-a_read_that_failed_is_not_told(void **state)
-{
-	struct rig *r = *state;
-	OWNED_MEM(struct fake_record) record = NULL;
-	uint64_t fh = rig_open(r, r->big);
-
-	fake_keyd_refuse(r->keyd, ERR_DENIED);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EACCES);
-	report_flush(r->report, r->handles);
-	assert_true(link_drain(r->link, LATER));
-	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->extents, 0);
-}
-
-static void
-nothing_is_left_to_tell_after_a_drain(void **state)
-{
-	struct rig *r = *state;
-	OWNED_MEM(struct fake_record) record = NULL;
-	uint64_t fh = rig_open(r, r->big);
-
-	for (uint64_t i = 0; i < 100; i++)
-		assert_int_equal(rig_read(r, r->big, fh, (i * 37 % 120) * CHUNK,
-				     100),
-		    0);
-	report_flush(r->report, r->handles);
-	assert_true(link_drain(r->link, LATER));
-	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->extents, 100);
-	/* While keyd keeps an answer back there is something left. */
-	fake_keyd_hold(r->keyd, true);
-	(void)wire_send_read(r->wire, r->big, fh, BIG - 1, 1);
-	assert_true(fake_keyd_await(r->keyd, record->releases + 1, 0, 0));
-	assert_false(link_drain(r->link, SOON));
-	fake_keyd_hold(r->keyd, false);
-	assert_true(link_drain(r->link, LATER));
-}
-
-static void
-a_flood_of_small_reads_tells_bounded_ranges(void **state)
-{
-	struct rig *r = *state;
-	OWNED_MEM(struct fake_record) record = NULL;
-	uint64_t fh = rig_open(r, r->big);
-
-	for (uint64_t i = 0; i < 1000; i++)
-		assert_int_equal(rig_read(r, r->big, fh, i * 8192, 16), 0);
-	report_flush(r->report, r->handles);
-	assert_true(link_drain(r->link, LATER));
-	record = fake_keyd_record(r->keyd);
-	assert_in_range(record->extents, 1, EXTENTS_MAX);
-}
-
 #define TEST(f, begin) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -538,6 +413,9 @@ main(void)
 		TEST(many_parked_reads_hold_up_nobody, begin),
 		TEST(a_sequential_reader_needs_few_releases_and_none_twice,
 		    begin),
+		TEST(rows_that_are_held_are_not_asked_for_again, begin),
+		TEST(chunks_of_the_largest_size_are_read_in_pieces,
+		    begin_with_large_chunks),
 		TEST(a_browser_gets_one_row_a_release_and_nothing_ahead,
 		    begin_browsing),
 		TEST(a_random_reader_gets_what_it_needs_and_no_more, begin),
@@ -552,13 +430,6 @@ main(void)
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
 		    begin),
 		TEST(a_keyd_that_cannot_record_is_waited_for, begin),
-		TEST(a_damaged_object_is_an_error_and_told_once, begin),
-		TEST(a_missing_object_is_an_error_and_told_once, begin),
-		TEST(a_bad_manifest_page_is_the_object_that_is_told, begin),
-		TEST(what_was_read_is_told_coalesced_by_reader, begin),
-		TEST(a_read_that_failed_is_not_told, begin),
-		TEST(nothing_is_left_to_tell_after_a_drain, begin),
-		TEST(a_flood_of_small_reads_tells_bounded_ranges, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
