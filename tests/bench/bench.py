@@ -49,7 +49,7 @@ class Bench:
         (top / "password").write_text("bench\n")
 
     def weir(self, *argv):
-        return run(self.build / "weir", *argv, env=self.env)
+        return run(self.build / "weir", *argv, env=self.env, stderr=subprocess.DEVNULL)
 
     def sample(self, row, who, value):
         self.rows.setdefault(row, {}).setdefault(who, []).append(value)
@@ -158,10 +158,20 @@ class Bench:
             close()
 
     def releases(self):
+        keyd = subprocess.Popen([str(self.build / "weir-keyd"), "--vault", str(self.top / "vault")], env=self.env)
+        try:
+            while not (self.top / "vault/run/keyd.sock").exists():
+                time.sleep(0.05)
+            self.release_rates()
+        finally:
+            keyd.terminate()
+            keyd.wait()
+
+    def release_rates(self):
         for _ in range(self.args.rounds):
             for threads in (1, 16):
-                rate = run(self.build / "tests/bench/releases", self.top / "vault", self.top / "key", "bench", threads,
-                           3, env=self.env)
+                rate = run(self.build / "tests/bench/releases", self.top / "vault", self.top / "key", "bench", threads, 3,
+                           env=self.env)
                 self.sample("releases", f"{threads} clients", float(rate))
 
     # -- the table -------------------------------------------------------
