@@ -464,6 +464,8 @@ on_tick(sd_event_source *source, uint64_t now_us, void *arg)
 	int code;
 
 	if (f->broker != NULL) {
+		/* Should a wake have been lost, nobody waits for long. */
+		broker_durable(f->broker);
 		broker_tick(f->broker, monotonic_ms() - f->started_ms);
 		say_status(f);
 		settle(f);
