@@ -39,6 +39,11 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_REFUSED] = "refused",
 	[ENTRY_CHECK] = "check",
 	[ENTRY_CONFIG] = "config",
+	[ENTRY_VERIFY] = "verify",
+	[ENTRY_STATEMENT_ADD] = "statement.add",
+	[ENTRY_STATEMENT_SIGN] = "statement.sign",
+	[ENTRY_STATEMENT_WITHDRAW] = "statement.withdraw",
+	[ENTRY_SIGN_OMS] = "sign.oms",
 };
 
 const char *

@@ -38,6 +38,11 @@ enum entry_kind {
 	ENTRY_REFUSED,
 	ENTRY_CHECK,
 	ENTRY_CONFIG,
+	ENTRY_VERIFY,
+	ENTRY_STATEMENT_ADD,
+	ENTRY_STATEMENT_SIGN,
+	ENTRY_STATEMENT_WITHDRAW,
+	ENTRY_SIGN_OMS,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

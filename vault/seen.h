@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_SEEN_H
+#define WEIR_SEEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vault/digest.h"
+#include "vault/owned.h"
+
+/*
+ * What this host has seen of a vault (FORMAT.md, "What a host remembers"): the
+ * trust root it goes by, the highest serial of each channel, the last
+ * checkpoint.  One writer at a time (a lock in the directory), each change
+ * durable when seen_save returns.
+ */
+struct seen;
+
+/* The state directory of this user: the environment's, root's, or the
+ * user's.  The caller frees. */
+int seen_directory(char **out) MUST_USE;
+
+/* Read, or begin empty; holds the lock until seen_free.  ERR_FORMAT for a file
+ * that is none, ERR_IO, ERR_DENIED; logged with what to do. */
+int seen_open(struct seen **out, const char *directory,
+    const uint8_t vault[static 16]) MUST_USE;
+void seen_free(struct seen *s);
+OWNED_TYPE(seen);
+int seen_save(struct seen *s) MUST_USE;
+
+/* The trust root's envelope, borrowed, NULL if there is none; and whether it was
+ * taken on first use. */
+const char *seen_root(const struct seen *s, uint64_t *number, bool *first_use);
+int seen_set_root(struct seen *s, const char *envelope, uint64_t number,
+    bool first_use) MUST_USE;
+
+struct seen_channel {
+	uint64_t serial; /* 0: never seen */
+	struct digest version;
+	struct digest payload;
+};
+/* key is "model:channel". */
+struct seen_channel seen_channel(const struct seen *s, const char *key);
+int seen_set_channel(struct seen *s, const char *key,
+    const struct seen_channel *c) MUST_USE;
+
+/* The last checkpoint's note, borrowed, or NULL. */
+const char *seen_checkpoint(const struct seen *s);
+int seen_set_checkpoint(struct seen *s, const char *note) MUST_USE;
+
+/* A refusal, appended to `refused` (one JSON object a line) and synced. */
+int seen_refused(struct seen *s, const char *reference, const char *reason)
+    MUST_USE;
+
+#endif
