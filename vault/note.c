@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vault/base64.h"
 #include "vault/err.h"
 
 #define KEY_TYPE_ED25519 0x01
@@ -16,7 +17,6 @@
 #define SIGNATURE_SIZE 64
 #define TEXT_MAX (NOTE_NAME_MAX + 80) /* and a size, a root, line ends */
 #define DASH "\xe2\x80\x94 "	      /* an em dash and a space */
-#define BASE64 sodium_base64_VARIANT_ORIGINAL
 
 /* Text that lies somewhere else. */
 struct span {
@@ -58,19 +58,11 @@ cut(struct span *s, char end, struct span *out)
 	return true;
 }
 
-/*
- * Strict: the alphabet, the padding, no bits left over.  At most max bytes.
- * libsodium 1.0.18 takes byte 0xaf for a slash.
- */
+/* At most max bytes. */
 static bool
 decode(const struct span *text, uint8_t *out, size_t max, size_t *length)
 {
-	for (size_t i = 0; i < text->length; i++) {
-		if ((text->at[i] & 0x80) != 0)
-			return false;
-	}
-	return sodium_base642bin(out, max, text->at, text->length, NULL, length,
-		   NULL, BASE64) == 0;
+	return base64_decode(out, max, length, text->at, text->length) == 0;
 }
 
 static void
@@ -137,12 +129,12 @@ note_key_text(const struct note_key *k)
 {
 	uint8_t blob[KEY_BLOB_SIZE] = { KEY_TYPE_ED25519 };
 	char hex[2 * KEY_ID_SIZE + 1];
-	char base64[sodium_base64_ENCODED_LEN(KEY_BLOB_SIZE, BASE64)];
+	char base64[BASE64_SIZE(KEY_BLOB_SIZE)];
 	char *text;
 
 	memcpy(blob + 1, k->public_key, sizeof(k->public_key));
 	sodium_bin2hex(hex, sizeof(hex), k->id, sizeof(k->id));
-	sodium_bin2base64(base64, sizeof(base64), blob, sizeof(blob), BASE64);
+	base64_encode(base64, blob, sizeof(blob));
 	if (asprintf(&text, "%s+%s+%s", k->name, hex, base64) < 0)
 		return NULL;
 	return text;
@@ -154,8 +146,8 @@ note_checkpoint_sign(char **out, const struct note_checkpoint *c,
 {
 	SECRET(uint8_t, secret, 64);
 	uint8_t public_key[32], blob[KEY_ID_SIZE + SIGNATURE_SIZE];
-	char root[sodium_base64_ENCODED_LEN(DIGEST_SIZE, BASE64)];
-	char base64[sodium_base64_ENCODED_LEN(sizeof(blob), BASE64)];
+	char root[BASE64_SIZE(DIGEST_SIZE)];
+	char base64[BASE64_SIZE(sizeof(blob))];
 	char text[TEXT_MAX], *note;
 
 	crypto_sign_seed_keypair(public_key, secret, sign_key_bytes(seed));
@@ -163,14 +155,13 @@ note_checkpoint_sign(char **out, const struct note_checkpoint *c,
 	    strcmp(c->origin, k->name) != 0)
 		return ERR_USAGE;
 
-	sodium_bin2base64(root, sizeof(root), c->root.bytes, DIGEST_SIZE,
-	    BASE64);
+	base64_encode(root, c->root.bytes, DIGEST_SIZE);
 	snprintf(text, sizeof(text), "%s\n%" PRIu64 "\n%s\n", c->origin,
 	    c->size, root);
 	memcpy(blob, k->id, KEY_ID_SIZE);
 	crypto_sign_detached(blob + KEY_ID_SIZE, NULL, (const uint8_t *)text,
 	    strlen(text), secret);
-	sodium_bin2base64(base64, sizeof(base64), blob, sizeof(blob), BASE64);
+	base64_encode(base64, blob, sizeof(blob));
 	if (asprintf(&note, "%s\n" DASH "%s %s\n", text, k->name, base64) < 0)
 		return ERR_NOMEM;
 	*out = note;
