@@ -37,6 +37,8 @@ static const struct broker_request requests[] = {
 	{ MSG_SESSION_LS, "session.ls", 0, broker_session_ls },
 	{ MSG_CHECK_REPORT, "check.report", ROLE_REVIEWER,
 	    broker_status_check },
+	{ MSG_TRAIL_CONSISTENCY, "trail.consistency", 0,
+	    broker_trail_consistency },
 };
 
 static const struct broker_request *

@@ -246,6 +246,7 @@ int broker_status_hello(struct broker_call *c);
 int broker_status_status(struct broker_call *c);
 int broker_status_publish(struct broker_call *c);
 int broker_status_check(struct broker_call *c);
+int broker_trail_consistency(struct broker_call *c);
 int broker_role_ls(struct broker_call *c);
 int broker_role_add(struct broker_call *c);
 int broker_role_rm(struct broker_call *c);

@@ -335,6 +335,19 @@ client_version_get(struct client *c, const char *reference,
 	return err;
 }
 
+int
+client_trail_consistency(struct client *c, uint64_t old_size,
+    struct msg_consistency *out)
+{
+	OWNED_WRITER body = writer_of(sizeof(old_size));
+	struct reader reply;
+	int err;
+
+	msg_number_write(&body, old_size);
+	err = client_call(c, MSG_TRAIL_CONSISTENCY, &body, &reply);
+	return err != 0 ? err : parsed(msg_consistency_read(out, &reply));
+}
+
 static int
 call_session(struct client *c, enum msg_type type, const struct writer *body,
     struct msg_session *out)

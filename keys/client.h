@@ -62,6 +62,11 @@ int client_session_resume(struct client *c, const struct msg_session_resume *m,
     struct msg_session *out) MUST_USE;
 int client_release(struct client *c, const struct msg_release *m,
     struct msg_release_reply *out) MUST_USE;
+/* The published checkpoint, and the proof that the log extends what it was at
+ * old_size.  None is there when the log has no more than old_size entries:
+ * the caller compares (tlog_consistency_ok).  msg_consistency_clear. */
+int client_trail_consistency(struct client *c, uint64_t old_size,
+    struct msg_consistency *out) MUST_USE;
 int client_session_close(struct client *c, uint64_t session, const char *reason)
     MUST_USE;
 

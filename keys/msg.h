@@ -11,6 +11,7 @@
 #include "vault/reader.h"
 #include "vault/ref.h"
 #include "vault/secret.h"
+#include "vault/tlog.h"
 #include "vault/writer.h"
 
 /*
@@ -241,6 +242,12 @@ struct msg_check_report {
 	uint64_t missing;
 };
 
+struct msg_consistency { /* reply to trail.consistency */
+	char *note;	 /* the checkpoint's */
+	uint16_t count;	 /* at most TLOG_PROOF_MAX */
+	struct digest proof[TLOG_PROOF_MAX];
+};
+
 #define MSG_PAIR(x)                                                            \
 	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
 	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
@@ -264,5 +271,6 @@ MSG_PAIR(release_reply);
 MSG_PAIR(extents);
 MSG_PAIR(fault);
 MSG_PAIR(check_report);
+MSG_PAIR(consistency);
 
 #endif

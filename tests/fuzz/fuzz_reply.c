@@ -31,5 +31,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(version);
 	TRY(session);
 	TRY(release_reply);
+	TRY(consistency);
 	return 0;
 }

@@ -46,6 +46,7 @@ AGAIN(release_reply);
 AGAIN(extents);
 AGAIN(fault);
 AGAIN(check_report);
+AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
 
@@ -261,6 +262,16 @@ sample_fault(struct writer *w)
 }
 
 static void
+sample_consistency(struct writer *w)
+{
+	const struct msg_consistency m = { .note = text,
+		.count = 2,
+		.proof = { { { 1 } }, { { 2 } } } };
+
+	msg_consistency_write(w, &m);
+}
+
+static void
 sample_check_report(struct writer *w)
 {
 	const struct msg_check_report m = { 1, 2, true, 3, 4 };
@@ -295,6 +306,7 @@ static const struct {
 	MESSAGE(extents),
 	MESSAGE(fault),
 	MESSAGE(check_report),
+	MESSAGE(consistency),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
