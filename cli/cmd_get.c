@@ -55,6 +55,7 @@ open_session(struct get *g, struct msg_session *out)
 		.host = host,
 		.pid = (uint32_t)getpid(),
 		.exe = exe,
+		.trust = MSG_UNSIGNED,
 		.count = 1,
 		.refs = &g->reference,
 	};

@@ -74,6 +74,7 @@ open_session(struct monitor *m)
 		.host = host,
 		.pid = (uint32_t)getpid(),
 		.exe = exe,
+		.trust = MSG_UNSIGNED,
 		.count = m->how->count,
 		.refs = m->how->refs,
 	};

@@ -48,6 +48,7 @@ static int PRINTF_LIKE(4, 5) refuse(const struct opening *o, int err,
 		entry_text(&e, NULL, cut);
 	}
 	entry_close(&e);
+	entry_text(&e, "trust", session_trust_name(o->m->trust));
 	snprintf(cut, sizeof(cut), "%s", reason);
 	entry_text(&e, "reason", cut);
 	recorded = broker_call_record_later(c, &e);
@@ -207,6 +208,7 @@ record_open(const struct opening *o, uint64_t id)
 	entry_text(&e, "exe", m->exe[0] != '\0' ? m->exe : NULL);
 	entry_text(&e, "mountpoint",
 	    m->mountpoint[0] != '\0' ? m->mountpoint : NULL);
+	entry_text(&e, "trust", session_trust_name(m->trust));
 	entry_open_list(&e, "versions");
 	for (uint16_t i = 0; i < m->count; i++)
 		write_version(&e, &o->wanted[i]);

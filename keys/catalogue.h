@@ -95,7 +95,14 @@ int catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
 int catalogue_grant_list(struct catalogue *c, const char *principal,
     const char *model, struct grant **out, size_t *n) MUST_USE;
 
-/* Versions. */
+/* Versions.  What keyd's verifier found (`verify`): nothing yet, what the
+ * manifest says, or something else. */
+enum catalogue_verified {
+	CATALOGUE_UNVERIFIED = 0,
+	CATALOGUE_VERIFIED = 1,
+	CATALOGUE_BAD = 2,
+};
+#define CATALOGUE_REASON 256
 struct catalogue_version {
 	char model[REF_NAME_MAX + 1];
 	struct digest version;
@@ -107,6 +114,8 @@ struct catalogue_version {
 	uint64_t bytes;
 	uint64_t weights;
 	uint64_t chunks;
+	enum catalogue_verified verified;
+	char verify_reason[CATALOGUE_REASON]; /* why it is bad, cut */
 	const char *labels; /* JSON; borrowed, in catalogue_version_each only */
 };
 int catalogue_version_get(struct catalogue *c, const char *model,

@@ -146,6 +146,18 @@ apply_put(struct catalogue *c, const struct entry_view *e)
 		SQL_TEXT(text(e, "version"))));
 }
 
+/* The last verdict stands. */
+static int
+apply_verify(struct catalogue *c, const struct entry_view *e)
+{
+	bool ok = entry_view_bool(e, "ok");
+
+	return sql_run(c->sql, VERSION_VERIFIED,
+	    SQL_BIND(SQL_NUMBER(ok ? CATALOGUE_VERIFIED : CATALOGUE_BAD),
+		SQL_TEXT(text(e, "reason")), SQL_TEXT(text(e, "model")),
+		SQL_TEXT(text(e, "version"))));
+}
+
 static int
 add_session_version(struct catalogue *c, uint64_t session, size_t n, json_t *v)
 {
@@ -219,6 +231,7 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_GRANT_RM] = apply_grant_rm,
 	[ENTRY_PUT_BEGIN] = apply_put_begin,
 	[ENTRY_PUT] = apply_put,
+	[ENTRY_VERIFY] = apply_verify,
 	[ENTRY_SESSION_OPEN] = apply_session_open,
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 1
-
 /* state of an upload: 0 staged, 1 begun, 2 its key is a version's. */
-static const char schema[] =
+static const char first[] =
     "create table meta (name text primary key, value integer not null)"
     " without rowid;"
     "create table roles (principal text not null, role integer not null,"
@@ -38,12 +36,47 @@ static const char schema[] =
     " version text not null, grant_id integer not null, type integer not null,"
     " primary key (session, n)) without rowid;";
 
+/*
+ * What the verifier found (enum catalogue_verified), and what people signed.
+ * state is enum catalogue_state; envelope has all signatures, signers the
+ * names of those that counted, a JSON list; payload is the payload's digest.
+ */
+static const char second[] =
+    "alter table versions add column verified integer not null default 0;"
+    "alter table versions add column verify_reason text not null default '';"
+    "create table statements (id integer primary key, about integer not null,"
+    " model text not null, channel text not null, version text not null,"
+    " serial integer not null, act integer not null, back integer not null,"
+    " number integer not null, expires integer not null,"
+    " state integer not null, by text not null, created integer not null,"
+    " settled integer not null, payload text not null,"
+    " signers text not null, envelope text not null);"
+    "create index statements_of on statements"
+    " (about, state, model, channel, version);"
+    "create index statements_waiting on statements (payload)"
+    " where state = 0;"
+    "create table oms (model text not null, version text not null,"
+    " name text not null, ignored text not null, key text not null,"
+    " sig text not null, by text not null, created integer not null,"
+    " primary key (model, version)) without rowid;";
+
+static const char *const schemas[] = { first, second };
+
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
 	" export, until, reason, by, created"
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
+#define VERSION_SEEN VERSION_COLUMNS ", verified, verify_reason"
+#define STATEMENT_COLUMNS                                                      \
+	"id, about, model, channel, version, serial, act, back, number,"       \
+	" expires, state, by, created, settled, payload, signers, envelope"
+/* What binds the newest ones, and gives them oldest first. */
+#define STATEMENT_LAST(where)                                                  \
+	"select * from (select " STATEMENT_COLUMNS                             \
+	" from statements where " where                                        \
+	" order by id desc limit 1000) order by id"
 #define SESSION_COLUMNS                                                        \
 	"id, principal, by, purpose, host, pid, mountpoint, opened, closed,"   \
 	" releases, bytes, faults"
@@ -87,18 +120,61 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 
 	[VERSION_ADD] = "insert or ignore into versions (" VERSION_COLUMNS ")"
 			" values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[VERSION_GET] = "select " VERSION_COLUMNS " from versions"
+	[VERSION_GET] = "select " VERSION_SEEN " from versions"
 			" where model = ? and version = ?",
-	[VERSION_LIST] = "select " VERSION_COLUMNS " from versions"
+	[VERSION_LIST] = "select " VERSION_SEEN " from versions"
 			 " where ?1 = '' or model = ?1"
 			 " order by model, upload",
 	[VERSION_DIGITS] = "select version from versions where model = ?1"
 			   " and version >= ?2 and version < ?2 || 'g'"
 			   " order by version limit 2",
+	[VERSION_VERIFIED] = "update versions set verified = ?,"
+			     " verify_reason = ?"
+			     " where model = ? and version = ?",
 	[CHANNEL_SET] = "replace into channels (model, channel, version)"
 			" values (?, ?, ?)",
 	[CHANNEL_GET] = "select version from channels"
 			" where model = ? and channel = ?",
+
+	[STATEMENT_ADD] = "replace into statements (" STATEMENT_COLUMNS ")"
+			  " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+			  " ?, ?, ?)",
+	[STATEMENT_SIGNED] = "update statements set envelope = ?,"
+			     " signers = ? where id = ?",
+	[STATEMENT_SETTLE] = "update statements set state = ?, settled = ?"
+			     " where id = ? and state = 0",
+	/* What waits and cannot take effect any more; what was in force. */
+	[STATEMENT_OVERTAKE] = "update statements set state = 3, settled = ?"
+			       " where about = ? and state = ? and model = ?"
+			       " and channel = ? and (?6 = '' or version = ?6)"
+			       " and id <> ?7",
+	[STATEMENT_GET] = "select " STATEMENT_COLUMNS " from statements"
+			  " where id = ?",
+	[STATEMENT_LIST] = STATEMENT_LAST("(?1 = '' or model = ?1)"),
+	[STATEMENT_IN_FORCE] = "select " STATEMENT_COLUMNS " from statements"
+			       " where about = ? and state = 1 and model = ?"
+			       " and channel = '' and version = ?"
+			       " order by id desc",
+	[STATEMENT_ROOTS] = "select " STATEMENT_COLUMNS " from statements"
+			    " where about = ? and state = 1 and number > ?"
+			    " order by number",
+	[STATEMENT_ROOT] = "select " STATEMENT_COLUMNS " from statements"
+			   " where about = ? and state = 1"
+			   " order by number desc limit 1",
+	[STATEMENT_SERIAL] = "select " STATEMENT_COLUMNS " from statements"
+			     " where about = ?1 and state = 1 and model = ?2"
+			     " and channel = ?3 and (?4 = 0 or serial = ?4)"
+			     " order by serial desc limit 1",
+	[STATEMENT_CHANNEL] = STATEMENT_LAST("about = ? and state = 1"
+					     " and model = ? and channel = ?"),
+	[STATEMENT_WAITING] = "select count(*) from statements"
+			      " where state = 0 and model = ?",
+	[STATEMENT_SAME] = "select id from statements"
+			   " where state = 0 and payload = ?",
+	[OMS_SET] = "replace into oms (model, version, name, ignored, key, sig,"
+		    " by, created) values (?, ?, ?, ?, ?, ?, ?, ?)",
+	[OMS_GET] = "select name, ignored, key, sig from oms"
+		    " where model = ? and version = ?",
 
 	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
 			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
@@ -126,8 +202,8 @@ catalogue_tables_open(struct sql **out, const char *path)
 {
 	const struct sql_open how = {
 		.path = path,
-		.schema = schema,
-		.version = SCHEMA_VERSION,
+		.schemas = schemas,
+		.versions = sizeof(schemas) / sizeof(schemas[0]),
 		.statements = statements,
 		.count = CATALOGUE_STATEMENTS,
 	};

@@ -14,6 +14,14 @@ read_digest(struct digest *out, const struct sql_query *q, int column)
 	return 0;
 }
 
+static enum catalogue_verified
+verified_of(int64_t n)
+{
+	return n == CATALOGUE_VERIFIED ? CATALOGUE_VERIFIED :
+	    n == CATALOGUE_BAD	       ? CATALOGUE_BAD :
+					 CATALOGUE_UNVERIFIED;
+}
+
 static int
 read_version(struct catalogue_version *v, const struct sql_query *q)
 {
@@ -27,9 +35,12 @@ read_version(struct catalogue_version *v, const struct sql_query *q)
 		.weights = sql_count(q, 8),
 		.chunks = sql_count(q, 9),
 		.labels = sql_text(q, 10),
+		.verified = verified_of(sql_number(q, 11)),
 	};
 	snprintf(v->model, sizeof(v->model), "%s", sql_text(q, 0));
 	snprintf(v->by, sizeof(v->by), "%s", sql_text(q, 5));
+	snprintf(v->verify_reason, sizeof(v->verify_reason), "%s",
+	    sql_text(q, 12));
 	err = read_digest(&v->version, q, 1);
 	return err == 0 ? read_digest(&v->object, q, 2) : err;
 }

@@ -178,6 +178,12 @@ enum msg_purpose {
 	MSG_MOUNT = 1,
 	MSG_GET = 2,
 };
+/* How the host came to trust what it opens. */
+enum msg_trust {
+	MSG_PINNED = 0,
+	MSG_FIRST_USE = 1,
+	MSG_UNSIGNED = 2,
+};
 struct msg_session_open {
 	char *principal; /* for whom; empty: the peer */
 	enum msg_purpose purpose;
@@ -185,6 +191,7 @@ struct msg_session_open {
 	char *host;
 	uint32_t pid;
 	char *exe;
+	enum msg_trust trust;
 	uint16_t count;
 	char **refs;
 };

@@ -17,6 +17,7 @@ msg_session_open_write(struct writer *w, const struct msg_session_open *m)
 	writer_string(w, m->host);
 	writer_u32(w, m->pid);
 	writer_string(w, m->exe);
+	writer_u8(w, (uint8_t)m->trust);
 	writer_u16(w, m->count);
 	for (uint16_t i = 0; i < m->count; i++)
 		writer_string(w, m->refs[i]);
@@ -39,6 +40,21 @@ read_refs(struct msg_session_open *m, struct reader *r)
 		m->refs[m->count] = msg_field_string(r);
 }
 
+static enum msg_trust
+read_trust(struct reader *r)
+{
+	switch (reader_u8(r)) {
+	case MSG_PINNED:
+		return MSG_PINNED;
+	case MSG_FIRST_USE:
+		return MSG_FIRST_USE;
+	case MSG_UNSIGNED:
+		return MSG_UNSIGNED;
+	}
+	reader_fail(r);
+	return MSG_UNSIGNED;
+}
+
 int
 msg_session_open_read(struct msg_session_open *out, struct reader *r)
 {
@@ -52,6 +68,7 @@ msg_session_open_read(struct msg_session_open *out, struct reader *r)
 	m.host = msg_field_string(r);
 	m.pid = reader_u32(r);
 	m.exe = msg_field_string(r);
+	m.trust = read_trust(r);
 	read_refs(&m, r);
 	if (!reader_end(r) || purpose != m.purpose) {
 		msg_session_open_clear(&m);

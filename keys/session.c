@@ -65,6 +65,20 @@ session_release_wrong(const struct msg_release *m, enum msg_grant_type type,
 }
 
 const char *
+session_trust_name(enum msg_trust t)
+{
+	switch (t) {
+	case MSG_PINNED:
+		return "pinned";
+	case MSG_FIRST_USE:
+		return "first-use";
+	case MSG_UNSIGNED:
+		break;
+	}
+	return "unsigned";
+}
+
+const char *
 session_purpose_name(enum msg_purpose p)
 {
 	return p == MSG_GET ? "get" : "mount";

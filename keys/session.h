@@ -57,6 +57,7 @@ bool session_token_ok(const uint8_t token[static SESSION_TOKEN],
 const char *session_release_wrong(const struct msg_release *m,
     enum msg_grant_type type, uint64_t rows);
 
+const char *session_trust_name(enum msg_trust t); /* "first-use" */
 const char *session_purpose_name(enum msg_purpose p);
 int session_purpose_parse(enum msg_purpose *out, const char *name) MUST_USE;
 

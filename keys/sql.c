@@ -109,18 +109,19 @@ settle(struct sql *s)
 	return sql_exec(s, settings);
 }
 
+/* From a version, 0 for a new file, to the last one: all or nothing. */
 static int
-make(struct sql *s, const struct sql_open *how)
+bring_up(struct sql *s, const struct sql_open *how, int from)
 {
 	char mark[96];
 	int err;
 
 	snprintf(mark, sizeof(mark),
 	    "pragma application_id = %d; pragma user_version = %d", MARK,
-	    how->version);
+	    how->versions);
 	err = sql_exec(s, "begin immediate");
-	if (err == 0)
-		err = sql_exec(s, how->schema);
+	for (int v = from; err == 0 && v < how->versions; v++)
+		err = sql_exec(s, how->schemas[v]);
 	if (err == 0)
 		err = sql_exec(s, mark);
 	return err == 0 ? sql_exec(s, "commit") : err;
@@ -138,8 +139,10 @@ check(struct sql *s, const struct sql_open *how)
 	if (err != 0)
 		return err;
 	if (version == 0 && mark == 0)
-		return make(s, how);
-	if (mark != MARK || version != how->version)
+		return bring_up(s, how, 0);
+	if (mark == MARK && version > 0 && version < how->versions)
+		return bring_up(s, how, version);
+	if (mark != MARK || version != how->versions)
 		return log_err(ERR_FORMAT,
 		    "'%s' is not a catalogue that this version of weir knows",
 		    how->path);

@@ -16,13 +16,14 @@
  */
 struct sql;
 
-/* statements[0 .. count) are named by their index from here on.  schema is run
- * when the file is new; version is its number, kept in the file: another
- * one is refused with ERR_FORMAT. */
+/* statements[0 .. count) are named by their index from here on.  schemas[0] is
+ * run when the file is new, schemas[n] makes version n + 1 of version n, so
+ * that older files are brought up to date and all end up the same.  The number is kept
+ * in the file: one above versions is refused with ERR_FORMAT. */
 struct sql_open {
 	const char *path;
-	const char *schema;
-	int version;
+	const char *const *schemas;
+	int versions;
 	const char *const *statements;
 	size_t count;
 };

@@ -44,6 +44,7 @@ ask(struct job *j, struct client *c)
 		.host = (char[]){ "bench" },
 		.pid = (uint32_t)getpid(),
 		.exe = (char[]){ "" },
+		.trust = MSG_UNSIGNED,
 		.count = 1,
 		.refs = &j->reference };
 	struct msg_session s = { 0 };

@@ -440,6 +440,7 @@ desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
 	writer_string(&body, "host");
 	writer_u32(&body, 7);
 	writer_string(&body, "/bin/test");
+	writer_u8(&body, MSG_UNSIGNED);
 	writer_u16(&body, 1);
 	writer_string(&body, ref);
 	err = desk_ask(p, MSG_SESSION_OPEN, &body, &reply);

@@ -61,6 +61,10 @@ static const char *const life[] = {
 	     "\",\"object\":\"" OBJECT "\",\"reason\":\"r\"}",
 	HEAD "\"kind\":\"extents\"" BY "\"session\":1,\"version\":\"" VA
 	     "\",\"reads\":[]}",
+	HEAD "\"kind\":\"verify\"" BY "\"model\":\"llama\",\"version\":\"" VA
+	     "\",\"ok\":false,\"files\":1,\"bytes\":7,\"reason\":\"r\"}",
+	HEAD "\"kind\":\"verify\"" BY "\"model\":\"llama\",\"version\":\"" VB
+	     "\",\"ok\":true,\"files\":3,\"bytes\":7}",
 	HEAD "\"kind\":\"role.rm\"" BY "\"role\":\"uploader\",\"family\":"
 	     "\"llama\",\"to\":\"user:bob\"}",
 	HEAD "\"kind\":\"session.close\"" BY "\"session\":1,\"reason\":\"r\"}",
@@ -218,6 +222,38 @@ a_version_keeps_its_first_copy_and_latest_moves(void **state)
 }
 
 static void
+the_verifiers_last_verdict_stands(void **state)
+{
+	OWNED(catalogue) c = open_at(*state, "c");
+	struct catalogue_version v;
+	struct digest a, b;
+
+	assert_int_equal(digest_parse(&a, VA), 0);
+	assert_int_equal(digest_parse(&b, VB), 0);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
+	assert_int_equal(v.verified, CATALOGUE_UNVERIFIED);
+	for (size_t i = 5; i < LIFE; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
+	assert_int_equal(v.verified, CATALOGUE_BAD);
+	assert_string_equal(v.verify_reason, "r");
+	assert_int_equal(catalogue_version_get(c, "llama", &b, &v), 0);
+	assert_int_equal(v.verified, CATALOGUE_VERIFIED);
+	assert_string_equal(v.verify_reason, "");
+	assert_int_equal(apply(c, LIFE,
+			     HEAD "\"kind\":\"verify\"" BY "\"model\":"
+				  "\"llama\",\"version\":\"" VA
+				  "\",\"ok\":true,\"files\":3,"
+				  "\"bytes\":7}"),
+	    0);
+	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
+	assert_int_equal(v.verified, CATALOGUE_VERIFIED);
+	assert_string_equal(v.verify_reason, "");
+}
+
+static void
 digits_find_one_version_or_tell_of_several(void **state)
 {
 	OWNED(catalogue) c = open_at(*state, "c");
@@ -284,7 +320,7 @@ dump(const struct scratch *s, const char *name)
 {
 	static const char *const tables[] = { "meta", "roles", "grants",
 		"families", "uploads", "versions", "channels", "sessions",
-		"session_versions" };
+		"session_versions", "statements", "oms" };
 	size_t size;
 	char *text = NULL, path[4096];
 	FILE *f = open_memstream(&text, &size);
@@ -524,6 +560,45 @@ what_is_no_catalogue_is_refused(void **state)
 	assert_int_equal(open_bytes(s, bytes, n), ERR_FORMAT);
 }
 
+/* As the first version of weir made it. */
+static void
+make_old(const struct scratch *s, const char *name)
+{
+	char path[4096];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/%s", s->path, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+			     "drop table statements; drop table oms;"
+			     "alter table versions drop column verified;"
+			     "alter table versions drop column verify_reason;"
+			     "pragma user_version = 1",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+an_older_catalogue_is_brought_up_to_date(void **state)
+{
+	OWNED_MEM(char) before = NULL;
+	OWNED_MEM(char) after = NULL;
+	struct catalogue *c = open_at(*state, "c");
+
+	for (size_t i = 0; i < 14; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(catalogue_flush(c), 0);
+	catalogue_free(c);
+	before = dump(*state, "c");
+	make_old(*state, "c");
+	c = open_at(*state, "c");
+	assert_int_equal(catalogue_applied(c), 14);
+	catalogue_free(c);
+	after = dump(*state, "c");
+	assert_string_equal(after, before);
+}
+
 static void
 nobody_else_opens_it_meanwhile(void **state)
 {
@@ -547,6 +622,7 @@ main(void)
 		TEST(roles_come_and_go),
 		TEST(grants_are_kept_as_they_were_given),
 		TEST(a_version_keeps_its_first_copy_and_latest_moves),
+		TEST(the_verifiers_last_verdict_stands),
 		TEST(digits_find_one_version_or_tell_of_several),
 		TEST(a_session_adds_up_what_it_was_given),
 		TEST(replay_from_any_moment_gives_the_same),
@@ -557,6 +633,7 @@ main(void)
 		TEST(the_key_of_a_version_stays_and_others_go),
 		TEST(a_familys_key_is_stored_once_and_for_all),
 		TEST(what_is_no_catalogue_is_refused),
+		TEST(an_older_catalogue_is_brought_up_to_date),
 		TEST(nobody_else_opens_it_meanwhile),
 	};
 

@@ -178,6 +178,7 @@ sample_session_open(struct writer *w)
 		.host = text,
 		.pid = 1,
 		.exe = text,
+		.trust = MSG_FIRST_USE,
 		.count = 3,
 		.refs = refs,
 	};
