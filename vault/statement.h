@@ -44,8 +44,8 @@ struct statement_key {
 	uint8_t bytes[32];
 };
 
-/* "ssh-ed25519 <base64>", with an optional comment behind (passed over).
- * ERR_FORMAT. */
+/* "ssh-ed25519 <base64>", with an optional comment behind (passed over), on one
+ * line that may have its end.  ERR_FORMAT. */
 int statement_key_parse(struct statement_key *out, const char *text) MUST_USE;
 /* Whether these bytes may be a key at all. */
 bool statement_key_ok(const uint8_t bytes[static 32]);
@@ -149,7 +149,8 @@ int statement_to_sign(const struct statement *s, uint8_t **out, size_t *n)
 bool statement_signed_by(const struct statement *s,
     const struct statement_signature *sig, const struct statement_key *k);
 
-/* The envelope as compact JSON; the caller frees. */
+/* The envelope as compact JSON; the caller frees.  ERR_USAGE without a
+ * signature. */
 int statement_envelope(const struct statement *s, char **out) MUST_USE;
 
 #endif

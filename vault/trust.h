@@ -48,9 +48,9 @@ const struct trust_person *trust_root_person(const struct trust_root *r,
 /* Who signed, and who is missing.  Indices are of trust_root_person. */
 struct trust_count {
 	uint32_t need; /* 0: no rule lets anybody sign this */
-	uint32_t have; /* distinct keys that count */
+	uint32_t have; /* distinct keys that count: signed_count */
 	size_t signed_count;
-	uint8_t signed_by[TRUST_KEYS_MAX];
+	uint8_t signed_by[TRUST_KEYS_MAX]; /* those that count */
 	size_t waits_count;
 	uint8_t waits_for
 	    [TRUST_KEYS_MAX]; /* of the role, have not signed, could count */
@@ -73,10 +73,8 @@ void trust_count_of(struct trust_count *out, const struct trust_root *r,
 uint32_t trust_root_days(const struct trust_root *r, const char *model,
     const char *channel);
 
-/*
- * Verdicts.  TRUST_OK, or why not; trust_text gives a phrase for people
- * ("signed by 1 of the 2 keys that must sign").
- */
+/* Verdicts.  TRUST_OK, or why not; trust_text gives a phrase for people that
+ * goes on after "is" ("signed by fewer keys than must sign"). */
 enum trust_verdict {
 	TRUST_OK = 0,
 	TRUST_OTHER_VAULT,
@@ -93,7 +91,11 @@ enum trust_verdict {
 };
 const char *trust_text(enum trust_verdict v);
 
-/* A first root, by itself (its own threshold, number 1 if first is set). */
+/*
+ * A root that is pinned, or the first one, by itself: its own threshold, and,
+ * when it is number 1, a link to the vault's id.  Whether its number is the one
+ * that is due is for the caller.  s is the statement that r was read from.
+ */
 enum trust_verdict trust_accept_first(const struct trust_root *r,
     const struct statement *s);
 /* next follows r. */
@@ -110,8 +112,8 @@ struct trust_want {
 };
 enum trust_verdict trust_accept_version(const struct trust_root *r,
     const struct trust_want *want, const struct statement *s);
-/* earlier: the promotion that a rollback goes back to, else NULL.  A promotion's
- * version is to be accepted by itself. */
+/* earlier: the promotion (not a rollback) that a rollback goes back to, else
+ * NULL.  A promotion's version is to be accepted by itself. */
 enum trust_verdict trust_accept_promotion(const struct trust_root *r,
     const struct trust_want *want, const struct statement *promotion,
     const struct statement *earlier);
