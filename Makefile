@@ -29,7 +29,7 @@ MAKEFLAGS += --no-print-directory
 # ---------------------------------------------------------------------------
 # Sources
 
-MAINS := keys/weir-keyd.c fuse/weir-mount.c cli/weir.c
+MAINS := keys/weir-keyd.c keys/weir-witness.c fuse/weir-mount.c cli/weir.c
 
 sources = $(filter-out $(MAINS) %_dummy.c,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -109,7 +109,7 @@ endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 LDLIBS_ALL := -lfuse3 -lsystemd -ljansson -lsqlite3 -lbsd -lzstd -lsodium \
-	-lz -lcrypto $(LDLIBS)
+	-lz -lcrypto -lmicrohttpd -lcurl $(LDLIBS)
 
 # tests/lib/fault.h: calls that a test can make fail.
 FAULTS := malloc calloc realloc write pwrite fsync fdatasync rename renameat \
@@ -129,7 +129,7 @@ endif
 PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
-	libbsd-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
+	libbsd-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
 	procps e2fsprogs sudo universal-ctags binutils
 
 DEPS := build/.deps
@@ -224,6 +224,8 @@ $(BUILD)/libhelp.a: $(HELP_OBJS)
 	$(archive)
 
 $(BUILD)/weir-keyd: $(BUILD)/keys/weir-keyd.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/weir-witness: $(BUILD)/keys/weir-witness.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/weir-mount: $(BUILD)/fuse/weir-mount.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)

@@ -11,7 +11,6 @@
 #include "vault/base64.h"
 #include "vault/err.h"
 
-#define KEY_TYPE_ED25519 0x01
 #define KEY_ID_SIZE 4
 #define KEY_BLOB_SIZE 33 /* type and public key */
 #define SIGNATURE_SIZE 64
@@ -68,7 +67,7 @@ decode(const struct span *text, uint8_t *out, size_t max, size_t *length)
 static void
 key_id(struct note_key *k)
 {
-	uint8_t blob[2 + sizeof(k->public_key)] = { '\n', KEY_TYPE_ED25519 };
+	uint8_t blob[2 + sizeof(k->public_key)] = { '\n', (uint8_t)k->type };
 	struct digest d;
 
 	memcpy(blob + 2, k->public_key, sizeof(k->public_key));
@@ -86,18 +85,18 @@ key_name(struct note_key *k, const struct span *name)
 	return true;
 }
 
-int
-note_key_parse(struct note_key *out, const char *vkey)
+static int
+parse_key(struct note_key *out, const char *vkey, enum note_type type)
 {
 	struct span rest = { vkey, strlen(vkey) }, name, id;
 	char hex[2 * KEY_ID_SIZE + 1];
 	uint8_t blob[KEY_BLOB_SIZE];
-	struct note_key k = { 0 };
+	struct note_key k = { .type = type };
 	size_t n;
 
 	if (!cut(&rest, '+', &name) || !key_name(&k, &name) ||
 	    !cut(&rest, '+', &id) || !decode(&rest, blob, sizeof(blob), &n) ||
-	    n != sizeof(blob) || blob[0] != KEY_TYPE_ED25519)
+	    n != sizeof(blob) || blob[0] != type)
 		return ERR_FORMAT;
 	memcpy(k.public_key, blob + 1, sizeof(k.public_key));
 	key_id(&k);
@@ -110,11 +109,24 @@ note_key_parse(struct note_key *out, const char *vkey)
 }
 
 int
-note_key_of(struct note_key *out, const char *name, const struct sign_key *seed)
+note_key_parse(struct note_key *out, const char *vkey)
+{
+	return parse_key(out, vkey, NOTE_SIGNATURE);
+}
+
+int
+note_key_parse_witness(struct note_key *out, const char *vkey)
+{
+	return parse_key(out, vkey, NOTE_COSIGNATURE);
+}
+
+static int
+key_of(struct note_key *out, const char *name, const struct sign_key *seed,
+    enum note_type type)
 {
 	SECRET(uint8_t, secret, 64);
 	struct span s = { name, strlen(name) };
-	struct note_key k = { 0 };
+	struct note_key k = { .type = type };
 
 	if (!key_name(&k, &s))
 		return ERR_FORMAT;
@@ -124,10 +136,23 @@ note_key_of(struct note_key *out, const char *name, const struct sign_key *seed)
 	return 0;
 }
 
+int
+note_key_of(struct note_key *out, const char *name, const struct sign_key *seed)
+{
+	return key_of(out, name, seed, NOTE_SIGNATURE);
+}
+
+int
+note_key_of_witness(struct note_key *out, const char *name,
+    const struct sign_key *seed)
+{
+	return key_of(out, name, seed, NOTE_COSIGNATURE);
+}
+
 char *
 note_key_text(const struct note_key *k)
 {
-	uint8_t blob[KEY_BLOB_SIZE] = { KEY_TYPE_ED25519 };
+	uint8_t blob[KEY_BLOB_SIZE] = { (uint8_t)k->type };
 	char hex[2 * KEY_ID_SIZE + 1];
 	char base64[BASE64_SIZE(KEY_BLOB_SIZE)];
 	char *text;
@@ -169,12 +194,12 @@ note_checkpoint_sign(char **out, const struct note_checkpoint *c,
 }
 
 /*
- * Check one signature line over text.  A line by somebody else, or by another
- * key of that name, is passed over once it is well-formed.
+ * Look at one signature line.  A line by somebody else, or by another key of
+ * that name, is passed over once it is well-formed.
  */
 static int
-check_line(struct span line, const struct span *text, const struct note_key *k,
-    bool *signed_by_k)
+look_at_line(struct span line, const struct note_key *k, note_each_fn *each,
+    void *arg)
 {
 	const size_t dash = strlen(DASH);
 	uint8_t blob[NOTE_MAX];
@@ -191,13 +216,22 @@ check_line(struct span line, const struct span *text, const struct note_key *k,
 		return ERR_FORMAT;
 	if (!span_is(&name, k->name) || memcmp(blob, k->id, KEY_ID_SIZE) != 0)
 		return 0;
+	return each(arg, blob + KEY_ID_SIZE, n - KEY_ID_SIZE);
+}
 
-	if (n != KEY_ID_SIZE + SIGNATURE_SIZE ||
-	    crypto_sign_verify_detached(blob + KEY_ID_SIZE,
-		(const uint8_t *)text->at, text->length, k->public_key) != 0)
-		return ERR_INTEGRITY;
-	*signed_by_k = true;
-	return 0;
+int
+note_each_line(const char *lines, size_t length, const struct note_key *k,
+    note_each_fn *each, void *arg)
+{
+	struct span rest = { lines, length }, line;
+	int err = length == 0 ? ERR_FORMAT : 0;
+
+	while (err == 0 && rest.length > 0) {
+		if (!cut(&rest, '\n', &line))
+			return ERR_FORMAT;
+		err = look_at_line(line, k, each, arg);
+	}
+	return err;
 }
 
 /* Split a note into its text and its signature lines. */
@@ -238,21 +272,73 @@ parse_size(uint64_t *out, const struct span *s)
 }
 
 static int
-parse_text(struct note_checkpoint *c, struct span text,
-    const struct note_key *k)
+parse_text(struct note_checkpoint *out, struct span text)
 {
 	struct span origin, size, root;
+	struct note_checkpoint c = { 0 };
 	size_t n;
 
 	if (!cut(&text, '\n', &origin) || !cut(&text, '\n', &size) ||
 	    !cut(&text, '\n', &root) || text.length != 0)
 		return ERR_FORMAT;
-	if (!name_ok(&origin) || !parse_size(&c->size, &size) ||
-	    !decode(&root, c->root.bytes, DIGEST_SIZE, &n) || n != DIGEST_SIZE)
+	if (!name_ok(&origin) || !parse_size(&c.size, &size) ||
+	    !decode(&root, c.root.bytes, DIGEST_SIZE, &n) || n != DIGEST_SIZE)
 		return ERR_FORMAT;
-	if (!span_is(&origin, k->name))
+	memcpy(c.origin, origin.at, origin.length);
+	*out = c;
+	return 0;
+}
+
+int
+note_checkpoint_parse(struct note_checkpoint *out, const char *note,
+    size_t length)
+{
+	struct span text, lines;
+	int err = split(note, length, &text, &lines);
+
+	return err != 0 ? err : parse_text(out, text);
+}
+
+int
+note_text(const char *note, size_t length, size_t *out)
+{
+	struct span text, lines;
+	int err = split(note, length, &text, &lines);
+
+	if (err == 0)
+		*out = text.length;
+	return err;
+}
+
+int
+note_each(const char *note, size_t length, const struct note_key *k,
+    note_each_fn *each, void *arg)
+{
+	struct span text, lines;
+	int err = split(note, length, &text, &lines);
+
+	if (err != 0)
+		return err;
+	return note_each_line(lines.at, lines.length, k, each, arg);
+}
+
+/* A text, and whether its key signed it. */
+struct check {
+	struct span text;
+	const struct note_key *k;
+	bool done;
+};
+
+static int
+check_signature(void *arg, const uint8_t *bytes, size_t n)
+{
+	struct check *c = arg;
+
+	if (n != SIGNATURE_SIZE ||
+	    crypto_sign_verify_detached(bytes, (const uint8_t *)c->text.at,
+		c->text.length, c->k->public_key) != 0)
 		return ERR_INTEGRITY;
-	memcpy(c->origin, k->name, sizeof(c->origin));
+	c->done = true;
 	return 0;
 }
 
@@ -260,24 +346,38 @@ int
 note_checkpoint_read(struct note_checkpoint *out, const char *note,
     size_t length, const struct note_key *k)
 {
-	struct note_checkpoint c = { 0 };
-	struct span text, lines, line;
-	bool signed_by_k = false;
+	struct check check = { .k = k };
+	struct note_checkpoint c;
+	struct span lines;
 	int err;
 
-	err = split(note, length, &text, &lines);
-	if (err == 0 && lines.length == 0)
-		err = ERR_FORMAT;
-	while (err == 0 && lines.length > 0) {
-		if (!cut(&lines, '\n', &line))
-			return ERR_FORMAT;
-		err = check_line(line, &text, k, &signed_by_k);
-	}
-	if (err == 0 && !signed_by_k)
+	err = split(note, length, &check.text, &lines);
+	if (err == 0)
+		err = note_each_line(lines.at, lines.length, k, check_signature,
+		    &check);
+	if (err == 0 && !check.done)
 		err = ERR_INTEGRITY;
 	if (err == 0)
-		err = parse_text(&c, text, k);
+		err = parse_text(&c, check.text);
+	if (err == 0 && strcmp(c.origin, k->name) != 0)
+		err = ERR_INTEGRITY;
 	if (err == 0)
 		*out = c;
 	return err;
+}
+
+int
+note_line(char **out, const struct note_key *k, const uint8_t *bytes, size_t n)
+{
+	uint8_t blob[KEY_ID_SIZE + 128];
+	char base64[BASE64_SIZE(sizeof(blob))];
+
+	if (n > sizeof(blob) - KEY_ID_SIZE)
+		return ERR_USAGE;
+	memcpy(blob, k->id, KEY_ID_SIZE);
+	memcpy(blob + KEY_ID_SIZE, bytes, n);
+	base64_encode(base64, blob, KEY_ID_SIZE + n);
+	if (asprintf(out, DASH "%s %s\n", k->name, base64) < 0)
+		return ERR_NOMEM;
+	return 0;
 }
