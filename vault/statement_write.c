@@ -41,13 +41,16 @@ static json_t *
 text_of(const char *text, const char *what, struct made *m,
     const struct why *why)
 {
-	json_t *j = json_string(text);
+	json_t *j = json_string_nocheck(text), *checked = json_string(text);
 	char shown[WHY_NAME];
 
-	if (j == NULL && m->err == 0)
-		m->err = why_say(why, ERR_USAGE, "'%s' is not UTF-8",
-		    log_name(shown, sizeof(shown), what, strlen(what)));
-	return j;
+	if (checked == NULL && m->err == 0)
+		m->err = j == NULL ?
+		    ERR_NOMEM :
+		    why_say(why, ERR_USAGE, "'%s' is not UTF-8",
+			log_name(shown, sizeof(shown), what, strlen(what)));
+	json_decref(j);
+	return checked;
 }
 
 /* NULL is left out; whether it may be is for the reader. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vault/trust.h"
+#include "vault/base64.h"
 
 /* 2026-01-31T09:30:00.000Z */
 #define NOW INT64_C(1769851800000)
@@ -196,4 +196,44 @@ people_root(const char *policy, uint64_t n, const struct statement *previous)
 	err = statement_new(&s, &f, policy, why);
 	must(err, why);
 	return s;
+}
+
+char *
+people_envelope(const void *payload, size_t n,
+    const struct statement_signature *signatures, size_t count)
+{
+	OWNED_MEM(char) base64 = malloc(BASE64_SIZE(n));
+	char *text = NULL;
+
+	must(base64 == NULL ? -1 : 0, "malloc");
+	must(asprintf(&text,
+		 "{\"payload\":\"%s\",\"payloadType\":"
+		 "\"application/vnd.in-toto+json\",\"signatures\":[",
+		 base64_encode(base64, payload, n)) < 0,
+	    "asprintf");
+	for (size_t i = 0; i < count; i++) {
+		char hex[DIGEST_HEX_SIZE], sig[BASE64_SIZE(STATEMENT_SIG)];
+		char item[300];
+
+		snprintf(item, sizeof(item),
+		    "%s{\"keyid\":\"%s\",\"sig\":\"%s\"}", i > 0 ? "," : "",
+		    digest_hex(&signatures[i].keyid, hex),
+		    base64_encode(sig, signatures[i].bytes, STATEMENT_SIG));
+		add(&text, item);
+	}
+	add(&text, "]}");
+	return text;
+}
+
+char *
+people_edit(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+	char *out = NULL;
+
+	must(at == NULL ? -1 : 0, from);
+	must(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to,
+		 at + strlen(from)) < 0,
+	    "asprintf");
+	return out;
 }

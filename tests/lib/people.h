@@ -44,4 +44,12 @@ char *people_policy(unsigned int count, unsigned int threshold);
 struct statement *people_root(const char *policy, uint64_t n,
     const struct statement *previous);
 
+/* An envelope of any bytes and signatures, as text; the caller frees. */
+char *people_envelope(const void *payload, size_t n,
+    const struct statement_signature *signatures, size_t count);
+
+/* text with the first `from`, which must be there, replaced; the caller
+ * frees. */
+char *people_edit(const char *text, const char *from, const char *to);
+
 #endif
