@@ -72,6 +72,57 @@ people_signature(unsigned int i, const struct statement *s)
 	return sig;
 }
 
+struct statement_signature
+people_small_order(unsigned int i, const struct statement *s)
+{
+	OWNED_MEM(uint8_t) bytes = NULL;
+	struct statement_signature sig = { .bytes = {
+					       1 } }; /* R: the identity */
+	uint8_t secret[64], seed[32], hash[64], h[32], a[32];
+	crypto_hash_sha512_state sum;
+	struct statement_key k;
+	size_t n;
+
+	key_pair(i, &k, secret);
+	people_seed(i, seed);
+	must(statement_to_sign(s, &bytes, &n), "statement_to_sign");
+	sig.keyid = statement_key_id(&k);
+
+	/* The secret scalar (RFC 8032, section 5.1.5), less what L divides. */
+	crypto_hash_sha512(hash, seed, sizeof(seed));
+	hash[0] &= 248;
+	hash[31] = (uint8_t)((hash[31] & 63) | 64);
+	memset(hash + 32, 0, 32);
+	crypto_core_ed25519_scalar_reduce(a, hash);
+
+	crypto_hash_sha512_init(&sum);
+	crypto_hash_sha512_update(&sum, sig.bytes, 32);
+	crypto_hash_sha512_update(&sum, k.bytes, 32);
+	crypto_hash_sha512_update(&sum, bytes, n);
+	crypto_hash_sha512_final(&sum, hash);
+	crypto_core_ed25519_scalar_reduce(h, hash);
+	crypto_core_ed25519_scalar_mul(sig.bytes + 32, h, a);
+	return sig;
+}
+
+/* Little-endian: 2^252 + 27742317777372353535851937790883648493. */
+static const uint8_t order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12,
+	0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10 };
+
+struct statement_signature
+people_other_s(const struct statement_signature *sig)
+{
+	struct statement_signature other = *sig;
+	unsigned int carry = 0;
+
+	for (size_t i = 0; i < 32; i++) {
+		carry += sig->bytes[32 + i] + (unsigned int)order[i];
+		other.bytes[32 + i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	return other;
+}
+
 void
 people_sign(unsigned int i, struct statement *s)
 {

@@ -18,6 +18,12 @@ void people_seed(unsigned int i, uint8_t seed[static 32]);
 struct statement_signature people_signature(unsigned int i,
     const struct statement *s);
 void people_sign(unsigned int i, struct statement *s);
+/* One that satisfies Ed25519's equation with an R of small order. */
+struct statement_signature people_small_order(unsigned int i,
+    const struct statement *s);
+/* sig with L added to its S: the same number, spelt otherwise. */
+struct statement_signature people_other_s(
+    const struct statement_signature *sig);
 
 /* The vault that tests sign for: 01 02 .. 10. */
 #define PEOPLE_VAULT                                                           \
