@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "cli/out.h"
+#include "cli/story_signed.h"
 #include "cli/story_version.h"
 #include "cli/talk.h"
 #include "vault/err.h"
@@ -23,6 +24,7 @@ struct session {
 struct story {
 	struct session *sessions;
 	struct story_versions *versions;
+	struct story_signed *signed_by;
 };
 
 int
@@ -33,7 +35,8 @@ story_new(struct story **out, struct client *client, struct store *store)
 
 	if (s == NULL)
 		return ERR_NOMEM;
-	if ((r = story_version_new(&s->versions, client, store)) != 0)
+	if ((r = story_version_new(&s->versions, client, store)) != 0 ||
+	    (r = story_signed_new(&s->signed_by)) != 0)
 		return r;
 	*out = s;
 	s = NULL;
@@ -54,6 +57,7 @@ story_free(struct story *s)
 		free(i);
 	}
 	story_version_free(s->versions);
+	story_signed_free(s->signed_by);
 	free(s);
 }
 
@@ -121,6 +125,8 @@ story_learn(struct story *s, const struct entry_view *v)
 {
 	if (v->kind == ENTRY_SESSION_OPEN)
 		return learn_session(s, v);
+	if (v->kind == ENTRY_STATEMENT_ADD)
+		return story_signed_learn(s->signed_by, v);
 	if (v->kind == ENTRY_PUT)
 		return story_version_learn(s->versions, text_of(v, "version"),
 		    text_of(v, "model"));
@@ -133,6 +139,8 @@ model_of(const struct story *s, const struct entry_view *v)
 	const char *model = entry_view_text(v, "model");
 	const char *version = entry_view_text(v, "version");
 
+	if (v->kind == ENTRY_STATEMENT_WITHDRAW)
+		return story_signed_model(s->signed_by, v);
 	if (model != NULL || version == NULL)
 		return model;
 	return story_version_model(s->versions, version);
@@ -516,6 +524,12 @@ tell_config(struct story *s, const struct entry_view *v, FILE *f)
 	fprintf(f, "%s = %s", text_of(v, "key"), text_of(v, "value"));
 }
 
+static void
+tell_signed(struct story *s, const struct entry_view *v, FILE *f)
+{
+	story_signed_tell(s->signed_by, v, f);
+}
+
 static void (*const tellers[ENTRY_KINDS])(struct story *s,
     const struct entry_view *v, FILE *f) = {
 	[ENTRY_INIT] = tell_init,
@@ -538,6 +552,11 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_REFUSED] = tell_refused,
 	[ENTRY_CHECK] = tell_check,
 	[ENTRY_CONFIG] = tell_config,
+	[ENTRY_VERIFY] = tell_signed,
+	[ENTRY_STATEMENT_ADD] = tell_signed,
+	[ENTRY_STATEMENT_SIGN] = tell_signed,
+	[ENTRY_STATEMENT_WITHDRAW] = tell_signed,
+	[ENTRY_SIGN_OMS] = tell_signed,
 };
 
 int

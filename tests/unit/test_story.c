@@ -36,6 +36,40 @@ static const char refused[] = HEAD("session.refused",
     "user:eve") ",\"for\":\"user:eve\",\"purpose\":\"mount\",\"refs\":["
 		"\"llama:latest\",\"other\"],\"reason\":\"no grant\"}";
 
+static const char promoted[] = HEAD("statement.add",
+    "user:carol") ",\"statement\":7,\"about\":\"promotion\",\"model\":"
+		  "\"llama\",\"version\":\"" V
+		  "\",\"channel\":\"prod\",\"serial\":3,\"act\":"
+		  "\"promote\",\"envelope\":{},\"signers\":[\"carol\","
+		  "\"erin\"],\"effective\":false}";
+static const char approved[] = HEAD("statement.sign",
+    "user:dave") ",\"statement\":7,\"about\":\"promotion\",\"model\":"
+		 "\"llama\",\"version\":\"" V
+		 "\",\"channel\":\"prod\",\"serial\":3,\"signer\":"
+		 "\"dave\",\"keyid\":\"" V
+		 "\",\"sig\":\"AA==\",\"effective\":true}";
+static const char withdrawn[] = HEAD("statement.withdraw",
+    "user:dave") ",\"statement\":7,\"reason\":\"wrong one\"}";
+static const char root[] = HEAD("statement.add",
+    "user:root") ",\"statement\":1,\"about\":\"trust\",\"number\":1,"
+		 "\"envelope\":{},\"signers\":[\"carol\"],"
+		 "\"effective\":true}";
+static const char revoked[] = HEAD("statement.add",
+    "user:root") ",\"statement\":9,\"about\":\"revocation\",\"model\":"
+		 "\"llama\",\"version\":\"" V
+		 "\",\"envelope\":{},\"signers\":[\"carol\"],"
+		 "\"effective\":true}";
+static const char verified[] = HEAD("verify",
+    "keyd") ",\"model\":\"llama\",\"version\":\"" V
+	    "\",\"ok\":true,\"files\":3,\"bytes\":2000000}";
+static const char not_verified[] = HEAD("verify",
+    "keyd") ",\"model\":\"llama\",\"version\":\"" V
+	    "\",\"ok\":false,\"files\":1,\"bytes\":2,\"reason\":\"f0\"}";
+static const char oms[] = HEAD("sign.oms",
+    "user:root") ",\"model\":\"llama\",\"version\":\"" V
+		 "\",\"name\":\"llama-8b\",\"ignore\":[],\"key\":\"k\","
+		 "\"sig\":\"AA==\"}";
+
 static struct entry_view
 parsed(const char *text)
 {
@@ -106,6 +140,39 @@ a_release_is_told_with_model_file_chunks_and_size(void **state)
 	assert_told(s, release,
 	    "llama@6f1c00000000 file #2 chunks 5..68 268.4 MB session 7");
 	assert_int_equal(story_unnamed(s), 0);
+}
+
+static void
+what_people_signed_is_told_with_its_name_and_whether_it_counts(void **state)
+{
+	OWNED(story) s = story_of_all();
+
+	(void)state;
+	learn(s, promoted);
+	assert_told(s, promoted,
+	    "P7: llama:prod serial 3 -> 6f1c00000000, signed by carol, erin,"
+	    " waits");
+	assert_told(s, approved,
+	    "dave signed P7: llama:prod serial 3 -> 6f1c00000000, in force");
+	assert_told(s, withdrawn, "P7: wrong one");
+	assert_true(about(s, withdrawn, "llama"));
+	assert_false(about(s, withdrawn, "other"));
+	assert_told(s, root, "T1: trust root 1, signed by carol, in force");
+	assert_told(s, revoked,
+	    "R9: llama@6f1c00000000 revoked, signed by carol, in force");
+}
+
+static void
+a_verdict_and_a_model_sig_are_told(void **state)
+{
+	OWNED(story) s = story_of_all();
+
+	(void)state;
+	assert_told(s, verified,
+	    "llama@6f1c00000000 is what its manifest says: 3 files 2.0 MB");
+	assert_told(s, not_verified,
+	    "llama@6f1c00000000 is NOT what its manifest says: f0");
+	assert_told(s, oms, "llama@6f1c00000000 model.sig for llama-8b");
 }
 
 static void
@@ -213,6 +280,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_release_is_told_with_model_file_chunks_and_size),
+		cmocka_unit_test(
+		    what_people_signed_is_told_with_its_name_and_whether_it_counts),
+		cmocka_unit_test(a_verdict_and_a_model_sig_are_told),
 		cmocka_unit_test(
 		    a_release_of_an_unknown_version_is_told_all_the_same),
 		cmocka_unit_test(
