@@ -306,31 +306,37 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 }
 
 int
-broker_model_version(struct broker_call *c)
+broker_model_visible(struct broker_call *c, struct broker_target *t)
 {
 	OWNED_MEM(char) text = NULL;
-	struct broker_target t;
 	unsigned int held;
 	bool may;
 	int err;
 
 	if (msg_string_read(&text, &c->body) != 0)
 		return broker_call_malformed(c);
-	err = broker_model_resolve(c, text, &t);
+	err = broker_model_resolve(c, text, t);
 	if (err == 0)
 		err = broker_call_roles(c, &held);
 	if (err == 0)
-		err = may_get(c, &t, held, &may);
-	if (err != 0)
+		err = may_get(c, t, held, &may);
+	if (err != 0 || (may && t->found))
 		return err;
-	if (may && t.found)
-		return reply_version(c, &t);
 	/* Whoever has no role does not learn what there is. */
-	if (held != 0 && !t.found)
+	if (held != 0 && !t->found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no %s; `weir ls` lists what there is", t.shown);
+		    "there is no %s; `weir ls` lists what there is", t->shown);
 	return broker_call_refuse(c, "no grant",
 	    "%s has no grant for %s; a manager may add one: weir grant add %s"
 	    " --to %s --browse --reason TEXT",
-	    c->from->principal, t.shown, t.shown, c->from->principal);
+	    c->from->principal, t->shown, t->shown, c->from->principal);
+}
+
+int
+broker_model_version(struct broker_call *c)
+{
+	struct broker_target t;
+	int err = broker_model_visible(c, &t);
+
+	return err == 0 ? reply_version(c, &t) : err;
 }

@@ -232,6 +232,10 @@ struct broker_target {
  * that several versions begin with.  Not found is no error. */
 int broker_model_resolve(struct broker_call *c, const char *text,
     struct broker_target *out) MUST_USE;
+/* The one reference of a request, which the caller must be let see, and which must
+ * be there; with a sentence. */
+int broker_model_visible(struct broker_call *c, struct broker_target *t)
+    MUST_USE;
 int broker_model_key(struct broker *b, uint64_t upload,
     struct version_key **out) MUST_USE;
 int broker_model_manifest_key(struct broker *b, uint64_t upload,
@@ -265,5 +269,13 @@ int broker_session_ls(struct broker_call *c);
 int broker_release_release(struct broker_call *c);
 int broker_release_extents(struct broker_call *c);
 int broker_release_fault(struct broker_call *c);
+int broker_statement_add(struct broker_call *c);
+int broker_statement_sign(struct broker_call *c);
+int broker_statement_withdraw(struct broker_call *c);
+int broker_statement_get(struct broker_call *c);
+int broker_statement_ls(struct broker_call *c);
+int broker_channel_trust(struct broker_call *c);
+int broker_channel_proof(struct broker_call *c);
+int broker_channel_log(struct broker_call *c);
 
 #endif

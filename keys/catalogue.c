@@ -12,6 +12,7 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 	[CATALOGUE_GRANT] = "grants",
 	[CATALOGUE_SESSION] = "sessions",
 	[CATALOGUE_UPLOAD] = "uploads",
+	[CATALOGUE_STATEMENT] = "statements",
 };
 #define APPLIED "applied"
 

@@ -13,6 +13,7 @@
 #include "vault/entry.h"
 #include "vault/owned.h"
 #include "vault/ref.h"
+#include "vault/statement.h"
 
 /*
  * The catalogue: what the trail's entries add up to, kept in SQLite, and the
@@ -39,11 +40,12 @@ int catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry) MUST_USE;
 int catalogue_flush(struct catalogue *c) MUST_USE;
 
-/* The number that the next grant, session or upload gets. */
+/* The number that the next grant, session, upload or statement gets. */
 enum catalogue_counter {
 	CATALOGUE_GRANT,
 	CATALOGUE_SESSION,
 	CATALOGUE_UPLOAD,
+	CATALOGUE_STATEMENT,
 	CATALOGUE_COUNTERS
 };
 uint64_t catalogue_next(const struct catalogue *c, enum catalogue_counter n);
@@ -131,6 +133,83 @@ int catalogue_version_channel(struct catalogue *c, const char *model,
  * ERR_CONFLICT when there are several. */
 int catalogue_version_digits(struct catalogue *c, const char *model,
     const char *digits, struct digest *out) MUST_USE;
+
+/*
+ * Statements: what people signed, and what came of it.  One that waited
+ * when another one took its place, or was in force and was replaced, is stale.
+ */
+enum catalogue_state {
+	CATALOGUE_WAITING = 0,
+	CATALOGUE_EFFECTIVE = 1,
+	CATALOGUE_WITHDRAWN = 2,
+	CATALOGUE_STALE = 3,
+};
+struct catalogue_statement {
+	uint64_t id;
+	enum statement_about about;
+	char model[REF_NAME_MAX + 1];
+	char channel[REF_CHANNEL_MAX + 1];
+	struct digest version;
+	char hex[DIGEST_HEX_SIZE]; /* of the version; empty: none */
+	uint64_t serial;
+	enum statement_act act;
+	uint64_t back; /* the serial that a rollback goes back to */
+	uint64_t number;
+	int64_t expires_ms;
+	enum catalogue_state state;
+	char by[REF_PRINCIPAL_MAX + 1];
+	int64_t created_ms;
+	int64_t settled_ms; /* when it came to its state; 0: it waits */
+	struct digest payload;
+	char *signers;	/* names, a JSON list */
+	char *envelope; /* JSON */
+};
+void catalogue_statement_free(struct catalogue_statement *s);
+OWNED_TYPE(catalogue_statement);
+typedef int catalogue_statement_take(void *arg,
+    const struct catalogue_statement *s);
+
+int catalogue_statement_get(struct catalogue *c, uint64_t id,
+    struct catalogue_statement **out) MUST_USE;
+/* Of one model (empty: all), the last 1,000, the oldest first. */
+int catalogue_statement_each(struct catalogue *c, const char *model,
+    catalogue_statement_take *each, void *arg) MUST_USE;
+/* In force about a version: the newest first.  _signed: the version's own
+ * statement, ERR_NOT_FOUND. */
+int catalogue_statement_in_force(struct catalogue *c,
+    enum statement_about about, const char *model, const struct digest *version,
+    catalogue_statement_take *each, void *arg) MUST_USE;
+int catalogue_statement_signed(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_statement **out) MUST_USE;
+/* The newest trust root in force (ERR_NOT_FOUND); those after a number. */
+int catalogue_statement_root(struct catalogue *c,
+    struct catalogue_statement **out) MUST_USE;
+int catalogue_statement_roots(struct catalogue *c, uint64_t after,
+    catalogue_statement_take *each, void *arg) MUST_USE;
+/* A channel's promotion of this serial, the newest for 0.  ERR_NOT_FOUND.  Its
+ * last 1,000, the oldest first. */
+int catalogue_statement_promotion(struct catalogue *c, const char *model,
+    const char *channel, uint64_t serial, struct catalogue_statement **out)
+    MUST_USE;
+int catalogue_statement_log(struct catalogue *c, const char *model,
+    const char *channel, catalogue_statement_take *each, void *arg) MUST_USE;
+/* How many wait for signatures (model empty: trust roots), and the one with
+ * this payload (ERR_NOT_FOUND). */
+int catalogue_statement_waiting(struct catalogue *c, const char *model,
+    uint64_t *count) MUST_USE;
+int catalogue_statement_same(struct catalogue *c, const struct digest *payload,
+    uint64_t *id) MUST_USE;
+
+/* What model.sig is made of (`sign.oms`).  ERR_NOT_FOUND. */
+struct catalogue_oms {
+	char *name;
+	char *ignored; /* paths, a JSON list */
+	char *key;     /* PEM */
+	char *sig;     /* base64 */
+};
+int catalogue_oms_get(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_oms *out) MUST_USE;
+void catalogue_oms_clear(struct catalogue_oms *o);
 
 /* Sessions.  id 0: all open ones. */
 int catalogue_session_get(struct catalogue *c, uint64_t id,

@@ -73,6 +73,12 @@ struct catalogue {
 	bool dirty;			   /* since the last flush */
 };
 
+/* What entries about statements do, for catalogue_apply.c. */
+int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+
 int catalogue_tables_open(struct sql **out, const char *path) MUST_USE;
 
 #endif

@@ -401,19 +401,96 @@ client_release(struct client *c, const struct msg_release *m,
 	return err;
 }
 
-int
-client_session_close(struct client *c, uint64_t session, const char *reason)
+static int
+call_id_reason(struct client *c, enum msg_type type, uint64_t id,
+    const char *reason)
 {
 	OWNED_WRITER body = writer_of(MSG_TEXT_MAX + 16);
 	OWNED_MEM(char) copy = strdup(reason);
-	const struct msg_id_reason m = { .id = session, .reason = copy };
+	const struct msg_id_reason m = { .id = id, .reason = copy };
 	struct reader reply;
 	int err;
 
 	if (copy == NULL)
 		return ERR_NOMEM;
 	msg_id_reason_write(&body, &m);
-	err = client_call(c, MSG_SESSION_CLOSE, &body, &reply);
+	err = client_call(c, type, &body, &reply);
+	if (err == 0 && !reader_end(&reply))
+		err = parsed(ERR_FORMAT);
+	return err;
+}
+
+int
+client_session_close(struct client *c, uint64_t session, const char *reason)
+{
+	return call_id_reason(c, MSG_SESSION_CLOSE, session, reason);
+}
+
+int
+client_trust_get(struct client *c, uint64_t after, char **out)
+{
+	return client_json_id(c, MSG_TRUST_GET, after, out);
+}
+
+int
+client_statement_add(struct client *c, const char *envelope, char **out)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+
+	msg_text_write(&body, envelope);
+	return call_text(c, MSG_STATEMENT_ADD, &body, out);
+}
+
+int
+client_statement_sign(struct client *c, const struct msg_statement_sign *m,
+    char **out)
+{
+	OWNED_WRITER body = writer_of(128);
+
+	msg_statement_sign_write(&body, m);
+	return call_text(c, MSG_STATEMENT_SIGN, &body, out);
+}
+
+int
+client_statement_withdraw(struct client *c, uint64_t statement,
+    const char *reason)
+{
+	return call_id_reason(c, MSG_STATEMENT_WITHDRAW, statement, reason);
+}
+
+int
+client_statement_get(struct client *c, uint64_t statement, char **out)
+{
+	return client_json_id(c, MSG_STATEMENT_GET, statement, out);
+}
+
+int
+client_statement_ls(struct client *c, const char *model, char **out)
+{
+	return client_json(c, MSG_STATEMENT_LS, model, out);
+}
+
+int
+client_channel_proof(struct client *c, const char *reference, char **out)
+{
+	return client_json(c, MSG_CHANNEL_PROOF, reference, out);
+}
+
+int
+client_channel_log(struct client *c, const char *reference, char **out)
+{
+	return client_json(c, MSG_CHANNEL_LOG, reference, out);
+}
+
+int
+client_sign_oms(struct client *c, const struct msg_sign_oms *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	struct reader reply;
+	int err;
+
+	msg_sign_oms_write(&body, m);
+	err = client_call(c, MSG_SIGN_OMS, &body, &reply);
 	if (err == 0 && !reader_end(&reply))
 		err = parsed(ERR_FORMAT);
 	return err;

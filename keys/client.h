@@ -70,6 +70,25 @@ int client_trail_consistency(struct client *c, uint64_t old_size,
 int client_session_close(struct client *c, uint64_t session, const char *reason)
     MUST_USE;
 
+/* Statements (PROTOCOL.md).  *out is the reply's JSON; the caller frees. */
+int client_trust_get(struct client *c, uint64_t after, char **out) MUST_USE;
+int client_statement_add(struct client *c, const char *envelope, char **out)
+    MUST_USE;
+int client_statement_sign(struct client *c, const struct msg_statement_sign *m,
+    char **out) MUST_USE;
+int client_statement_withdraw(struct client *c, uint64_t statement,
+    const char *reason) MUST_USE;
+int client_statement_get(struct client *c, uint64_t statement, char **out)
+    MUST_USE;
+/* model empty: of all. */
+int client_statement_ls(struct client *c, const char *model, char **out)
+    MUST_USE;
+int client_channel_proof(struct client *c, const char *reference, char **out)
+    MUST_USE;
+int client_channel_log(struct client *c, const char *reference, char **out)
+    MUST_USE;
+int client_sign_oms(struct client *c, const struct msg_sign_oms *m) MUST_USE;
+
 /* Give up the connected descriptor (for a worker that speaks frames itself);
  * the client can only be freed after. */
 int client_take_fd(struct client *c);

@@ -67,6 +67,9 @@ enum msg_type {
 #define MSG_WINDOW_MAX 64
 #define MSG_EXTENTS_MAX 256
 #define MSG_VERSIONS_MAX 256
+#define MSG_SIG 64	    /* Ed25519 */
+#define MSG_OMS_SIG_MAX 160 /* ECDSA, DER */
+#define MSG_IGNORED_MAX 256
 #define MSG_NO_FILE UINT32_MAX
 
 /* A reply's head: status 0, or an error with its sentence. */
@@ -255,6 +258,21 @@ struct msg_consistency { /* reply to trail.consistency */
 	struct digest proof[TLOG_PROOF_MAX];
 };
 
+struct msg_statement_sign {
+	uint64_t statement;
+	struct digest keyid;
+	uint8_t sig[MSG_SIG];
+};
+struct msg_sign_oms {
+	char *reference;
+	char *name;
+	uint16_t count;
+	char **ignored;
+	char *key;		      /* PEM */
+	uint8_t sig[MSG_OMS_SIG_MAX]; /* DER */
+	size_t sig_length;
+};
+
 #define MSG_PAIR(x)                                                            \
 	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
 	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
@@ -278,6 +296,8 @@ MSG_PAIR(release_reply);
 MSG_PAIR(extents);
 MSG_PAIR(fault);
 MSG_PAIR(check_report);
+MSG_PAIR(statement_sign);
+MSG_PAIR(sign_oms);
 MSG_PAIR(consistency);
 
 #endif

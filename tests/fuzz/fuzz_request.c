@@ -34,5 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(extents);
 	TRY(fault);
 	TRY(check_report);
+	TRY(statement_sign);
+	TRY(sign_oms);
 	return 0;
 }

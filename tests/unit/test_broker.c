@@ -46,7 +46,9 @@ static const enum msg_type types[] = { MSG_HELLO, MSG_STATUS, MSG_PUBLISH,
 	MSG_GRANT_LS, MSG_PUT_BEGIN, MSG_PUT_KEYS, MSG_PUT_COMMIT, MSG_MODEL_LS,
 	MSG_VERSION_GET, MSG_SESSION_OPEN, MSG_SESSION_RESUME, MSG_RELEASE,
 	MSG_EXTENTS, MSG_FAULT, MSG_SESSION_CLOSE, MSG_SESSION_LS,
-	MSG_CHECK_REPORT };
+	MSG_CHECK_REPORT, MSG_TRUST_GET, MSG_STATEMENT_ADD, MSG_STATEMENT_SIGN,
+	MSG_STATEMENT_WITHDRAW, MSG_STATEMENT_GET, MSG_STATEMENT_LS,
+	MSG_CHANNEL_PROOF, MSG_CHANNEL_LOG, MSG_TRAIL_CONSISTENCY };
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
 static void
@@ -194,6 +196,11 @@ a_role_that_is_missing_is_named_and_recorded(void **state)
 		{ MSG_GRANT_ADD, "grant.add", "manager" },
 		{ MSG_GRANT_RM, "grant.rm", "manager" },
 		{ MSG_CHECK_REPORT, "check.report", "reviewer" },
+		{ MSG_STATEMENT_ADD, "statement.add", "manager" },
+		{ MSG_STATEMENT_SIGN, "statement.sign", "manager" },
+		{ MSG_STATEMENT_WITHDRAW, "statement.withdraw", "manager" },
+		{ MSG_STATEMENT_GET, "statement.get", "manager" },
+		{ MSG_STATEMENT_LS, "statement.ls", "manager" },
 	};
 	struct desk_person p;
 

@@ -46,6 +46,8 @@ AGAIN(release_reply);
 AGAIN(extents);
 AGAIN(fault);
 AGAIN(check_report);
+AGAIN(statement_sign);
+AGAIN(sign_oms);
 AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
@@ -280,6 +282,31 @@ sample_check_report(struct writer *w)
 	msg_check_report_write(w, &m);
 }
 
+static void
+sample_statement_sign(struct writer *w)
+{
+	const struct msg_statement_sign m = { 7, { { 1 } }, { 2 } };
+
+	msg_statement_sign_write(w, &m);
+}
+
+static void
+sample_sign_oms(struct writer *w)
+{
+	char *ignored[] = { text, text };
+	const struct msg_sign_oms m = {
+		.reference = text,
+		.name = text,
+		.count = 2,
+		.ignored = ignored,
+		.key = text,
+		.sig = { 0x30, 1 },
+		.sig_length = 72,
+	};
+
+	msg_sign_oms_write(w, &m);
+}
+
 #define MESSAGE(x)                                                             \
 	{                                                                      \
 #x, sample_##x, again_##x                                      \
@@ -307,6 +334,8 @@ static const struct {
 	MESSAGE(extents),
 	MESSAGE(fault),
 	MESSAGE(check_report),
+	MESSAGE(statement_sign),
+	MESSAGE(sign_oms),
 	MESSAGE(consistency),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
