@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "keys/grant.h"
 #include "vault/err.h"
 
 #define REFS_RECORDED 16 /* of a refusal; more say nothing more */
 #define REF_RECORDED 200 /* bytes of each */
+
+/* Callers that do not check for themselves yet open `latest`, unsigned.  When
+ * none is left this goes, and its one use. */
+#define LATEST_UNSIGNED true
 
 /* A version that somebody asks to read, and the grant that lets it. */
 struct wanted {
@@ -22,8 +27,9 @@ struct wanted {
 struct opening {
 	struct broker_call *c;
 	const struct msg_session_open *m;
-	const char *principal; /* for whom */
-	struct wanted *wanted; /* m->count */
+	const char *principal;	 /* for whom */
+	struct wanted *wanted;	 /* m->count */
+	struct trust_root *root; /* in force; NULL: none */
 };
 
 /*
@@ -165,17 +171,107 @@ choose(const struct opening *o, struct wanted *w)
 	return 0;
 }
 
-static int
-choose_all(const struct opening *o)
-{
-	int err = 0;
+/* --- trust: PROTOCOL.md, "Statements" --- */
 
-	for (uint16_t i = 0; err == 0 && i < o->m->count; i++) {
-		err = broker_model_resolve(o->c, o->m->refs[i],
-		    &o->wanted[i].target);
-		if (err == 0)
-			err = choose(o, &o->wanted[i]);
-	}
+static int
+check_unsigned(const struct opening *o, const struct broker_target *t)
+{
+	const char *channel = t->ref.channel;
+	char reason[64 + sizeof(t->shown)];
+
+	if (channel[0] == '\0' ||
+	    (LATEST_UNSIGNED && strcmp(channel, "latest") == 0))
+		return 0;
+	snprintf(reason, sizeof(reason), "%s is a channel, but unsigned",
+	    t->shown);
+	return refuse(o, ERR_USAGE, reason,
+	    "without a check of signatures a version is named by its digits,"
+	    " and %s is a channel: it is %s@%s now",
+	    t->shown, t->ref.name, t->hex);
+}
+
+/* What is to be signed is named so that nobody but its signers can move it. */
+static int
+check_named(const struct opening *o, const struct broker_target *t)
+{
+	char reason[64 + sizeof(t->shown)];
+
+	if (o->m->trust == MSG_UNSIGNED)
+		return check_unsigned(o, t);
+	if (t->ref.channel[0] == '\0' ? strlen(t->ref.digits) == 64 :
+					strcmp(t->ref.channel, "latest") != 0)
+		return 0;
+	snprintf(reason, sizeof(reason), "%s is not signed", t->shown);
+	return refuse(o, ERR_USAGE, reason,
+	    "nobody signs what %s stands for: name a channel, or the version"
+	    " in full: %s@%s",
+	    t->shown, t->ref.name, t->hex);
+}
+
+static int
+not_accepted(const struct opening *o, const struct broker_target *t,
+    const struct broker_belief *belief)
+{
+	char why[BROKER_WHY], reason[BROKER_WHY + sizeof(t->shown) + 32];
+
+	broker_trust_why(belief, o->root, why);
+	snprintf(reason, sizeof(reason), "%s is not accepted: %s", t->shown,
+	    why);
+	return refuse(o,
+	    belief->verdict == TRUST_REVOKED ? ERR_DENIED : ERR_INTEGRITY,
+	    reason, "%s", reason);
+}
+
+static int
+check_accepted(const struct opening *o, const struct broker_target *t)
+{
+	bool is_unsigned = o->m->trust == MSG_UNSIGNED;
+	struct trust_want want = broker_trust_want(o->c->b, t->ref.name,
+	    is_unsigned || t->ref.channel[0] == '\0' ? NULL : t->ref.channel,
+	    &t->version);
+	OWNED_BELIEF belief = { 0 };
+	int err;
+
+	if (o->root == NULL && is_unsigned)
+		return 0;
+	if (o->root == NULL)
+		return refuse(o, ERR_INTEGRITY, "no trust root",
+		    "this vault has no trust root, so that nothing in it is"
+		    " signed; an owner makes one: weir trust init");
+	err = broker_trust_believe(o->c->b, o->root, &want, &belief);
+	if (err != 0)
+		return broker_call_fail(o->c, err,
+		    "the catalogue cannot be read");
+	if (belief.verdict == TRUST_OK ||
+	    (is_unsigned && belief.verdict != TRUST_REVOKED))
+		return 0;
+	return not_accepted(o, t, &belief);
+}
+
+static int
+admit(const struct opening *o, struct wanted *w, const char *text)
+{
+	int err = broker_model_resolve(o->c, text, &w->target);
+
+	if (err == 0)
+		err = choose(o, w);
+	if (err == 0)
+		err = check_named(o, &w->target);
+	return err == 0 ? check_accepted(o, &w->target) : err;
+}
+
+static int
+admit_all(struct opening *o)
+{
+	int err = broker_trust_root(o->c->b, &o->root);
+
+	if (err != 0)
+		return broker_call_fail(o->c, err,
+		    "the catalogue cannot be read");
+	for (uint16_t i = 0; err == 0 && i < o->m->count; i++)
+		err = admit(o, &o->wanted[i], o->m->refs[i]);
+	trust_root_free(o->root);
+	o->root = NULL;
 	return err;
 }
 
@@ -307,7 +403,7 @@ check_room(struct broker_call *c)
 }
 
 static int
-open_session(const struct opening *o)
+open_session(struct opening *o)
 {
 	struct broker_call *c = o->c;
 	struct broker_session *s = NULL;
@@ -318,7 +414,7 @@ open_session(const struct opening *o)
 	if (err == 0)
 		err = check_room(c);
 	if (err == 0)
-		err = choose_all(o);
+		err = admit_all(o);
 	if (err != 0)
 		return err;
 	id = catalogue_next(c->b->how.catalogue, CATALOGUE_SESSION);

@@ -14,6 +14,15 @@
 			msg_##x##_clear(&m);                                   \
 	} while (0)
 
+static void
+try_text(struct reader r)
+{
+	char *text = NULL;
+
+	if (msg_text_read(&text, &r) == 0)
+		free(text);
+}
+
 /* What clients read: the status, and the body as each reply. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -32,5 +41,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(session);
 	TRY(release_reply);
 	TRY(consistency);
+	try_text(r);
 	return 0;
 }

@@ -68,11 +68,12 @@ policy(struct desk *d, const struct bureau_policy *p)
 	json_t *j = json_pack("{s:s, s:o, s:o, s:[{s:s, s:o, s:o}],"
 			      " s:[{s:s, s:s, s:o, s:o, s:i, s:b}]}",
 	    "log", p->log != NULL ? p->log : ours, "keys", keys_of(p), "root",
-	    role(p, p->root), "models", "models", "*", "sign", role(p, p->sign),
-	    "revoke", role(p, p->revoke), "channels", "models", "*", "channels",
-	    "*", "promote", role(p, p->promote), "rollback",
-	    role(p, p->rollback), "days", 90, "uploader_may_approve",
-	    p->uploader_may_approve);
+	    role(p, p->root), "models", "models",
+	    p->models != NULL ? p->models : "*", "sign", role(p, p->sign),
+	    "revoke", role(p, p->revoke), "channels", "models",
+	    p->models != NULL ? p->models : "*", "channels", "*", "promote",
+	    role(p, p->promote), "rollback", role(p, p->rollback), "days", 90,
+	    "uploader_may_approve", p->uploader_may_approve);
 	char *text = json_dumps(j, JSON_COMPACT);
 
 	MUST(text == NULL);

@@ -22,7 +22,8 @@ struct bureau_policy {
 	unsigned int count;
 	unsigned int root, sign, revoke, promote, rollback; /* thresholds */
 	bool uploader_may_approve;
-	const char *log; /* NULL: this vault's */
+	const char *models; /* that the rules are for; NULL: all */
+	const char *log;    /* NULL: this vault's */
 };
 #define BUREAU_POLICY                                                          \
 	{                                                                      \

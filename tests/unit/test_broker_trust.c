@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/broker_state.h"
+#include "tests/lib/bureau.h"
+#include "tests/lib/test.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define P(i) (1U << (i))
+
+static void
+ignore(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static int
+setup(void **state)
+{
+	struct desk *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	log_sink(ignore, NULL);
+	desk_new(d, true);
+	*state = d;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	desk_free(*state);
+	free(*state);
+	return 0;
+}
+
+static const char *
+text(const json_t *j, const char *key)
+{
+	return json_string_value(json_object_get(j, key));
+}
+
+/* Ask for what must be refused, with this in the sentence. */
+#define REFUSED(p, err, words, call)                                           \
+	do {                                                                   \
+		int refused_err = (call);                                      \
+                                                                               \
+		if (refused_err != (err) ||                                    \
+		    strstr((p)->sentence, (words)) == NULL)                    \
+			fail_msg("%d: %s", refused_err, (p)->sentence);        \
+	} while (0)
+
+static struct digest
+promoted(struct desk_person *owner, const char *channel, int64_t lasts_ms)
+{
+	struct digest v = bureau_signed(owner, "llama", 9);
+	struct statement_fields f = bureau_promotion(owner->d, "llama", channel,
+	    &v);
+
+	if (lasts_ms != 0)
+		f.expires_ms = broker_record_clock() + lasts_ms;
+	assert_int_equal(bureau_say(owner, &f, P(0) | P(2), NULL), 0);
+	return v;
+}
+
+static void
+begin(struct desk_person *owner, struct desk *d)
+{
+	const struct bureau_policy policy = BUREAU_POLICY;
+	struct digest v;
+	uint64_t id;
+	size_t size = 5;
+
+	desk_person_come(owner, d, 0);
+	bureau_begin(owner, &policy);
+	assert_int_equal(desk_put(owner, "llama", &size, 1, &v), 0);
+	assert_int_equal(desk_grant(owner, "llama", "user:root", MSG_GRANT_LOAD,
+			     false, &id),
+	    0);
+}
+
+/* llama@ and the first n digits. */
+static const char *
+by_digits(char buf[static 128], const struct digest *v, int n)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	snprintf(buf, 128, "llama@%.*s", n, digest_hex(v, hex));
+	return buf;
+}
+
+static void
+a_pinned_host_opens_what_was_promoted_or_signed(void **state)
+{
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	json_t *e;
+
+	begin(&owner, *state);
+	v = promoted(&owner, "prod", 0);
+	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
+	e = desk_last(*state, "session.open");
+	assert_string_equal(text(e, "trust"), "pinned");
+	json_decref(e);
+	assert_int_equal(bureau_open(&owner, by_digits(ref, &v, 64),
+			     MSG_FIRST_USE),
+	    0);
+	e = desk_last(*state, "session.open");
+	assert_string_equal(text(e, "trust"), "first-use");
+	json_decref(e);
+	desk_person_go(&owner);
+}
+
+static void
+a_pinned_host_names_what_somebody_signs(void **state)
+{
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	json_t *e;
+
+	begin(&owner, *state);
+	v = promoted(&owner, "prod", 0);
+	REFUSED(&owner, ERR_USAGE, "name a channel, or the version in full",
+	    bureau_open(&owner, "llama:latest", MSG_PINNED));
+	REFUSED(&owner, ERR_USAGE, "nobody signs what llama:latest stands for",
+	    bureau_open(&owner, "llama", MSG_PINNED));
+	REFUSED(&owner, ERR_USAGE, "name a channel, or the version in full",
+	    bureau_open(&owner, by_digits(ref, &v, 63), MSG_FIRST_USE));
+	e = desk_last(*state, "session.refused");
+	assert_string_equal(text(e, "trust"), "first-use");
+	assert_non_null(strstr(text(e, "reason"), "is not signed"));
+	json_decref(e);
+	desk_person_go(&owner);
+}
+
+static void
+an_unsigned_version_is_opened_by_its_digits_only(void **state)
+{
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	size_t size = 7;
+
+	begin(&owner, *state);
+	(void)promoted(&owner, "prod", 0);
+	assert_int_equal(desk_put(&owner, "llama", &size, 1, &v), 0);
+	REFUSED(&owner, ERR_INTEGRITY, "nobody has signed it",
+	    bureau_open(&owner, by_digits(ref, &v, 64), MSG_PINNED));
+	assert_int_equal(bureau_open(&owner, ref, MSG_UNSIGNED), 0);
+	assert_int_equal(bureau_open(&owner, by_digits(ref, &v, 12),
+			     MSG_UNSIGNED),
+	    0);
+	REFUSED(&owner, ERR_USAGE, "is a channel: it is llama@",
+	    bureau_open(&owner, "llama:prod", MSG_UNSIGNED));
+	desk_person_go(&owner);
+}
+
+static void
+without_a_trust_root_nothing_is_accepted(void **state)
+{
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	size_t size = 7;
+	uint64_t id;
+
+	desk_person_come(&owner, *state, 0);
+	assert_int_equal(desk_put(&owner, "llama", &size, 1, &v), 0);
+	assert_int_equal(desk_grant(&owner, "llama", "user:root",
+			     MSG_GRANT_LOAD, false, &id),
+	    0);
+	by_digits(ref, &v, 64);
+	REFUSED(&owner, ERR_INTEGRITY, "weir trust init",
+	    bureau_open(&owner, ref, MSG_PINNED));
+	assert_int_equal(bureau_open(&owner, ref, MSG_UNSIGNED), 0);
+	desk_person_go(&owner);
+}
+
+static void
+a_promotion_ends(void **state)
+{
+	struct desk_person owner;
+
+	begin(&owner, *state);
+	(void)promoted(&owner, "prod", 300);
+	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
+	usleep(350000);
+	REFUSED(&owner, ERR_INTEGRITY, "its promotion (P3) ended",
+	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	desk_person_go(&owner);
+}
+
+static void
+a_revoked_version_is_opened_in_no_way(void **state)
+{
+	struct statement_fields f;
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+
+	begin(&owner, *state);
+	v = promoted(&owner, "prod", 0);
+	by_digits(ref, &v, 64);
+	f = bureau_revocation(*state, "llama", &v);
+	assert_int_equal(bureau_say(&owner, &f, P(3), NULL), 0);
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, ref, MSG_PINNED));
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, ref, MSG_UNSIGNED));
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, "llama:latest", MSG_UNSIGNED));
+	assert_int_equal(desk_count(*state, "session.refused"), 4);
+	desk_person_go(&owner);
+}
+
+/* Whoever a later root leaves out has signed nothing. */
+static void
+what_was_accepted_is_judged_by_the_newest_root(void **state)
+{
+	struct bureau_policy policy = BUREAU_POLICY;
+	OWNED(statement) first = bureau_root(*state, &policy, 1, NULL);
+	OWNED(statement) second = NULL;
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	uint64_t id;
+
+	desk_person_come(&owner, *state, 0);
+	assert_int_equal(bureau_add(&owner, first, P(0), NULL), 0);
+	v = promoted(&owner, "prod", 0);
+	assert_int_equal(desk_grant(&owner, "llama", "user:root",
+			     MSG_GRANT_LOAD, false, &id),
+	    0);
+	by_digits(ref, &v, 64);
+	assert_int_equal(bureau_open(&owner, ref, MSG_PINNED), 0);
+	policy.from = 1;
+	policy.count = 5;
+	second = bureau_root(*state, &policy, 2, first);
+	assert_int_equal(bureau_add(&owner, second, P(0) | P(1), NULL), 0);
+	/* p2, who signed the version, is still there; p0 is not */
+	assert_int_equal(bureau_open(&owner, ref, MSG_PINNED), 0);
+	REFUSED(&owner, ERR_INTEGRITY,
+	    "of P3 1 of 2 signatures counts under trust root 2 (p2)",
+	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	desk_person_go(&owner);
+}
+
+static void
+a_grant_comes_first(void **state)
+{
+	struct desk_person owner, bin;
+
+	begin(&owner, *state);
+	desk_person_come(&bin, *state, 2);
+	(void)promoted(&owner, "prod", 0);
+	REFUSED(&bin, ERR_DENIED, "has no grant for llama:prod",
+	    bureau_open(&bin, "llama:prod", MSG_PINNED));
+	REFUSED(&bin, ERR_DENIED, "has no grant for llama:staging",
+	    bureau_open(&bin, "llama:staging", MSG_PINNED));
+	desk_person_go(&owner);
+	desk_person_go(&bin);
+}
+
+/* --- replay --- */
+
+static int
+print(void *arg, const struct catalogue_statement *s)
+{
+	char payload[DIGEST_HEX_SIZE];
+
+	fprintf(arg,
+	    "%ju %d %s %s %s %ju %d %ju %ju %jd %d %s %jd %jd %s %s"
+	    " %s\n",
+	    (uintmax_t)s->id, s->about, s->model, s->channel, s->hex,
+	    (uintmax_t)s->serial, s->act, (uintmax_t)s->back,
+	    (uintmax_t)s->number, (intmax_t)s->expires_ms, s->state, s->by,
+	    (intmax_t)s->created_ms, (intmax_t)s->settled_ms,
+	    digest_hex(&s->payload, payload), s->signers, s->envelope);
+	return 0;
+}
+
+static char *
+printed(struct catalogue *c)
+{
+	char *out = NULL, hex[DIGEST_HEX_SIZE];
+	struct digest now;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	assert_non_null(f);
+	assert_int_equal(catalogue_statement_each(c, "", print, f), 0);
+	assert_int_equal(catalogue_version_channel(c, "llama", "prod", &now),
+	    0);
+	fprintf(f, "prod %s, next %ju\n", digest_hex(&now, hex),
+	    (uintmax_t)catalogue_next(c, CATALOGUE_STATEMENT));
+	fclose(f);
+	return out;
+}
+
+static int
+apply(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct entry_view v;
+	int err = entry_parse(&v, bytes, n);
+
+	assert_int_equal(err, 0);
+	err = catalogue_apply(arg, index, &v);
+	entry_view_clear(&v);
+	return err;
+}
+
+/* One of each kind and state. */
+static void
+live(struct desk *d)
+{
+	struct statement_fields f;
+	struct desk_person owner;
+	OWNED(statement) s = NULL;
+	struct digest v, w;
+
+	begin(&owner, d);
+	v = promoted(&owner, "prod", 0);
+	w = bureau_signed(&owner, "llama", 12);
+	f = bureau_promotion(d, "llama", "prod", &w);
+	s = people_statement(&f);
+	assert_int_equal(bureau_add(&owner, s, P(2), NULL), 0);
+	f.reason = "a rival";
+	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
+	f.reason = "one too many";
+	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
+	assert_int_equal(bureau_withdraw(&owner, 7, "indeed"), 0);
+	assert_int_equal(bureau_sign(&owner, 5, s, 3, NULL), 0);
+	f = bureau_promotion(d, "llama", "prod", &v);
+	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
+	f = bureau_version(d, "llama", &v);
+	f.owner = "somebody";
+	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
+	f = bureau_revocation(d, "llama", &v);
+	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
+	desk_person_go(&owner);
+}
+
+static void
+the_trail_alone_gives_the_same_catalogue(void **state)
+{
+	struct desk *d = *state;
+	OWNED(catalogue) again = NULL;
+	OWNED(trail_reader) r = NULL;
+	OWNED_MEM(char) was = NULL;
+	OWNED_MEM(char) is = NULL;
+	struct note_checkpoint published;
+	char path[4096];
+
+	live(d);
+	was = printed(d->catalogue);
+	assert_non_null(strstr(was, "prod "));
+	snprintf(path, sizeof(path), "%s/again", d->scratch.path);
+	assert_int_equal(catalogue_open(&again, path), 0);
+	assert_int_equal(trail_publish(d->trail, &published, NULL), 0);
+	assert_int_equal(trail_reader_open(&r, d->vault->dir, &d->vault->key),
+	    0);
+	assert_int_equal(trail_reader_each(r, 0, published.size, apply, again),
+	    0);
+	is = printed(again);
+	assert_string_equal(is, was);
+}
+
+static void
+what_was_answered_stands_after_a_crash(void **state)
+{
+	struct desk *d = *state;
+	OWNED_MEM(char) was = NULL;
+	OWNED_MEM(char) is = NULL;
+
+	live(d);
+	was = printed(d->catalogue);
+	desk_restart(d, false);
+	is = printed(d->catalogue);
+	assert_string_equal(is, was);
+}
+
+#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pinned_host_opens_what_was_promoted_or_signed),
+		TEST(a_pinned_host_names_what_somebody_signs),
+		TEST(an_unsigned_version_is_opened_by_its_digits_only),
+		TEST(without_a_trust_root_nothing_is_accepted),
+		TEST(a_promotion_ends),
+		TEST(a_revoked_version_is_opened_in_no_way),
+		TEST(what_was_accepted_is_judged_by_the_newest_root),
+		TEST(a_grant_comes_first),
+		TEST(the_trail_alone_gives_the_same_catalogue),
+		TEST(what_was_answered_stands_after_a_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
