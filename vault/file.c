@@ -407,9 +407,24 @@ write_new(const struct file *parent, const char *name, const void *bytes,
 	return err;
 }
 
-int
-file_replace(const struct file *dir, const char *path, const void *bytes,
-    size_t n, mode_t mode)
+/* Not every file system knows RENAME_NOREPLACE; link(2) never replaces. */
+static int
+rename_new(int parent, const char *from, const char *to)
+{
+	if (renameat2(parent, from, parent, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	if (linkat(parent, from, parent, to, 0) != 0)
+		return -1;
+	unlinkat(parent, from, 0);
+	return 0;
+}
+
+/* replace: what has the name already goes. */
+static int
+put_at(const struct file *dir, const char *path, const void *bytes, size_t n,
+    mode_t mode, bool replace)
 {
 	OWNED(file) parent = NULL;
 	char buf[SHOWN_SIZE], name[64];
@@ -422,13 +437,31 @@ file_replace(const struct file *dir, const char *path, const void *bytes,
 	if (err != 0)
 		return err;
 	err = write_new(parent, name, bytes, n, mode);
-	if (err == 0 && renameat(parent->fd, name, parent->fd, leaf) != 0)
-		err = log_sys("rename to '%s'", shown(buf, dir, path));
+	if (err == 0 &&
+	    (replace ? renameat(parent->fd, name, parent->fd, leaf) :
+		       rename_new(parent->fd, name, leaf)) != 0)
+		err = !replace && errno == EEXIST ?
+		    ERR_CONFLICT :
+		    log_sys("rename to '%s'", shown(buf, dir, path));
 	if (err != 0) {
 		unlinkat(parent->fd, name, 0);
 		return err;
 	}
 	return file_sync(parent);
+}
+
+int
+file_replace(const struct file *dir, const char *path, const void *bytes,
+    size_t n, mode_t mode)
+{
+	return put_at(dir, path, bytes, n, mode, true);
+}
+
+int
+file_create(const struct file *dir, const char *path, const void *bytes,
+    size_t n, mode_t mode)
+{
+	return put_at(dir, path, bytes, n, mode, false);
 }
 
 int

@@ -68,6 +68,11 @@ int file_sync_data(const struct file *f) MUST_USE; /* fdatasync */
 int file_replace(const struct file *dir, const char *path, const void *bytes,
     size_t n, mode_t mode) MUST_USE;
 
+/* The same for a path that is not there yet: ERR_CONFLICT, not logged, if it
+ * is; what is there is left alone. */
+int file_create(const struct file *dir, const char *path, const void *bytes,
+    size_t n, mode_t mode) MUST_USE;
+
 /* Remove path beneath dir and sync its directory; absent is no error. */
 int file_remove(const struct file *dir, const char *path) MUST_USE;
 
