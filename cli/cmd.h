@@ -40,6 +40,10 @@ cmd_fn cmd_audit_ls;
 cmd_fn cmd_audit_show;
 cmd_fn cmd_audit_verify;
 cmd_fn cmd_audit_checkpoint;
+cmd_fn cmd_diff;
+cmd_fn cmd_key_gen;
+cmd_fn cmd_key_ls;
+cmd_fn cmd_key_show;
 cmd_fn cmd_status;
 cmd_fn cmd_doctor;
 

@@ -24,6 +24,9 @@ struct signer;
  * is wrong: ERR_NOT_FOUND, ERR_FORMAT, ERR_SECRET, ERR_UNREACHABLE (no agent). */
 int signer_open(struct signer **out, const char *key,
     const char *passphrase_file) MUST_USE;
+/* Only what is public of it: no passphrase is asked for, no agent for
+ * PATH.pub.  It cannot sign. */
+int signer_public(struct signer **out, const char *key) MUST_USE;
 void signer_free(struct signer *s);
 OWNED_TYPE(signer);
 

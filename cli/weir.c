@@ -63,6 +63,11 @@ static const struct command commands[] = {
 	{ "show", cmd_show, 1, 1, false,
 	    "what is known about a version",
 	    "REF\n" },
+	{ "diff", cmd_diff, 2, 2, false,
+	    "what is different between two versions",
+	    "REF REF [--all]\n"
+	    "Files, tensors, and bytes that both have, from manifests alone.\n"
+	    "  --all  every line of long lists\n" },
 	{ "check", cmd_check, 0, 0, false,
 	    "look for damaged and missing objects",
 	    "[--read-data]\n"
@@ -97,6 +102,19 @@ static const struct command commands[] = {
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",
 	    "ID [--reason TEXT]\n" },
+	{ "key gen", cmd_key_gen, 1, 1, false,
+	    "make a person's signing key; prints its public half",
+	    "NAME [--key-passphrase-file FILE]\n"
+	    "The secret half is NAME.key in $WEIR_KEYS or ~/.config/weir/keys, "
+	    "sealed\nby a passphrase.  No key is ever overwritten.\n"
+	    "  --key-passphrase-file FILE  its passphrase, instead of asking\n" },
+	{ "key ls", cmd_key_ls, 0, 0, false,
+	    "list your signing keys, and those of ssh-agent",
+	    "\n" },
+	{ "key show", cmd_key_show, 1, 1, false,
+	    "print a key's public half, ready to paste",
+	    "KEY\n"
+	    "KEY is a name, a weir or OpenSSH key file, or agent:COMMENT.\n" },
 	{ "mount", cmd_mount, 2, MANY, false,
 	    "make versions readable below a directory",
 	    "REF... MOUNTPOINT [--user NAME] [-f] [-- COMMAND...]\n"

@@ -93,22 +93,23 @@ keyring_slot_recovery_parse(uint8_t out[static KEY_SIZE],
 	return 0;
 }
 
-static int
-argon2(uint8_t out[static KEY_SIZE], const struct keyring_slot *slot,
-    const struct unlock *secret, const uint8_t salt[static SEALED_SALT])
+int
+keyring_slot_stretch(uint8_t out[static KEY_SIZE],
+    const struct keyring_cost *cost, const struct secret_text *passphrase,
+    const uint8_t salt[static SEALED_SALT])
 {
 	const struct digest d = digest_of2(SALT_DOMAIN, strlen(SALT_DOMAIN),
 	    salt, SEALED_SALT);
 	size_t n;
-	const uint8_t *text = secret_text_bytes(secret->secret, &n);
+	const uint8_t *text = secret_text_bytes(passphrase, &n);
 
 	static_assert(crypto_pwhash_SALTBYTES <= DIGEST_SIZE, "salt");
 	if (crypto_pwhash(out, KEY_SIZE, (const char *)text, n, d.bytes,
-		slot->cost.passes, (size_t)slot->cost.memory,
+		cost->passes, (size_t)cost->memory,
 		crypto_pwhash_ALG_ARGON2ID13) != 0)
 		return log_err(ERR_NOMEM,
-		    "a passphrase of this vault needs %llu MiB to check",
-		    (unsigned long long)(slot->cost.memory >> 20));
+		    "this passphrase needs %llu MiB to check",
+		    (unsigned long long)(cost->memory >> 20));
 	return 0;
 }
 
@@ -139,7 +140,8 @@ slot_key(uint8_t out[static KEY_SIZE], const struct keyring_slot *slot,
 
 	switch (slot->kind) {
 	case UNLOCK_PASSPHRASE:
-		return argon2(out, slot, secret, salt);
+		return keyring_slot_stretch(out, &slot->cost, secret->secret,
+		    salt);
 	case UNLOCK_KEY_FILE:
 		bytes = secret_text_bytes(secret->secret, &n);
 		hash(out, bytes, n, salt);
@@ -153,15 +155,19 @@ slot_key(uint8_t out[static KEY_SIZE], const struct keyring_slot *slot,
 	return ERR_USAGE;
 }
 
+bool
+keyring_slot_cost_ok(const struct keyring_cost *c)
+{
+	return c->passes >= 1 && c->passes <= PASSES_MAX &&
+	    c->memory >= MEMORY_MIN && c->memory <= MEMORY_MAX;
+}
+
 static bool
 cost_ok(const struct keyring_slot *slot)
 {
-	const struct keyring_cost *c = &slot->cost;
-
 	if (slot->kind != UNLOCK_PASSPHRASE)
-		return c->passes == 0 && c->memory == 0;
-	return c->passes >= 1 && c->passes <= PASSES_MAX &&
-	    c->memory >= MEMORY_MIN && c->memory <= MEMORY_MAX;
+		return slot->cost.passes == 0 && slot->cost.memory == 0;
+	return keyring_slot_cost_ok(&slot->cost);
 }
 
 int

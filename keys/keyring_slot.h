@@ -7,6 +7,7 @@
 
 #include "keys/keyring.h"
 #include "vault/reader.h"
+#include "vault/sealed.h"
 #include "vault/writer.h"
 
 /* One slot of a keyring (FORMAT.md, "Keyring"): the root key sealed under an
@@ -36,6 +37,15 @@ bool keyring_slot_takes(const struct keyring_slot *slot,
 /* ERR_SECRET when the secret is not the slot's. */
 int keyring_slot_open(const struct keyring_slot *slot,
     const struct unlock *secret, struct root_key **out) MUST_USE;
+
+/*
+ * A passphrase as a key: Argon2id over a salt that the sealed record's gives
+ * (FORMAT.md, "Keyring").  cost must be in bounds.  ERR_NOMEM, said.
+ */
+int keyring_slot_stretch(uint8_t out[static KEY_SIZE],
+    const struct keyring_cost *cost, const struct secret_text *passphrase,
+    const uint8_t salt[static SEALED_SALT]) MUST_USE;
+bool keyring_slot_cost_ok(const struct keyring_cost *c);
 
 /* A recovery key of 32 bytes as text: base32 in groups of four.  And back:
  * ERR_FORMAT; case, blanks and dashes do not matter. */
