@@ -61,7 +61,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind)
+	weir-mount-blind test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -264,6 +264,16 @@ $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
 	$(link)
+# Remembers verdicts; see there.
+$(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\
+	statement_signed_by)
+$(BUILD)/tests/mutants/test_trust_loose: private LINK += $(call wraps,\
+	statement_signed_by trust_count_of crypto_sign_verify_detached \
+	fields_number)
+$(BUILD)/tests/mutants/test_trust_loose: \
+		$(BUILD)/tests/unit/test_trust_counts.o \
+		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
 
 # A harness is built with a main that replays files, or with libFuzzer's.
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\

@@ -57,27 +57,35 @@ people_key(unsigned int i)
 }
 
 struct statement_signature
-people_signature(unsigned int i, const struct statement *s)
+people_signature_of(unsigned int i, const void *bytes, size_t n)
 {
-	OWNED_MEM(uint8_t) bytes = NULL;
 	struct statement_signature sig;
 	struct statement_key k;
 	uint8_t secret[64];
-	size_t n;
 
 	key_pair(i, &k, secret);
-	must(statement_to_sign(s, &bytes, &n), "statement_to_sign");
 	sig.keyid = statement_key_id(&k);
 	crypto_sign_detached(sig.bytes, NULL, bytes, n, secret);
 	return sig;
 }
 
 struct statement_signature
-people_small_order(unsigned int i, const struct statement *s)
+people_signature(unsigned int i, const struct statement *s)
 {
 	OWNED_MEM(uint8_t) bytes = NULL;
-	struct statement_signature sig = { .bytes = {
-					       1 } }; /* R: the identity */
+	size_t n;
+
+	must(statement_to_sign(s, &bytes, &n), "statement_to_sign");
+	return people_signature_of(i, bytes, n);
+}
+
+/* Fill in S for the R in sig, which is r's (NULL: the identity, r is 0):
+ * S = r + h a (RFC 8032, section 5.1.6). */
+static void
+finish(struct statement_signature *sig, unsigned int i,
+    const struct statement *s, const uint8_t *r)
+{
+	OWNED_MEM(uint8_t) bytes = NULL;
 	uint8_t secret[64], seed[32], hash[64], h[32], a[32];
 	crypto_hash_sha512_state sum;
 	struct statement_key k;
@@ -86,9 +94,8 @@ people_small_order(unsigned int i, const struct statement *s)
 	key_pair(i, &k, secret);
 	people_seed(i, seed);
 	must(statement_to_sign(s, &bytes, &n), "statement_to_sign");
-	sig.keyid = statement_key_id(&k);
+	sig->keyid = statement_key_id(&k);
 
-	/* The secret scalar (RFC 8032, section 5.1.5), less what L divides. */
 	crypto_hash_sha512(hash, seed, sizeof(seed));
 	hash[0] &= 248;
 	hash[31] = (uint8_t)((hash[31] & 63) | 64);
@@ -96,12 +103,37 @@ people_small_order(unsigned int i, const struct statement *s)
 	crypto_core_ed25519_scalar_reduce(a, hash);
 
 	crypto_hash_sha512_init(&sum);
-	crypto_hash_sha512_update(&sum, sig.bytes, 32);
+	crypto_hash_sha512_update(&sum, sig->bytes, 32);
 	crypto_hash_sha512_update(&sum, k.bytes, 32);
 	crypto_hash_sha512_update(&sum, bytes, n);
 	crypto_hash_sha512_final(&sum, hash);
 	crypto_core_ed25519_scalar_reduce(h, hash);
-	crypto_core_ed25519_scalar_mul(sig.bytes + 32, h, a);
+	crypto_core_ed25519_scalar_mul(sig->bytes + 32, h, a);
+	if (r != NULL)
+		crypto_core_ed25519_scalar_add(sig->bytes + 32, sig->bytes + 32,
+		    r);
+}
+
+struct statement_signature
+people_signature_again(unsigned int i, const struct statement *s,
+    unsigned int nonce)
+{
+	struct statement_signature sig = { 0 };
+	uint8_t hash[64], r[32];
+
+	crypto_hash_sha512(hash, (const uint8_t *)&nonce, sizeof(nonce));
+	crypto_core_ed25519_scalar_reduce(r, hash);
+	must(crypto_scalarmult_ed25519_base_noclamp(sig.bytes, r), "R");
+	finish(&sig, i, s, r);
+	return sig;
+}
+
+struct statement_signature
+people_small_order(unsigned int i, const struct statement *s)
+{
+	struct statement_signature sig = { .bytes = { 1 } };
+
+	finish(&sig, i, s, NULL);
 	return sig;
 }
 

@@ -18,6 +18,12 @@ void people_seed(unsigned int i, uint8_t seed[static 32]);
 struct statement_signature people_signature(unsigned int i,
     const struct statement *s);
 void people_sign(unsigned int i, struct statement *s);
+/* Another good one: r, which RFC 8032 derives, is this number's hash. */
+struct statement_signature people_signature_again(unsigned int i,
+    const struct statement *s, unsigned int nonce);
+/* i's over bytes as they are. */
+struct statement_signature people_signature_of(unsigned int i,
+    const void *bytes, size_t n);
 /* One that satisfies Ed25519's equation with an R of small order. */
 struct statement_signature people_small_order(unsigned int i,
     const struct statement *s);
