@@ -44,6 +44,9 @@ cmd_fn cmd_diff;
 cmd_fn cmd_key_gen;
 cmd_fn cmd_key_ls;
 cmd_fn cmd_key_show;
+cmd_fn cmd_audit_reads;
+cmd_fn cmd_audit_proof;
+cmd_fn cmd_audit_cosign;
 cmd_fn cmd_status;
 cmd_fn cmd_doctor;
 

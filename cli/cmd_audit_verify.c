@@ -5,35 +5,11 @@
 
 #include "cli/audit.h"
 #include "cli/cmd.h"
+#include "cli/evidence.h"
+#include "cli/extends.h"
 #include "cli/out.h"
 #include "vault/err.h"
 #include "vault/log.h"
-
-static int
-read_kept(const char *path, const struct note_key *key,
-    struct note_checkpoint *out)
-{
-	OWNED_MEM(uint8_t) bytes = NULL;
-	size_t length;
-	int r;
-
-	r = file_load(NULL, path, NOTE_MAX, &bytes, &length);
-	if (r == ERR_NOT_FOUND)
-		return log_err(r, "there is no file '%s'", path);
-	if (r == ERR_LIMIT)
-		return log_err(ERR_FORMAT,
-		    "'%s' is too large to be a "
-		    "checkpoint",
-		    path);
-	if (r != 0)
-		return r;
-	r = note_checkpoint_read(out, (const char *)bytes, length, key);
-	if (r != 0)
-		return log_err(r,
-		    "'%s' is no checkpoint that this vault's log has signed",
-		    path);
-	return 0;
-}
 
 struct result {
 	const struct options *o;
@@ -115,28 +91,19 @@ print_no_checkpoint(const struct options *o)
 	return ERR_INTEGRITY;
 }
 
-int
-cmd_audit_verify(struct options *o, int argc, char **argv)
+/* Everything, computed anew. */
+static int
+verify_all(const struct options *o, struct audit *a, const char *against)
 {
-	const char *against = NULL;
-	const struct options_own own[] = {
-		{ "against", 0, OPTIONS_TEXT, &against },
-		OPTIONS_END,
-	};
-	struct options_operands none;
-	struct note_checkpoint older;
 	struct trail_verdict verdict = { .bad_index = UINT64_MAX };
-	struct journal_id id;
 	struct result result = { .o = o, .verdict = &verdict };
-	OWNED(audit) a = NULL;
+	struct note_checkpoint older;
+	struct journal_id id;
 	int r, verified;
 
-	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
-		return r;
-	if ((r = audit_open(&a, o, true)) != 0)
-		return r == ERR_INTEGRITY ? print_no_checkpoint(o) : r;
 	if (against != NULL) {
-		if ((r = read_kept(against, &a->vault->key, &older)) != 0)
+		if ((r = extends_read(against, &a->vault->key, &older, NULL)) !=
+		    0)
 			return r;
 		result.older = &older;
 	}
@@ -154,4 +121,40 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 			 "was kept elsewhere can show: 'weir audit verify "
 			 "--against FILE'");
 	return r != 0 ? r : verified;
+}
+
+int
+cmd_audit_verify(struct options *o, int argc, char **argv)
+{
+	struct evidence_check proof = { .o = o };
+	const char *against = NULL, *since = NULL;
+	const struct options_own own[] = {
+		{ "against", 0, OPTIONS_TEXT, &against },
+		{ "since", 0, OPTIONS_TEXT, &since },
+		{ "proof", 0, OPTIONS_TEXT, &proof.path },
+		{ "log-key", 0, OPTIONS_TEXT, &proof.log_key },
+		{ "policy", 0, OPTIONS_TEXT, &proof.policy },
+		OPTIONS_END,
+	};
+	struct options_operands none;
+	OWNED(audit) a = NULL;
+	int r;
+
+	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
+		return r;
+	if ((against != NULL) + (since != NULL) + (proof.path != NULL) > 1)
+		return options_wrong(o,
+		    "say one of --against, --since and --proof");
+	if ((proof.path != NULL) != (proof.log_key != NULL) ||
+	    (proof.policy != NULL && proof.path == NULL))
+		return options_wrong(o,
+		    "--proof FILE goes with --log-key VKEY; the vault's owner "
+		    "has it from 'weir audit checkpoint --json', and it is to "
+		    "be got from somebody else than who made the proof");
+	if (proof.path != NULL)
+		return evidence_check(&proof);
+	if ((r = audit_open(&a, o, true)) != 0)
+		return r == ERR_INTEGRITY ? print_no_checkpoint(o) : r;
+	return since != NULL ? extends_check(o, a, since) :
+			       verify_all(o, a, against);
 }

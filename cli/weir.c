@@ -152,11 +152,40 @@ static const struct command commands[] = {
 	{ "audit show", cmd_audit_show, 1, 1, false,
 	    "one entry of the trail in full",
 	    "INDEX [--offline]\n" },
+	{ "audit reads", cmd_audit_reads, 0, 0, false,
+	    "was somebody given bytes of a model since then? with a proof",
+	    "--principal PRINCIPAL --model MODEL --since TIME [--until TIME]\n"
+	    "           [--proof FILE] [--policy FILE [--cosign]] "
+	    "[--cosigned DIR]\n"
+	    "           [--offline]\n"
+	    "Answers yes, no, or held (keys were given earlier to a session that "
+	    "went on).\n"
+	    "  --proof FILE    write the proof of the answer\n"
+	    "  --policy FILE   witnesses: they bound what keyd's clock says\n"
+	    "  --cosign        ask them to cosign the checkpoint first\n"
+	    "  --cosigned DIR  where 'audit cosign' kept checkpoints\n" },
+	{ "audit proof", cmd_audit_proof, 1, 1, false,
+	    "prove to others that an entry is in the trail",
+	    "ENTRY [--out FILE] [--cosigned DIR] [--offline]\n"
+	    "  -o, --out FILE  write it there, not to stdout\n" },
 	{ "audit verify", cmd_audit_verify, 0, 0, false,
-	    "prove that the trail is whole; needs no keyd",
-	    "[--against FILE]\n"
-	    "  --against FILE  the trail must extend this checkpoint, kept "
-	    "earlier\n" },
+	    "prove that the trail is whole, or check a proof",
+	    "[--against FILE] | --since FILE\n"
+	    "           | --proof FILE --log-key VKEY [--policy FILE]\n"
+	    "Needs no keyd; with --proof no vault either.\n"
+	    "  --against FILE  compute all anew; the trail must extend this "
+	    "checkpoint\n"
+	    "  --since FILE    prove that the trail extends this checkpoint, and "
+	    "say what\n"
+	    "                  was added\n"
+	    "  --proof FILE    check what 'audit reads' or 'audit proof' wrote\n"
+	    "  --log-key VKEY  the log's verifier key\n"
+	    "  --policy FILE   witnesses must have cosigned its checkpoint\n" },
+	{ "audit cosign", cmd_audit_cosign, 0, 0, false,
+	    "have witnesses cosign the checkpoint, and keep that",
+	    "--policy FILE [--cosigned DIR] [--offline]\n"
+	    "  --policy FILE   the witnesses, with their URLs, and the quorum\n"
+	    "  --cosigned DIR  keep it there, not in the vault's trail/cosigned\n" },
 	{ "audit checkpoint", cmd_audit_checkpoint, 0, 0, false,
 	    "print the trail's signed checkpoint; keep it elsewhere",
 	    "[--offline]\n" },

@@ -41,6 +41,28 @@ int tlog_inclusion(uint64_t index, uint64_t size, tlog_node_fn *node, void *arg,
 int tlog_consistency(uint64_t old_size, uint64_t new_size, tlog_node_fn *node,
     void *arg, struct digest *proof, size_t *proof_length);
 
+/*
+ * That a run of entries, first .. end (exclusive, not empty), is all that the log
+ * has there: the hashes of the largest subtrees outside of it, from left to
+ * right.  With the run's own leaf hashes they make the root.  proof has
+ * TLOG_RANGE_MAX places.  leaf(arg, i) gives the leaf hash of entry i.
+ */
+#define TLOG_RANGE_MAX 128
+typedef struct digest tlog_leaf_fn(void *arg, uint64_t index);
+struct tlog_range {
+	uint64_t first, end, size;
+};
+int tlog_range(const struct tlog_range *r, tlog_node_fn *node, void *arg,
+    struct digest *proof, size_t *proof_length);
+bool tlog_range_ok(const struct tlog_range *r, tlog_leaf_fn *leaf, void *arg,
+    const struct digest *proof, size_t proof_length, const struct digest *root);
+/* The tree before the run, as the first hashes of its proof have it. */
+bool tlog_range_before(struct tlog_tree *out, const struct tlog_range *r,
+    const struct digest *proof, size_t proof_length);
+
+/* MTH(D[0:size]): the root that a log had. */
+int tlog_root(uint64_t size, tlog_node_fn *node, void *arg, struct digest *out);
+
 /* "x001/x234/067" into buf: the tile path element of n. */
 #define TLOG_PATH_MAX 48
 char *tlog_path(uint64_t n, char buf[static TLOG_PATH_MAX]);

@@ -167,6 +167,77 @@ every_consistency_holds_and_no_damaged_one(void **state)
 	}
 }
 
+static struct digest
+leaf_of(void *arg, uint64_t index)
+{
+	struct digest d = leaf(index);
+
+	/* One entry that is another: whose index *arg is. */
+	if (arg != NULL && *(const uint64_t *)arg == index)
+		d.bytes[0] ^= 1;
+	return d;
+}
+
+static void
+every_range_holds_and_no_damaged_one(void **state)
+{
+	(void)state;
+	for (uint64_t size = 1; size <= 17; size++) {
+		struct digest root = root_of(size);
+
+		for (uint64_t i = 0; i < size * size; i++) {
+			struct tlog_range r = { i / size, i % size + 1, size };
+			struct digest proof[TLOG_RANGE_MAX], before;
+			struct digest want = root_of(r.first);
+			struct tlog_tree t;
+			size_t n;
+
+			if (r.first >= r.end) {
+				assert_int_equal(tlog_range(&r, node, NULL,
+						     proof, &n),
+				    ERR_USAGE);
+				continue;
+			}
+			assert_int_equal(tlog_range(&r, node, NULL, proof, &n),
+			    0);
+			assert_true(
+			    tlog_range_ok(&r, leaf_of, NULL, proof, n, &root));
+			assert_true(tlog_range_before(&t, &r, proof, n));
+			before = tlog_tree_root(&t);
+			assert_true(digest_equal(&before, &want));
+			for (uint64_t bad = r.first; bad < r.end; bad++)
+				assert_false(tlog_range_ok(&r, leaf_of, &bad,
+				    proof, n, &root));
+			for (size_t bad = 0; bad < n; bad++) {
+				proof[bad].bytes[31] ^= 1;
+				assert_false(tlog_range_ok(&r, leaf_of, NULL,
+				    proof, n, &root));
+				proof[bad].bytes[31] ^= 1;
+			}
+			assert_false(tlog_range_ok(&r, leaf_of, NULL, proof,
+			    n + 1, &root));
+			if (n > 0)
+				assert_false(tlog_range_ok(&r, leaf_of, NULL,
+				    proof, n - 1, &root));
+		}
+	}
+}
+
+static void
+a_range_of_a_huge_log_is_cheap(void **state)
+{
+	struct digest proof[TLOG_RANGE_MAX] = { 0 }, root = { 0 };
+	struct tlog_range r = { UINT64_MAX / 2, UINT64_MAX / 2 + 1,
+		UINT64_MAX };
+	const struct tlog_range backwards = { 2, 1, 3 }, beyond = { 0, 4, 3 };
+
+	(void)state;
+	assert_false(
+	    tlog_range_ok(&r, leaf_of, NULL, proof, TLOG_RANGE_MAX, &root));
+	assert_false(tlog_range_ok(&backwards, leaf_of, NULL, proof, 1, &root));
+	assert_false(tlog_range_ok(&beyond, leaf_of, NULL, proof, 1, &root));
+}
+
 static void
 paths_come_in_groups_of_three_digits(void **state)
 {
@@ -186,6 +257,8 @@ main(void)
 		cmocka_unit_test(proofs_are_those_of_the_vectors),
 		cmocka_unit_test(every_inclusion_holds_and_no_damaged_one),
 		cmocka_unit_test(every_consistency_holds_and_no_damaged_one),
+		cmocka_unit_test(every_range_holds_and_no_damaged_one),
+		cmocka_unit_test(a_range_of_a_huge_log_is_cheap),
 		cmocka_unit_test(paths_come_in_groups_of_three_digits),
 	};
 
