@@ -18,7 +18,6 @@
 struct desk {
 	struct scratch scratch;
 	char *path; /* of the vault */
-	struct secret_text *recovery;
 	struct vaultdir *vault;
 	struct keyring *keyring;
 	struct catalogue *catalogue;
