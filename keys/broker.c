@@ -92,6 +92,8 @@ broker_new(struct broker **out, const struct broker_how *how)
 		err = record_start(b);
 	if (err == 0)
 		err = broker_session_load_all(b);
+	if (err == 0)
+		err = broker_session_end_unfounded(b);
 	if (err != 0)
 		return err;
 	*out = b;

@@ -115,7 +115,7 @@ rm(struct broker_call *c, const struct msg_id_reason *m)
 	entry_text(&e, "reason", m->reason[0] != '\0' ? m->reason : NULL);
 	err = broker_call_record(c, &e);
 	if (err == 0)
-		err = broker_session_end_for_grant(c->b, m->id);
+		err = broker_session_end_for_grant(c->b, m->id, &c->pending);
 	return err;
 }
 

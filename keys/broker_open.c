@@ -225,7 +225,7 @@ describe(struct broker *b, const struct broker_session *s, uint16_t i,
 	int err;
 
 	err = catalogue_grant_get(b->how.catalogue, v->grant, &g);
-	if (err != 0 && err != ERR_NOT_FOUND)
+	if (err != 0)
 		return err;
 	*out = (struct msg_version){
 		.model = v->model,
@@ -259,6 +259,9 @@ reply_session(struct broker_call *c, const struct broker_session *s)
 		err = describe(c->b, s, i, &m.versions[i]);
 	if (err == 0)
 		msg_session_write(&c->reply, &m);
+	else if (err == ERR_NOT_FOUND)
+		err = broker_call_refuse(c, "grant removed",
+		    "a grant of session %ju was removed", (uintmax_t)s->id);
 	else
 		broker_call_fail(c, err,
 		    "the keys of session %ju cannot be had: %s",

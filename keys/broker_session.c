@@ -13,6 +13,8 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
+#define REASON 64 /* bytes of why keyd ends a session */
+
 static void
 state_free(struct broker_session *s)
 {
@@ -193,20 +195,59 @@ broker_session_ended(struct broker *b, struct broker_session *s,
 		state_free(s);
 }
 
-int
-broker_session_end(struct broker *b, struct broker_session *s,
-    const char *reason)
+static int
+append_close(struct broker *b, const struct broker_session *s,
+    const char *reason, struct broker_pending **out)
 {
 	OWNED_ENTRY e = { 0 };
-	int err;
 
 	broker_record_begin(&e, ENTRY_SESSION_CLOSE);
 	entry_number(&e, "session", s->id);
 	entry_text(&e, "reason", reason);
-	err = broker_record_wait(b, &e);
-	if (err == 0)
-		broker_session_ended(b, s, NULL, reason);
-	return err;
+	return broker_record_later(b, &e, out);
+}
+
+/*
+ * End it now, and have the close recorded: many may end at once, and one sync
+ * does for all of them.  An end that cannot be recorded ends keyd; the next
+ * start finds it again.
+ */
+static int
+end(struct broker *b, struct broker_session *s, const char *reason,
+    struct broker_pending **last)
+{
+	int err;
+
+	*last = NULL;
+	err = append_close(b, s, reason, last);
+	if (err == ERR_CONFLICT) {
+		/* The trail's queue is full; it empties. */
+		err = broker_record_drain(b);
+		if (err == 0)
+			err = append_close(b, s, reason, last);
+	}
+	if (err != 0) {
+		broker_record_failed(b, err,
+		    "the end of a session cannot be recorded");
+		return ERR_IO;
+	}
+	broker_session_ended(b, s, NULL, reason);
+	return 0;
+}
+
+int
+broker_session_end(struct broker *b, struct broker_session *s,
+    const char *reason)
+{
+	struct broker_pending *close;
+
+	return end(b, s, reason, &close);
+}
+
+static void
+removed(char *reason, uint64_t grant)
+{
+	snprintf(reason, REASON, "grant %ju was removed", (uintmax_t)grant);
 }
 
 static bool
@@ -219,18 +260,62 @@ rests_on(const struct broker_session *s, uint64_t grant)
 }
 
 int
-broker_session_end_for_grant(struct broker *b, uint64_t grant)
+broker_session_end_for_grant(struct broker *b, uint64_t grant,
+    struct broker_pending **last)
 {
 	struct broker_session *s, *next;
-	char reason[64];
+	char reason[REASON];
 	int err = 0;
 
-	snprintf(reason, sizeof(reason), "grant %ju was removed",
-	    (uintmax_t)grant);
+	removed(reason, grant);
 	HASH_ITER(hh, b->sessions, s, next)
 		if (err == 0 && rests_on(s, grant))
-			err = broker_session_end(b, s, reason);
+			err = end(b, s, reason, last);
 	return err;
+}
+
+/* Why it is not to go on, if so: a grant of it was removed, or all that it
+ * rests on have expired. */
+static int
+judge(struct broker *b, const struct broker_session *s, char *reason)
+{
+	int64_t now = broker_record_clock();
+	uint16_t expired = 0;
+
+	*reason = '\0';
+	for (uint16_t i = 0; i < s->s->count; i++) {
+		uint64_t grant = s->s->versions[i].grant;
+		struct grant g;
+		int err = catalogue_grant_get(b->how.catalogue, grant, &g);
+
+		if (err == ERR_NOT_FOUND) {
+			removed(reason, grant);
+			return 0;
+		}
+		if (err != 0)
+			return err;
+		if (grant_expired(&g, now))
+			expired++;
+	}
+	if (s->s->count > 0 && expired == s->s->count)
+		snprintf(reason, REASON, "its grants have expired");
+	return 0;
+}
+
+int
+broker_session_end_unfounded(struct broker *b)
+{
+	struct broker_session *s, *next;
+	char reason[REASON];
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next) {
+		if (err == 0)
+			err = judge(b, s, reason);
+		if (err == 0 && *reason != '\0')
+			err = broker_session_end(b, s, reason);
+	}
+	return err == 0 ? broker_record_drain(b) : err;
 }
 
 int

@@ -200,13 +200,19 @@ int broker_session_load_all(struct broker *b) MUST_USE;
 int broker_session_hold(struct broker_link *l, struct broker_session *s)
     MUST_USE;
 void broker_session_let_go(struct broker_link *l);
-/* Record the close, as keyd's act, and tell the links. */
+/* End it, as keyd's act: the links are told at once, and the close is on its
+ * way into the trail. */
 int broker_session_end(struct broker *b, struct broker_session *s,
     const char *reason) MUST_USE;
 /* The close is recorded: tell the links but `from`, and drop it. */
 void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
-int broker_session_end_for_grant(struct broker *b, uint64_t grant) MUST_USE;
+/* All that rest on a grant that was removed; *last, if there are any, is the
+ * last one's close. */
+int broker_session_end_for_grant(struct broker *b, uint64_t grant,
+    struct broker_pending **last) MUST_USE;
+/* At start: those whose grants went while nobody was there to end them. */
+int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
 int broker_session_end_at_stop(struct broker *b) MUST_USE;
 void broker_session_free_all(struct broker *b);
