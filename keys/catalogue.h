@@ -21,6 +21,9 @@
  */
 struct catalogue;
 
+/* Make an empty one (SQLite's files get their mode by the umask); open one that
+ * was made: ERR_NOT_FOUND, said in a log line, when it is gone. */
+int catalogue_create(struct catalogue **out, const char *path) MUST_USE;
 int catalogue_open(struct catalogue **out, const char *path) MUST_USE;
 /* What was applied and not flushed is dropped; the trail has it. */
 void catalogue_free(struct catalogue *c);
@@ -32,7 +35,8 @@ uint64_t catalogue_applied(const struct catalogue *c);
 /*
  * Take in a durable entry: the one way in which anything here changes, at work
  * and in replay.  Entries come in order; one that was applied before is passed
- * over.  ERR_INTEGRITY when one is missing, or lacks what its kind must have.
+ * over.  ERR_INTEGRITY when one is missing, lacks what its kind must have, or
+ * makes a version whose key was never stored here.
  * Seen by reads at once; on the disk after catalogue_flush.
  */
 int catalogue_apply(struct catalogue *c, uint64_t index,

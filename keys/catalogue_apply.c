@@ -94,6 +94,23 @@ apply_put_begin(struct catalogue *c, const struct entry_view *e)
 	return sql_run(c->sql, UPLOAD_BEGIN, SQL_BIND(SQL_NUMBER(id)));
 }
 
+/* The key was stored before the entry: it is lost when the catalogue is an old
+ * copy, and the version with it. */
+static int
+use_key(struct catalogue *c, const struct entry_view *e, uint64_t upload)
+{
+	int err = sql_run(c->sql, UPLOAD_USE, SQL_BIND(SQL_NUMBER(upload)));
+
+	if (err == 0 && sql_changes(c->sql) == 0)
+		err = log_err(ERR_INTEGRITY,
+		    "the catalogue is older than the trail: it lacks the key"
+		    " of version %.12s of '%s'; bring back the catalogue that"
+		    " belongs to this trail, or the whole vault as it was at"
+		    " one backup",
+		    text(e, "version"), text(e, "model"));
+	return err;
+}
+
 /* A new version takes the upload's key; for one that was there already the
  * key that opens it stays, and the upload's goes. */
 static int
@@ -123,9 +140,7 @@ add_version(struct catalogue *c, const struct entry_view *e, uint64_t upload,
 		SQL_NUMBER(number(e, "weights")),
 		SQL_NUMBER(number(e, "chunks")),
 		SQL_TEXT(kept != NULL ? kept : "{}")));
-	if (err == 0)
-		err = sql_run(c->sql, UPLOAD_USE, SQL_BIND(SQL_NUMBER(upload)));
-	return err;
+	return err == 0 ? use_key(c, e, upload) : err;
 }
 
 static int

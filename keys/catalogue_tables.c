@@ -122,7 +122,7 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 };
 
 int
-catalogue_tables_open(struct sql **out, const char *path)
+catalogue_tables_open(struct sql **out, const char *path, bool create)
 {
 	const struct sql_open how = {
 		.path = path,
@@ -130,6 +130,7 @@ catalogue_tables_open(struct sql **out, const char *path)
 		.version = SCHEMA_VERSION,
 		.statements = statements,
 		.count = CATALOGUE_STATEMENTS,
+		.create = create,
 	};
 
 	return sql_open(out, &how);

@@ -57,6 +57,7 @@ struct catalogue {
 	bool dirty;			   /* since the last flush */
 };
 
-int catalogue_tables_open(struct sql **out, const char *path) MUST_USE;
+int catalogue_tables_open(struct sql **out, const char *path, bool create)
+    MUST_USE;
 
 #endif

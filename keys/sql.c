@@ -72,6 +72,12 @@ sql_in_transaction(const struct sql *s)
 	return sqlite3_get_autocommit(s->db) == 0;
 }
 
+uint64_t
+sql_changes(const struct sql *s)
+{
+	return (uint64_t)sqlite3_changes64(s->db);
+}
+
 /* The number that a pragma gives. */
 static int
 pragma(struct sql *s, const char *text, int *out)
@@ -137,7 +143,7 @@ check(struct sql *s, const struct sql_open *how)
 		err = pragma(s, "pragma application_id", &mark);
 	if (err != 0)
 		return err;
-	if (version == 0 && mark == 0)
+	if (version == 0 && mark == 0 && how->create)
 		return make(s, how);
 	if (mark != MARK || version != how->version)
 		return log_err(ERR_FORMAT,
@@ -169,7 +175,7 @@ sql_open(struct sql **out, const struct sql_open *how)
 	if (s == NULL)
 		return ERR_NOMEM;
 	if (sqlite3_open_v2(how->path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		SQLITE_OPEN_READWRITE | (how->create ? SQLITE_OPEN_CREATE : 0) |
 		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK)
 		return s->db != NULL ? failed(s, how->path) : ERR_NOMEM;

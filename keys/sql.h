@@ -25,6 +25,8 @@ struct sql_open {
 	int version;
 	const char *const *statements;
 	size_t count;
+	bool create; /* make the file; else one that is missing or empty is an
+		      * error */
 };
 int sql_open(struct sql **out, const struct sql_open *how) MUST_USE;
 void sql_free(struct sql *s); /* an open transaction is dropped */
@@ -49,6 +51,9 @@ struct sql_value {
 	(const struct sql_value[]){ __VA_ARGS__ },                             \
 	    sizeof((const struct sql_value[]){ __VA_ARGS__ }) /                \
 	    sizeof(struct sql_value)
+
+/* How many rows the last one changed. */
+uint64_t sql_changes(const struct sql *s);
 
 /* Run one that gives no rows: sql_run(s, ADD, SQL_BIND(SQL_TEXT(name))). */
 int sql_run(struct sql *s, size_t statement, const struct sql_value *values,

@@ -228,7 +228,7 @@ make_parts(struct making *m)
 		return err;
 	/* SQLite makes its files by it; they are nobody else's to read. */
 	mask = umask(077);
-	err = catalogue_open(&m->catalogue, catalogue);
+	err = catalogue_create(&m->catalogue, catalogue);
 	umask(mask);
 	return err;
 }

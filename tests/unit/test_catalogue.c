@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "keys/catalogue.h"
 #include "tests/lib/scratch.h"
@@ -94,14 +95,24 @@ teardown(void **state)
 	return 0;
 }
 
+/* A new one has the keys of the life's uploads: they are stored before their
+ * entries. */
 static struct catalogue *
 open_at(const struct scratch *s, const char *name)
 {
+	const struct catalogue_wrapped key = { (const uint8_t *)"key", 3 };
 	struct catalogue *c;
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%s", s->path, name);
-	assert_int_equal(catalogue_open(&c, path), 0);
+	if (access(path, F_OK) == 0) {
+		assert_int_equal(catalogue_open(&c, path), 0);
+		return c;
+	}
+	assert_int_equal(catalogue_create(&c, path), 0);
+	for (uint64_t i = 1; i <= 3; i++)
+		assert_int_equal(catalogue_upload_stage(c, i, "llama", &key),
+		    0);
 	return c;
 }
 
@@ -525,6 +536,35 @@ what_is_no_catalogue_is_refused(void **state)
 }
 
 static void
+one_that_is_gone_or_emptied_is_not_made_anew(void **state)
+{
+	const struct scratch *s = *state;
+	OWNED(catalogue) c = NULL;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/c", s->path);
+	assert_int_equal(catalogue_open(&c, path), ERR_NOT_FOUND);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(open_bytes(s, "", 0), ERR_NOT_FOUND);
+}
+
+/* The trail goes on from where an old copy stopped; the keys do not. */
+static void
+an_older_copy_lacks_the_keys_of_later_versions(void **state)
+{
+	const struct scratch *s = *state;
+	OWNED(catalogue) c = NULL;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/c", s->path);
+	assert_int_equal(catalogue_create(&c, path), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(apply(c, i, life[i]), 0);
+	assert_int_equal(apply(c, 4, life[4]), ERR_INTEGRITY);
+	assert_int_equal(catalogue_applied(c), 4);
+}
+
+static void
 nobody_else_opens_it_meanwhile(void **state)
 {
 	const struct scratch *s = *state;
@@ -557,6 +597,8 @@ main(void)
 		TEST(the_key_of_a_version_stays_and_others_go),
 		TEST(a_familys_key_is_stored_once_and_for_all),
 		TEST(what_is_no_catalogue_is_refused),
+		TEST(one_that_is_gone_or_emptied_is_not_made_anew),
+		TEST(an_older_copy_lacks_the_keys_of_later_versions),
 		TEST(nobody_else_opens_it_meanwhile),
 	};
 
