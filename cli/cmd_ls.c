@@ -155,13 +155,14 @@ print_versions(const json_t *models)
 }
 
 static int
-list_versions(const struct options *o, struct client *c, const char *model)
+list_versions(const struct options *o, struct client *c, char *model)
 {
 	OWNED_JSON j = NULL;
 	const json_t *models;
 	int r;
 
-	r = talk_json(c, MSG_MODEL_LS, model != NULL ? model : "", &j);
+	r = talk_list(c, MSG_MODEL_LS, "models",
+	    &(struct msg_list){ .model = model }, &j);
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");

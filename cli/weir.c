@@ -82,7 +82,7 @@ static const struct command commands[] = {
 	{ "grant ls", cmd_grant_ls, 0, 0, false,
 	    "list who may read what",
 	    "[--all]\n"
-	    "  --all  those that have ended, too\n" },
+	    "  --all  those that have ended or were taken back, too\n" },
 	{ "grant add", cmd_grant_add, 1, 1, false,
 	    "let somebody read a model",
 	    "REF --to PRINCIPAL --loads N[/day]|--browse --reason TEXT\n"

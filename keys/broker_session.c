@@ -95,24 +95,18 @@ broker_session_load(struct broker *b, struct session *session,
 	return 0;
 }
 
+static int
+load_one(void *arg, struct session *session)
+{
+	struct broker_session *s;
+
+	return broker_session_load(arg, session, &s);
+}
+
 int
 broker_session_load_all(struct broker *b)
 {
-	struct session **list;
-	size_t n;
-	int err;
-
-	err = catalogue_session_list(b->how.catalogue, 0, &list, &n);
-	if (err != 0)
-		return err;
-	for (size_t i = 0; err == 0 && i < n; i++) {
-		struct broker_session *s;
-
-		err = broker_session_load(b, list[i], &s);
-		list[i] = NULL;
-	}
-	catalogue_session_list_free(list, n);
-	return err;
+	return catalogue_session_each(b->how.catalogue, 0, load_one, b);
 }
 
 void
@@ -517,50 +511,81 @@ is_theirs(const struct session *s, const char *principal)
 	    strcmp(s->by, principal) == 0;
 }
 
-static int
-list(struct broker_call *c, struct session **sessions, size_t n, bool all)
-{
-	json_t *out = json_array();
+struct session_list {
+	struct broker_call *c;
+	bool all;
+	struct listing l;
+	json_t *items;
+};
 
-	for (size_t i = 0; i < n; i++) {
-		if (!all && !is_theirs(sessions[i], c->from->principal))
-			continue;
-		if (json_array_append_new(out, describe(c->b, sessions[i])) !=
-		    0) {
-			json_decref(out);
-			return ERR_NOMEM;
-		}
+static int
+list_session(void *arg, struct session *session)
+{
+	struct session_list *list = arg;
+	OWNED(session) s = session;
+	char next[24];
+	json_t *one;
+	int err;
+
+	if (!list->all && !is_theirs(s, list->c->from->principal))
+		return 0;
+	one = describe(list->c->b, s);
+	if (one == NULL)
+		return ERR_NOMEM;
+	snprintf(next, sizeof(next), "%ju", (uintmax_t)s->id);
+	err = listing_take(&list->l, listing_size(one), next);
+	if (err != 0) {
+		json_decref(one);
+		return err;
 	}
-	return broker_call_json(c, json_pack("{s:o}", "sessions", out));
+	return json_array_append_new(list->items, one) == 0 ? 0 : ERR_NOMEM;
+}
+
+/* A session by its number, open or not. */
+static int
+list_one(struct session_list *list, uint64_t id)
+{
+	struct broker_call *c = list->c;
+	struct session *s;
+	int err = catalogue_session_get(c->b->how.catalogue, id, &s);
+
+	if (err == 0)
+		err = list_session(list, s);
+	if (err == ERR_NOT_FOUND ||
+	    (err == 0 && json_array_size(list->items) == 0)) {
+		json_decref(list->items);
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "there is no session %ju that %s may see", (uintmax_t)id,
+		    c->from->principal);
+	}
+	return broker_call_listing(c, err, "sessions", list->items, &list->l);
 }
 
 int
 broker_session_ls(struct broker_call *c)
 {
-	struct session **sessions = NULL;
+	struct session_list list = { .c = c, .l = listing_of(MSG_JSON_MAX) };
 	unsigned int held;
-	size_t n = 0;
-	uint64_t id;
-	bool all;
-	int err;
+	struct msg_list m;
+	uint64_t id, after = 0;
+	int err = broker_call_list(c, BROKER_LIST_ID, &m);
 
-	if (msg_number_read(&id, &c->body) != 0)
-		return broker_call_malformed(c);
+	if (err != 0)
+		return err;
+	if (m.after[0] != '\0')
+		err = listing_parse(m.after, &after, NULL);
+	id = m.id;
+	msg_list_clear(&m);
+	if (err != 0)
+		return broker_call_lost(c);
 	err = broker_call_roles(c, &held);
 	if (err != 0)
 		return err;
-	all = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
-	err = catalogue_session_list(c->b->how.catalogue, id, &sessions, &n);
-	if (err == ERR_NOT_FOUND ||
-	    (err == 0 && id != 0 && !all &&
-		!is_theirs(sessions[0], c->from->principal)))
-		err = broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no session %ju that %s may see", (uintmax_t)id,
-		    c->from->principal);
-	else if (err != 0)
-		err = broker_call_fail(c, err, "the catalogue cannot be read");
-	if (err == 0)
-		err = list(c, sessions, n, all);
-	catalogue_session_list_free(sessions, n);
-	return err;
+	list.all = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
+	list.items = json_array();
+	if (id != 0)
+		return list_one(&list, id);
+	err = catalogue_session_each(c->b->how.catalogue, after, list_session,
+	    &list);
+	return broker_call_listing(c, err, "sessions", list.items, &list.l);
 }

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "keys/broker.h"
+#include "keys/listing.h"
 #include "keys/pages.h"
 #include "keys/role.h"
 #include "keys/session.h"
@@ -161,6 +162,22 @@ int broker_call_record_later(struct broker_call *c, struct entry *e) MUST_USE;
 
 /* JSON as the reply; takes over the reference of root (a json_t *). */
 int broker_call_json(struct broker_call *c, void *root) MUST_USE;
+
+/*
+ * A request that lists, with those of its fields (BROKER_LIST_ bits) that it
+ * has a use for; and its reply: items (a json_t *, taken over) under a name, and
+ * where the next one goes on.  err is what ended the list: 0, LISTING_FULL, or
+ * an error to answer with.
+ */
+#define BROKER_LIST_MODEL 1U
+#define BROKER_LIST_ID 2U
+#define BROKER_LIST_ENDED 4U
+int broker_call_list(struct broker_call *c, unsigned int fields,
+    struct msg_list *out) MUST_USE;
+int broker_call_listing(struct broker_call *c, int err, const char *name,
+    void *items, const struct listing *l) MUST_USE;
+/* That `after` is not what a reply had for `next`. */
+int broker_call_lost(struct broker_call *c);
 
 /* --- broker_record.c: the way into the trail --- */
 

@@ -80,7 +80,8 @@ static int
 apply_grant_rm(struct catalogue *c, const struct entry_view *e)
 {
 	return sql_run(c->sql, GRANT_RM,
-	    SQL_BIND(SQL_NUMBER(number(e, "grant"))));
+	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_TEXT(e->by),
+		SQL_TEXT(text(e, "reason")), SQL_NUMBER(number(e, "grant"))));
 }
 
 static int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* state of an upload: 0 staged, 1 begun, 2 its key is a version's. */
 static const char schema[] =
@@ -14,7 +14,10 @@ static const char schema[] =
     " channel text not null, version text not null, principal text not null,"
     " type integer not null, loads integer not null, per_day integer not null,"
     " export integer not null, until integer not null, reason text not null,"
-    " by text not null, created integer not null);"
+    " by text not null, created integer not null,"
+    " removed integer not null default 0,"
+    " removed_by text not null default '',"
+    " removed_reason text not null default '');"
     "create index grants_of on grants (principal, model);"
     "create table families (name text primary key, wrapped blob not null)"
     " without rowid;"
@@ -37,6 +40,14 @@ static const char schema[] =
     " n integer not null, model text not null, channel text not null,"
     " version text not null, grant_id integer not null, type integer not null,"
     " primary key (session, n)) without rowid;";
+
+/* The versions before, one step each. */
+static const char *const upgrades[SCHEMA_VERSION - 1] = {
+	/* 2: grants that were removed are kept. */
+	"alter table grants add column removed integer not null default 0;"
+	"alter table grants add column removed_by text not null default '';"
+	"alter table grants add column removed_reason text not null default '';",
+};
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
@@ -61,15 +72,22 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		     " and family = ?",
 	[ROLE_OWNERS] = "select count(*) from roles where role = ?",
 	[ROLE_ALL] = "select principal, role, family from roles"
+		     " where (role, family, principal) > (?, ?, ?)"
 		     " order by role, family, principal",
 
 	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
 		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[GRANT_RM] = "delete from grants where id = ?",
-	[GRANT_GET] = "select " GRANT_COLUMNS " from grants where id = ?",
+	[GRANT_RM] = "update grants set removed = ?, removed_by = ?,"
+		     " removed_reason = ? where id = ? and removed = 0",
+	[GRANT_GET] = "select " GRANT_COLUMNS ", removed, removed_by,"
+		      " removed_reason from grants where id = ?",
 	[GRANT_LIST] = "select " GRANT_COLUMNS " from grants"
-		       " where (?1 = '' or principal = ?1)"
+		       " where removed = 0 and (?1 = '' or principal = ?1)"
 		       " and (?2 = '' or model = ?2) order by id",
+	[GRANT_EACH] = "select " GRANT_COLUMNS ", removed, removed_by,"
+		       " removed_reason from grants"
+		       " where id > ?1 and (?2 = '' or principal = ?2)"
+		       " and (?3 or removed = 0) order by id",
 
 	[FAMILY_ADD] = "insert or ignore into families (name, wrapped)"
 		       " values (?, ?)",
@@ -90,7 +108,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERSION_GET] = "select " VERSION_COLUMNS " from versions"
 			" where model = ? and version = ?",
 	[VERSION_LIST] = "select " VERSION_COLUMNS " from versions"
-			 " where ?1 = '' or model = ?1"
+			 " where (?1 = '' or model = ?1)"
+			 " and (model, upload) > (?2, ?3)"
 			 " order by model, upload",
 	[VERSION_DIGITS] = "select version from versions where model = ?1"
 			   " and version >= ?2 and version < ?2 || 'g'"
@@ -114,7 +133,7 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[SESSION_GET] = "select " SESSION_COLUMNS " from sessions"
 			" where id = ?",
 	[SESSION_OPEN_LIST] = "select " SESSION_COLUMNS " from sessions"
-			      " where closed = 0 order by id",
+			      " where closed = 0 and id > ? order by id",
 	[SESSION_VERSIONS] = "select model, channel, version, grant_id, type"
 			     " from session_versions where session = ?"
 			     " order by n",
@@ -128,6 +147,7 @@ catalogue_tables_open(struct sql **out, const char *path, bool create)
 		.path = path,
 		.schema = schema,
 		.version = SCHEMA_VERSION,
+		.upgrades = upgrades,
 		.statements = statements,
 		.count = CATALOGUE_STATEMENTS,
 		.create = create,

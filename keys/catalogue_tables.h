@@ -23,6 +23,7 @@ enum catalogue_statement {
 	GRANT_RM,
 	GRANT_GET,
 	GRANT_LIST,
+	GRANT_EACH,
 	FAMILY_ADD,
 	FAMILY_GET,
 	UPLOAD_STAGE,

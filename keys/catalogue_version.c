@@ -56,12 +56,13 @@ catalogue_version_get(struct catalogue *c, const char *model,
 }
 
 int
-catalogue_version_each(struct catalogue *c, const char *model,
+catalogue_version_each(struct catalogue *c, const struct catalogue_versions *w,
     int (*each)(void *arg, const struct catalogue_version *v), void *arg)
 {
 	OWNED_QUERY q = { 0 };
 	int err = sql_begin(&q, c->sql, VERSION_LIST,
-	    SQL_BIND(SQL_TEXT(model)));
+	    SQL_BIND(SQL_TEXT(w->model), SQL_TEXT(w->after_model),
+		SQL_NUMBER(w->after_upload)));
 
 	if (err != 0)
 		return err;

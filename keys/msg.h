@@ -119,6 +119,13 @@ struct msg_id_reason { /* grant.rm, session.close, event session.ended */
 	char *reason;
 };
 
+struct msg_list {    /* role.ls, grant.ls, model.ls, session.ls */
+	char *model; /* model.ls: this one only; empty: all */
+	uint64_t id; /* session.ls: this one only; 0: all open ones */
+	bool ended;  /* grant.ls: those that ended or were removed, too */
+	char *after; /* `next` of the reply before; empty: from the start */
+};
+
 struct msg_put_begin_reply {
 	uint64_t upload;
 	uint8_t manifest_key[KEY_SIZE];
@@ -240,6 +247,7 @@ MSG_PAIR(hello_reply);
 MSG_PAIR(role);
 MSG_PAIR(grant_add);
 MSG_PAIR(id_reason);
+MSG_PAIR(list);
 MSG_PAIR(put_begin_reply);
 MSG_PAIR(put_keys);
 MSG_PAIR(put_keys_reply);

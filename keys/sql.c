@@ -115,8 +115,10 @@ settle(struct sql *s)
 	return sql_exec(s, settings);
 }
 
+/* Run texts, and make the file one of this version, at once. */
 static int
-make(struct sql *s, const struct sql_open *how)
+bring_to(struct sql *s, const struct sql_open *how, const char *const *texts,
+    int n)
 {
 	char mark[96];
 	int err;
@@ -125,8 +127,8 @@ make(struct sql *s, const struct sql_open *how)
 	    "pragma application_id = %d; pragma user_version = %d", MARK,
 	    how->version);
 	err = sql_exec(s, "begin immediate");
-	if (err == 0)
-		err = sql_exec(s, how->schema);
+	for (int i = 0; err == 0 && i < n; i++)
+		err = sql_exec(s, texts[i]);
 	if (err == 0)
 		err = sql_exec(s, mark);
 	return err == 0 ? sql_exec(s, "commit") : err;
@@ -144,7 +146,10 @@ check(struct sql *s, const struct sql_open *how)
 	if (err != 0)
 		return err;
 	if (version == 0 && mark == 0 && how->create)
-		return make(s, how);
+		return bring_to(s, how, &how->schema, 1);
+	if (mark == MARK && version > 0 && version < how->version)
+		return bring_to(s, how, how->upgrades + version - 1,
+		    how->version - version);
 	if (mark != MARK || version != how->version)
 		return log_err(ERR_FORMAT,
 		    "'%s' is not a catalogue that this version of weir knows",

@@ -17,12 +17,14 @@
 struct sql;
 
 /* statements[0 .. count) are named by their index from here on.  schema is run
- * when the file is new; version is its number, kept in the file: another
- * one is refused with ERR_FORMAT. */
+ * when the file is new; version is its number, kept in the file.  upgrades[i]
+ * makes version i + 2 of version i + 1; what is not a version from 1 to this one
+ * is refused with ERR_FORMAT. */
 struct sql_open {
 	const char *path;
 	const char *schema;
 	int version;
+	const char *const *upgrades;
 	const char *const *statements;
 	size_t count;
 	bool create; /* make the file; else one that is missing or empty is an

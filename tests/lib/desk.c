@@ -370,7 +370,7 @@ static int
 commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
 {
 	OWNED_WRITER body = writer_of(FRAME_MAX);
-	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
+	char common[] = "{\"a\":\"b\"}", imports[] = "[]";
 	const struct msg_put_commit m = {
 		.upload = upload,
 		.version = r->version,
@@ -379,7 +379,7 @@ commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
 		.bytes = r->bytes,
 		.weights = r->weights,
 		.chunks = r->chunks,
-		.labels = labels,
+		.labels = p->labels != NULL ? p->labels : common,
 		.imports = imports,
 	};
 
@@ -495,6 +495,19 @@ desk_json(struct desk_person *p, enum msg_type type, const struct writer *body)
 	free(text);
 	assert(j != NULL);
 	return j;
+}
+
+void *
+desk_list(struct desk_person *p, enum msg_type type, const struct msg_list *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	char empty[] = "";
+	struct msg_list whole = *m;
+
+	whole.model = m->model != NULL ? m->model : empty;
+	whole.after = m->after != NULL ? m->after : empty;
+	msg_list_write(&body, &whole);
+	return desk_json(p, type, &body);
 }
 
 struct search {

@@ -224,6 +224,7 @@ static void
 an_owner_gives_and_takes_roles(void **state)
 {
 	struct desk_person owner, other;
+	json_t *j;
 
 	desk_person_come(&owner, *state, 0);
 	desk_person_come(&other, *state, DAEMON);
@@ -231,7 +232,9 @@ an_owner_gives_and_takes_roles(void **state)
 	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "reviewer", "",
 			     "user:daemon"),
 	    0);
-	assert_int_equal(desk_ask(&other, MSG_ROLE_LS, NULL, NULL), 0);
+	j = desk_list(&other, MSG_ROLE_LS, &(struct msg_list){ 0 });
+	assert_int_equal(json_array_size(json_object_get(j, "roles")), 2);
+	json_decref(j);
 	assert_int_equal(desk_count(*state, "role.add"), 2);
 	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "reviewer", "",
 			     "user:daemon"),

@@ -115,12 +115,10 @@ close_session(struct desk_person *p, uint64_t id)
 static const char *
 state_of(struct desk_person *p, uint64_t id, char out[static 32])
 {
-	OWNED_WRITER body = writer_of(8);
 	const char *text;
-	json_t *j;
+	json_t *j = desk_list(p, MSG_SESSION_LS,
+	    &(struct msg_list){ .id = id });
 
-	msg_number_write(&body, id);
-	j = desk_json(p, MSG_SESSION_LS, &body);
 	text = json_string_value(
 	    json_object_get(json_array_get(json_object_get(j, "sessions"), 0),
 		"state"));
@@ -164,7 +162,7 @@ static void
 a_fault_is_recorded_and_counted(void **state)
 {
 	struct scene *s = *state;
-	OWNED_WRITER body = writer_of(4096), number = writer_of(8);
+	OWNED_WRITER body = writer_of(4096);
 	char reason[] = "block 3 does not match";
 	const struct msg_fault m = {
 		.session = open_one(&s->daemon),
@@ -180,8 +178,8 @@ a_fault_is_recorded_and_counted(void **state)
 	assert_string_equal(json_string_value(json_object_get(j, "reason")),
 	    reason);
 	json_decref(j);
-	msg_number_write(&number, m.session);
-	j = desk_json(&s->daemon, MSG_SESSION_LS, &number);
+	j = desk_list(&s->daemon, MSG_SESSION_LS,
+	    &(struct msg_list){ .id = m.session });
 	assert_int_equal(json_integer_value(
 			     json_object_get(json_array_get(json_object_get(j,
 								"sessions"),
@@ -312,23 +310,20 @@ static void
 sessions_are_listed_to_those_whom_they_concern(void **state)
 {
 	struct scene *s = *state;
-	OWNED_WRITER all = writer_of(8), one = writer_of(8);
-	uint64_t id = open_one(&s->daemon);
+	const struct msg_list all = { 0 }, one = { .id = open_one(&s->daemon) };
 	struct desk_person bin;
 	json_t *j;
 
-	msg_number_write(&all, 0);
-	msg_number_write(&one, id);
 	desk_person_come(&bin, &s->d, 2);
-	j = desk_json(&bin, MSG_SESSION_LS, &all);
+	j = desk_list(&bin, MSG_SESSION_LS, &all);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 0);
 	json_decref(j);
-	assert_int_equal(desk_ask(&bin, MSG_SESSION_LS, &one, NULL),
-	    ERR_NOT_FOUND);
-	j = desk_json(&s->owner, MSG_SESSION_LS, &all);
+	assert_null(desk_list(&bin, MSG_SESSION_LS, &one));
+	assert_non_null(strstr(bin.sentence, "that user:bin may see"));
+	j = desk_list(&s->owner, MSG_SESSION_LS, &all);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
 	json_decref(j);
-	j = desk_json(&s->daemon, MSG_SESSION_LS, &one);
+	j = desk_list(&s->daemon, MSG_SESSION_LS, &one);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
 	json_decref(j);
 	desk_person_go(&bin);

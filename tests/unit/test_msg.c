@@ -33,6 +33,7 @@ AGAIN(hello_reply);
 AGAIN(role);
 AGAIN(grant_add);
 AGAIN(id_reason);
+AGAIN(list);
 AGAIN(put_begin_reply);
 AGAIN(put_keys);
 AGAIN(put_keys_reply);
@@ -103,6 +104,14 @@ sample_id_reason(struct writer *w)
 	const struct msg_id_reason m = { .id = 5, .reason = text };
 
 	msg_id_reason_write(w, &m);
+}
+
+static void
+sample_list(struct writer *w)
+{
+	const struct msg_list m = { .model = text, 7, true, .after = text };
+
+	msg_list_write(w, &m);
 }
 
 static void
@@ -282,6 +291,7 @@ static const struct {
 	MESSAGE(role),
 	MESSAGE(grant_add),
 	MESSAGE(id_reason),
+	MESSAGE(list),
 	MESSAGE(put_begin_reply),
 	MESSAGE(put_keys),
 	MESSAGE(put_keys_reply),
