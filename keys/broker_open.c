@@ -289,6 +289,7 @@ take_up(struct broker_call *c, uint64_t id, struct broker_session **out)
 		return broker_call_fail(c, err,
 		    "session %ju cannot be taken up: %s", (uintmax_t)id,
 		    err_text(err));
+	s->opener = c->from->id;
 	*out = s;
 	return 0;
 }
@@ -348,11 +349,49 @@ broker_open_open(struct broker_call *c)
 	return err;
 }
 
+/*
+ * A mount has two connections: its monitor opens the session on one, its worker
+ * comes with the other.  The first resume beside the opener, by the same user,
+ * is part of the opening, which has an entry; any other one has its own
+ * (PROTOCOL.md).
+ */
+static bool
+is_worker(struct broker_call *c, const struct broker_session *s)
+{
+	const struct broker_hold *h;
+
+	if (s->joined)
+		return false;
+	LIST_FOREACH(h, &s->holds, of_session)
+		if (h->link->id == s->opener && h->link != c->from &&
+		    h->link->peer.uid == c->from->peer.uid)
+			return true;
+	return false;
+}
+
+static int
+record_resume(struct broker_call *c, struct broker_session *s)
+{
+	OWNED_ENTRY e = { 0 };
+
+	if (is_worker(c, s)) {
+		s->joined = true;
+		return 0;
+	}
+	/* Whoever takes up what nobody holds is to it as the opener was. */
+	if (LIST_EMPTY(&s->holds)) {
+		s->opener = c->from->id;
+		s->joined = false;
+	}
+	broker_call_entry(c, &e, ENTRY_SESSION_RESUME);
+	entry_number(&e, "session", s->id);
+	return broker_call_record_later(c, &e);
+}
+
 static int
 resume(struct broker_call *c, const struct msg_session_resume *m)
 {
 	struct broker_session *s;
-	OWNED_ENTRY e = { 0 };
 	int err;
 
 	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
@@ -369,9 +408,7 @@ resume(struct broker_call *c, const struct msg_session_resume *m)
 		err = reply_session(c, s);
 	if (err != 0)
 		return err;
-	broker_call_entry(c, &e, ENTRY_SESSION_RESUME);
-	entry_number(&e, "session", s->id);
-	err = broker_call_record_later(c, &e);
+	err = record_resume(c, s);
 	if (err == 0) {
 		err = broker_session_hold(c->from, s);
 		if (err != 0)

@@ -51,6 +51,8 @@ struct broker_session {
 	LIST_HEAD(, broker_hold) holds;
 	int64_t alone_since_ms; /* when holds is empty */
 	bool was_held;		/* since this keyd started */
+	uint64_t opener;	/* the link that opened or took it up first */
+	bool joined;		/* its worker has come, too */
 	bool ended;
 };
 

@@ -54,6 +54,8 @@ wait_for 5 sh -c \
     "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 exits 5 'umount of what is not mounted' weir umount "$mnt"
+is "$(weir audit ls --json --kind session.resume 2>/dev/null)" '' \
+    'a mount that never lost keyd has resumed nothing'
 
 exits 0 'around a command' weir mount "$ref" "$mnt" -- \
     cmp "$mnt/llama/@${ref#llama@}/weights.bin" "$tmp/tree/weights.bin"

@@ -241,6 +241,48 @@ a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
 	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
 }
 
+/* A mount's monitor opens the session, and its worker comes beside it. */
+static void
+a_worker_that_comes_with_its_session_is_not_a_resume(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person worker, other;
+	struct msg_session m;
+
+	desk_person_come(&worker, &s->d, DAEMON);
+	desk_person_come(&other, &s->d, 0);
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 0);
+	assert_int_equal(release(&worker, m.session, 0, 1), 0);
+	/* a third connection has an entry */
+	assert_int_equal(resume(&other, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 1);
+	/* as has the worker's next one */
+	desk_person_go(&worker);
+	desk_person_come(&worker, &s->d, DAEMON);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
+	desk_person_go(&worker);
+	desk_person_go(&other);
+	/* both of them after a restart: one */
+	restart(s, false);
+	desk_person_come(&worker, &s->d, DAEMON);
+	assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 3);
+	desk_person_go(&worker);
+
+	/* somebody else's first one is no worker's */
+	msg_session_clear(&m);
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
+	desk_person_come(&other, &s->d, 2);
+	assert_int_equal(resume(&other, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 4);
+	desk_person_go(&other);
+	msg_session_clear(&m);
+}
+
 static void
 a_session_without_connections_ends_after_a_minute(void **state)
 {
@@ -286,11 +328,18 @@ a_session_is_closed_by_those_who_may(void **state)
 
 	desk_person_come(&bin, &s->d, 2);
 	assert_int_equal(close_session(&bin, id), ERR_DENIED);
-	assert_int_equal(close_session(&bin, 99), ERR_NOT_FOUND);
+	assert_non_null(strstr(bin.sentence, "there is no session 1 of"));
+	/* and does not learn which ones there are */
+	assert_int_equal(close_session(&bin, 99), ERR_DENIED);
+	assert_non_null(strstr(bin.sentence, "there is no session 99 of"));
+	assert_int_equal(desk_count(&s->d, "refused"), 2);
+	assert_int_equal(close_session(&s->owner, 99), ERR_NOT_FOUND);
 	assert_int_equal(s->daemon.events, 0);
 	assert_int_equal(close_session(&s->owner, id), 0);
 	assert_int_equal(s->daemon.events, 1);
 	assert_int_equal(close_session(&s->owner, id), ERR_CONFLICT);
+	assert_int_equal(close_session(&s->daemon, id), ERR_CONFLICT);
+	assert_int_equal(close_session(&bin, id), ERR_DENIED);
 
 	/* by the principal over another connection */
 	id = open_one(&s->daemon);
@@ -371,6 +420,7 @@ main(void)
 		TEST(extents_are_recorded_whatever_is_in_them),
 		TEST(a_fault_is_recorded_and_counted),
 		TEST(a_session_outlives_keyd_and_goes_on_with_its_token),
+		TEST(a_worker_that_comes_with_its_session_is_not_a_resume),
 		TEST(a_session_without_connections_ends_after_a_minute),
 		TEST(
 		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),
