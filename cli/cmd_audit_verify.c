@@ -10,6 +10,15 @@
 #include "vault/log.h"
 
 static int
+no_checkpoint(const char *path)
+{
+	return log_err(ERR_INTEGRITY,
+	    "'%s' is no checkpoint that this vault's log has signed; 'weir "
+	    "audit checkpoint' prints one",
+	    path);
+}
+
+static int
 read_kept(const char *path, const struct note_key *key,
     struct note_checkpoint *out)
 {
@@ -21,17 +30,15 @@ read_kept(const char *path, const struct note_key *key,
 	if (r == ERR_NOT_FOUND)
 		return log_err(r, "there is no file '%s'", path);
 	if (r == ERR_LIMIT)
-		return log_err(ERR_FORMAT,
-		    "'%s' is too large to be a "
-		    "checkpoint",
-		    path);
+		return no_checkpoint(path);
 	if (r != 0)
 		return r;
+	/* Malformed or signed by somebody else: it is not the log's. */
 	r = note_checkpoint_read(out, (const char *)bytes, length, key);
+	if (r == ERR_NOMEM)
+		return r;
 	if (r != 0)
-		return log_err(r,
-		    "'%s' is no checkpoint that this vault's log has signed",
-		    path);
+		return no_checkpoint(path);
 	return 0;
 }
 
@@ -97,6 +104,18 @@ print_text(const struct result *v)
 	return 0;
 }
 
+static void
+say_next(const struct options *o)
+{
+	if (o->quiet)
+		return;
+	log_info("next: copy the whole vault away as it is: it is evidence, "
+		 "and keyd does not start on it");
+	log_info("      find a backup whose trail is whole: weir -V BACKUP "
+		 "audit verify --against FILE");
+	log_info("      ask who could write to the vault's files since then");
+}
+
 /* The checkpoint itself is missing, or not one that the log signed; why was
  * logged. */
 static int
@@ -104,6 +123,7 @@ print_no_checkpoint(const struct options *o)
 {
 	OWNED_JSON j = NULL;
 
+	say_next(o);
 	if (!o->json) {
 		out_line("THE TRAIL HAS BEEN CHANGED.");
 		return ERR_INTEGRITY;
@@ -149,6 +169,8 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 	result.key = &a->vault->key;
 	result.checkpoint = trail_reader_checkpoint(a->reader);
 	r = o->json ? print_json(&result) : print_text(&result);
+	if (verified != 0)
+		say_next(o);
 	if (verified == 0 && against == NULL && !o->quiet)
 		log_info("that nothing was cut off, only a checkpoint that "
 			 "was kept elsewhere can show: 'weir audit verify "
