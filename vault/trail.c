@@ -42,9 +42,6 @@ struct trail {
 	struct file *journal_dir;
 	struct journal *journal;
 	struct trail_log *log;
-	uint64_t segment;  /* the journal's, as the committer saw it last */
-	uint64_t old_from; /* entries below may leave the journal once they */
-	bool old;	   /* are published; whether there are any */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;	  /* for the committer */
@@ -151,32 +148,12 @@ commit(struct trail *t, struct pending_list *batch)
 	return journal_sync(t->journal);
 }
 
-/* Let go of old segments, but for the last one that is full. */
-static void
-trim(struct trail *t, uint64_t published)
-{
-	uint64_t segment = journal_segment(t->journal);
-
-	if (segment != t->segment) {
-		t->old_from = t->segment;
-		t->old = true;
-		t->segment = segment;
-	}
-	if (!t->old || published < t->old_from)
-		return;
-	t->old = false;
-	/* What stays does no harm, and the next full one calls again. */
-	if (journal_trim(t->journal, t->old_from) != 0)
-		log_warn("old journal segments stay in '%s'",
-		    t->journal_dir->name);
-}
-
 /* The committer's turn: all that waits becomes durable by one sync. */
 static void
 commit_batch(struct trail *t)
 {
 	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
-	uint64_t count = 0, published = t->published;
+	uint64_t count = 0;
 	struct pending *p;
 	int err;
 
@@ -198,27 +175,25 @@ commit_batch(struct trail *t)
 	}
 	pthread_mutex_unlock(&t->mutex);
 	tell_waiters(t);
-	if (err == 0)
-		trim(t, published);
 	pthread_mutex_lock(&t->mutex);
 }
 
 /* Segments that the log holds go; the journal is the committer's, so they go
- * between commits.  Called and returns with the mutex held. */
+ * between commits.  One that stays does no harm, and the next call takes it.
+ * Called and returns with the mutex held. */
 static void
 trim_journal(struct trail *t)
 {
 	uint64_t published = t->published;
-	int err;
 
 	if (published == t->trimmed)
 		return;
 	t->trimmed = published;
 	pthread_mutex_unlock(&t->mutex);
-	err = journal_trim(t->journal, published);
+	if (journal_trim(t->journal, published) != 0)
+		log_warn("old journal segments stay in '%s'",
+		    t->journal_dir->name);
 	pthread_mutex_lock(&t->mutex);
-	if (err != 0)
-		die(t, err);
 }
 
 static void *
@@ -415,7 +390,6 @@ open_trail(struct trail *t, const struct trail_open *how)
 		integrate_batch(t);
 	if (err == 0)
 		err = t->dead;
-	t->segment = journal_segment(t->journal);
 	t->trimmed = t->published;
 	return err != 0 ? err : journal_trim(t->journal, t->published);
 }
