@@ -79,10 +79,12 @@ struct broker_link {
 	LIST_HEAD(, broker_hold) holds;
 };
 
-/* An entry that is on its way to the disk, and the reply that waits for it. */
+/* An entry that is on its way to the disk, and the reply that waits for it; or
+ * a reply that waits for a checkpoint. */
 struct broker_pending {
 	STAILQ_ENTRY(broker_pending) entry;
 	struct broker *b;
+	bool publish;
 	uint64_t index;
 	uint8_t *bytes; /* of the trail's entry, for the catalogue */
 	size_t length;
@@ -104,11 +106,15 @@ struct broker {
 	int64_t started_ms;
 	int failed;
 	bool stopping;
-	STAILQ_HEAD(, broker_pending) pending; /* in the trail's order */
-	/* Notifications that the trail still owes us. */
+	STAILQ_HEAD(broker_pendings, broker_pending)
+	pending; /* in the
+							       * trail's order */
+	struct broker_pendings publishing;
+	/* Notifications that the trail still owes us: of entries, and of
+	 * checkpoints. */
 	pthread_mutex_t mutex;
 	pthread_cond_t settled;
-	size_t owed;
+	size_t owed, owed_publish;
 };
 
 /* A request in hand. */
@@ -193,12 +199,18 @@ int broker_record_wait(struct broker *b, struct entry *e) MUST_USE;
 int broker_record_later(struct broker *b, struct entry *e,
     struct broker_pending **out) MUST_USE;
 
+/* Have a checkpoint published; *out, the broker's, will tell of it. */
+int broker_record_publish(struct broker *b, struct broker_pending **out)
+    MUST_USE;
+
 /* An entry about what keyd itself does. */
 void broker_record_begin(struct entry *e, enum entry_kind kind);
 
-/* Send and apply what has become durable; all of it, waiting for it. */
+/* Send and apply what has become durable; all entries, waiting for them; and
+ * checkpoints, too. */
 void broker_record_deliver(struct broker *b);
 int broker_record_drain(struct broker *b) MUST_USE;
+int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
 
 /* The broker can do no more; said once. */
