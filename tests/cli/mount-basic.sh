@@ -15,6 +15,10 @@ cleanup_fn unmount "$mnt"
 
 exits 5 'a mountpoint that is not there' weir mount llama "$tmp/absent"
 exits 2 'no reference' weir mount "$mnt"
+exits 2 'no command behind --' weir mount llama "$mnt" --
+like "$err" 'which COMMAND' 'is asked for'
+exits 2 'an empty one' weir mount llama "$mnt" -- ''
+exits 2 'nor for weir-mount' weir-mount llama "$mnt" --
 exits 5 'a model that is not there' weir mount nothing "$mnt"
 is "$(ls "$mnt")" '' 'nothing was mounted'
 
