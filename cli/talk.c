@@ -194,6 +194,36 @@ talk_version(struct version **out, struct store *s, const struct msg_version *m)
 }
 
 int
+talk_labels(const struct msg_version *m, json_t **out)
+{
+	char *copy = strdup(m->labels);
+
+	return copy != NULL ? parse_reply(copy, out) : ERR_NOMEM;
+}
+
+int
+talk_labels_text(const json_t *labels, char **out)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *f = open_memstream(&text, &length);
+	const char *key;
+	json_t *value;
+
+	if (f == NULL)
+		return ERR_NOMEM;
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value) fprintf(f,
+	    "%s%s=%s", ftello(f) > 0 ? " " : "", key,
+	    json_string_value(value) != NULL ? json_string_value(value) : "");
+	if (fclose(f) != 0) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	*out = text;
+	return 0;
+}
+
+int
 talk_ref(const struct options *o, const char *text, struct ref *out)
 {
 	char name[NAME_SIZE];

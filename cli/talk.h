@@ -39,6 +39,11 @@ int talk_store(struct store **out, const struct options *o, bool writing)
 int talk_version(struct version **out, struct store *s,
     const struct msg_version *m) MUST_USE;
 
+/* The labels of a version that version.get told of: a JSON object; and as
+ * people read them, "step=9000 tokens=2T" (the caller frees). */
+int talk_labels(const struct msg_version *m, json_t **out) MUST_USE;
+int talk_labels_text(const json_t *labels, char **out) MUST_USE;
+
 /* Parse a reference, saying what is wrong: ERR_USAGE. */
 int talk_ref(const struct options *o, const char *text, struct ref *out)
     MUST_USE;

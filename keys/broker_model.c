@@ -319,12 +319,16 @@ may_get(struct broker_call *c, const struct broker_target *t, unsigned int held,
 static int
 reply_version(struct broker_call *c, const struct broker_target *t)
 {
+	OWNED_MEM(char) labels = NULL;
 	struct catalogue_version v;
 	struct msg_version m;
 	int err;
 
 	err = catalogue_version_get(c->b->how.catalogue, t->ref.name,
 	    &t->version, &v);
+	if (err == 0)
+		err = catalogue_version_labels(c->b->how.catalogue, t->ref.name,
+		    &t->version, &labels);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
 	m = (struct msg_version){
@@ -333,6 +337,7 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 		.object = v.object,
 		.created_ms = v.created_ms,
 		.by = v.by,
+		.labels = labels,
 	};
 	err = broker_model_manifest_key(c->b, v.upload, m.manifest_key);
 	if (err == 0)

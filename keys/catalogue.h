@@ -128,6 +128,9 @@ struct catalogue_version {
 };
 int catalogue_version_get(struct catalogue *c, const char *model,
     const struct digest *version, struct catalogue_version *out) MUST_USE;
+/* Its labels, JSON; the caller frees. */
+int catalogue_version_labels(struct catalogue *c, const char *model,
+    const struct digest *version, char **out) MUST_USE;
 /* By model and upload, which is by age; what each returns ends it. */
 struct catalogue_versions {
 	const char *model; /* this one only; empty: all */

@@ -78,6 +78,7 @@ int msg_number_read(uint64_t *out, struct reader *r) MUST_USE;
 void msg_field_bool_write(struct writer *w, bool v);
 bool msg_field_bool(struct reader *r);
 char *msg_field_string(struct reader *r);
+char *msg_field_text(struct reader *r); /* a blob of at most MSG_JSON_MAX */
 
 struct msg_hello {
 	uint16_t version;
@@ -159,7 +160,8 @@ struct msg_version {
 	struct digest object;
 	uint8_t manifest_key[KEY_SIZE];
 	int64_t created_ms;
-	char *by; /* version.get only */
+	char *by;     /* version.get only */
+	char *labels; /* version.get only: a JSON object of strings */
 	/* session.open only: */
 	uint64_t grant;
 	enum msg_grant_type type;

@@ -170,6 +170,7 @@ sample_version(struct writer *w)
 		.manifest_key = { 3 },
 		.created_ms = 4,
 		.by = text,
+		.labels = json,
 	};
 
 	msg_version_write(w, &m);
