@@ -60,6 +60,18 @@ front_adopt(struct front *f, struct broker *b, int fd)
 
 /* --- the listening socket --- */
 
+/* Nobody can be let in just now: until the next tick we do not look who is
+ * there.  Said once. */
+static void
+close_door(struct front *f)
+{
+	if (!f->full)
+		log_sys("connections have to wait: accept");
+	f->full = true;
+	if (f->listening != NULL)
+		sd_event_source_set_enabled(f->listening, SD_EVENT_OFF);
+}
+
 /* Whether a connection came of it. */
 static bool
 accept_one(struct front *f)
@@ -69,9 +81,14 @@ accept_one(struct front *f)
 	if (f->listener < 0)
 		return false;
 	fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
+	if (fd >= 0) {
+		f->full = false;
 		return front_link_new(f, fd) == 0;
-	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+	    errno == ENOBUFS)
+		close_door(f);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		log_sys("accept");
 	return false;
 }
@@ -206,6 +223,8 @@ on_tick(sd_event_source *source, uint64_t now_us, void *arg)
 	struct front *f = arg;
 	int code;
 
+	if (f->full && f->listening != NULL)
+		sd_event_source_set_enabled(f->listening, SD_EVENT_ON);
 	if (f->broker != NULL) {
 		/* Should a wake have been lost, nobody waits for long. */
 		broker_durable(f->broker);

@@ -52,6 +52,7 @@ struct front {
 	queue; /* those with frames left, in turn */
 	size_t link_count;
 	bool leave;
+	bool full; /* accept failed for want of descriptors or memory; said */
 	int64_t started_ms;
 };
 

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/frame.h"
@@ -113,15 +116,22 @@ adopt_one(struct hall *h)
 }
 
 static int
-dial(const struct hall *h)
+connect_to(const struct hall *h, int fd)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/keyd.sock",
+			h->d.path) < (int)sizeof(a.sun_path));
+	return connect(fd, (const struct sockaddr *)&a, sizeof(a));
+}
+
+static int
+dial(const struct hall *h)
+{
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/keyd.sock",
-			h->d.path) < (int)sizeof(a.sun_path));
-	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+	if (connect_to(h, fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -256,6 +266,48 @@ whoever_is_at_the_door_is_let_in_before_it_leaves(void **state)
 	start(h, true);
 	assert_int_equal(say_hello(second), 0);
 	close(second);
+	assert_int_equal(finish(h), 0);
+}
+
+static void
+count(void *arg, const char *line)
+{
+	atomic_uint *lines = arg;
+
+	(void)line;
+	atomic_fetch_add(lines, 1);
+}
+
+/* It says so once, and neither burns the processor nor forgets who waits. */
+static void
+who_comes_when_descriptors_are_out_is_let_in_later(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 300000000 };
+	struct note_checkpoint published;
+	struct hall *h = *state;
+	struct rlimit limit, none;
+	atomic_uint lines = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int stays = adopt_one(h);
+
+	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(trail_publish(h->d.trail, &published, NULL), 0);
+	start(h, true);
+	assert_int_equal(say_hello(stays), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	log_sink(count, &lines);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect_to(h, fd), 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(say_hello(stays), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(say_hello(fd), 0);
+	assert_int_equal(lines, 1);
+	log_sink(ignore, NULL);
+	close(stays);
+	close(fd);
 	assert_int_equal(finish(h), 0);
 }
 
@@ -555,6 +607,7 @@ main(void)
 		TEST(a_service_listens_for_everybody),
 		TEST(a_socket_that_a_killed_keyd_left_is_replaced),
 		TEST(whoever_is_at_the_door_is_let_in_before_it_leaves),
+		TEST(who_comes_when_descriptors_are_out_is_let_in_later),
 		TEST(frames_come_in_any_pieces),
 		TEST(a_malformed_frame_ends_its_connection_alone),
 		TEST(a_client_that_does_not_read_is_not_read_from),
