@@ -58,6 +58,36 @@ check_access(const struct vaultdir *v)
 	    v->path, v->path);
 }
 
+/* Ask keyd, or go without it, which is said. */
+static void
+try_keyd(struct audit *a, const struct options *o)
+{
+	int r = worth_asking(a->vault, o) ? ask_keyd(a, o) : ERR_UNREACHABLE;
+
+	if (r == 0)
+		return;
+	client_free(a->client);
+	a->client = NULL;
+	a->changed = r == ERR_INTEGRITY;
+	if (a->changed)
+		log_warn("keyd does not serve a vault that was changed: what "
+			 "follows is what the trail's checkpoint still "
+			 "vouches for, and files have numbers instead of "
+			 "names");
+	else
+		log_warn("keyd is not asked: what follows is what it had "
+			 "published, and files have numbers instead of names");
+}
+
+int
+audit_end(const struct audit *a, int r)
+{
+	if (r != ERR_INTEGRITY && (r != 0 || a == NULL || !a->changed))
+		return r;
+	log_info("next: weir audit verify   says what was changed");
+	return ERR_INTEGRITY;
+}
+
 int
 audit_open(struct audit **out, const struct options *o, bool offline)
 {
@@ -70,12 +100,8 @@ audit_open(struct audit **out, const struct options *o, bool offline)
 	if ((r = options_vault(o, &path)) != 0 ||
 	    (r = vaultdir_open(&a->vault, path)) != 0)
 		return r;
-	if (!offline && (!worth_asking(a->vault, o) || ask_keyd(a, o) != 0)) {
-		client_free(a->client);
-		a->client = NULL;
-		log_warn("keyd is not asked: what follows is what it had "
-			 "published, and files have numbers instead of names");
-	}
+	if (!offline)
+		try_keyd(a, o);
 	if ((r = check_access(a->vault)) != 0)
 		return r;
 	r = trail_reader_open(&a->reader, a->vault->dir, &a->vault->key);

@@ -3,6 +3,7 @@
 #define WEIR_CMD_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "cli/options.h"
 
@@ -49,6 +50,9 @@ cmd_fn cmd_audit_proof;
 cmd_fn cmd_audit_cosign;
 cmd_fn cmd_status;
 cmd_fn cmd_doctor;
+
+/* The kinds of entries, a list for `weir help audit ls`. */
+void cmd_audit_kinds(FILE *f);
 
 /* Sessions as keyd lists them, as a table; `weir status` shows them, too. */
 int cmd_session_table(const json_t *sessions) MUST_USE;

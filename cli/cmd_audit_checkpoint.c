@@ -35,9 +35,10 @@ cmd_audit_checkpoint(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, own, argc, argv, &none)) != 0 ||
 	    (r = audit_open(&a, o, offline)) != 0)
-		return r;
+		return audit_end(a, r);
 	if (o->json)
-		return print_json(a, trail_reader_checkpoint(a->reader));
-	fputs(trail_reader_note(a->reader), stdout);
-	return 0;
+		r = print_json(a, trail_reader_checkpoint(a->reader));
+	else
+		fputs(trail_reader_note(a->reader), stdout);
+	return audit_end(a, r);
 }

@@ -27,10 +27,13 @@ struct list {
 	const char *model;
 	int64_t since, until;
 	struct options_list kinds;
+	bool all; /* starts and stops of keyd, too */
 	struct story *story;
 	uint64_t limit; /* 0: none */
 	struct kept *ring;
 	uint64_t matched;
+	uint64_t looked_at;
+	bool knows_by, knows_model; /* the trail has such a one at all */
 	bool headed;
 };
 
@@ -80,22 +83,38 @@ kind_is(enum entry_kind kind, const char *wanted)
 	    (name[n] == '\0' || name[n] == '.');
 }
 
+/* An embedded keyd starts and stops with nearly every command: that is told
+ * when it is asked for. */
 static bool
-wanted(const struct list *l, const struct entry_view *v)
+is_hidden(const struct list *l, enum entry_kind kind)
 {
+	return !l->all && l->kinds.count == 0 &&
+	    (kind == ENTRY_KEYD_START || kind == ENTRY_KEYD_STOP) &&
+	    (l->by == NULL || strcmp(l->by, "keyd") != 0);
+}
+
+static bool
+wanted(struct list *l, const struct entry_view *v)
+{
+	const char *to = entry_view_text(v, "to");
+	bool by = l->by == NULL || story_by(l->story, v, l->by);
+	bool model = l->model == NULL || story_about(l->story, v, l->model);
 	bool kind = l->kinds.count == 0;
 
+	l->looked_at++;
+	l->knows_by = l->knows_by || by ||
+	    (to != NULL && strcmp(to, l->by) == 0);
+	l->knows_model = l->knows_model || model;
 	for (size_t i = 0; i < l->kinds.count; i++)
 		kind = kind || kind_is(v->kind, l->kinds.items[i]);
-	return kind && v->time_ms >= l->since && v->time_ms < l->until &&
-	    (l->by == NULL || story_by(l->story, v, l->by)) &&
-	    (l->model == NULL || story_about(l->story, v, l->model));
+	return by && model && kind && !is_hidden(l, v->kind) &&
+	    v->time_ms >= l->since && v->time_ms < l->until;
 }
 
 static int
 keep(struct list *l, uint64_t index, const uint8_t *entry, size_t n)
 {
-	struct kept *k = &l->ring[l->matched++ % l->limit];
+	struct kept *k = &l->ring[(l->matched - 1) % l->limit];
 	uint8_t *bytes = malloc(n);
 
 	if (bytes == NULL)
@@ -118,9 +137,11 @@ each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
 		    "entry %llu of the trail cannot be understood; is it from "
 		    "a newer weir?",
 		    (unsigned long long)index);
-	if ((r = story_learn(l->story, &v)) == 0 && wanted(l, &v))
+	if ((r = story_learn(l->story, &v)) == 0 && wanted(l, &v)) {
+		l->matched++;
 		r = l->limit > 0 ? keep(l, index, entry, n) :
 				   tell(l, index, &v);
+	}
 	entry_view_clear(&v);
 	return r;
 }
@@ -143,6 +164,19 @@ tell_kept(struct list *l)
 	return r;
 }
 
+/* Nothing is an answer, and a slip of the hand looks like one. */
+static void
+say_nothing(const struct list *l)
+{
+	if (!l->knows_by)
+		log_warn("the trail has never seen '%s'", l->by);
+	if (!l->knows_model)
+		log_warn("the trail has never seen a model '%s'", l->model);
+	if (!l->o->quiet)
+		log_info("no entries match (%llu looked at)",
+		    (unsigned long long)l->looked_at);
+}
+
 static int
 run(struct list *l, bool offline)
 {
@@ -152,7 +186,7 @@ run(struct list *l, bool offline)
 
 	if ((r = audit_open(&a, l->o, offline)) != 0 ||
 	    (r = story_new(&story, a->client, a->store)) != 0)
-		return r;
+		return audit_end(a, r);
 	l->story = story;
 	if (l->limit > 0) {
 		l->ring = calloc(l->limit, sizeof(*l->ring));
@@ -167,12 +201,33 @@ run(struct list *l, bool offline)
 		free(l->ring[i].bytes);
 	free(l->ring);
 
+	if (r == 0 && l->matched == 0)
+		say_nothing(l);
 	if (r == 0 && story_unnamed(story) > 0)
 		log_warn("the files of %zu versions have numbers instead of "
 			 "names: you may not see them, or they are damaged "
 			 "('weir check')",
 		    story_unnamed(story));
-	return r;
+	return audit_end(a, r);
+}
+
+void
+cmd_audit_kinds(FILE *f)
+{
+	size_t width = 0;
+
+	for (int k = 0; k < ENTRY_KINDS; k++) {
+		const char *name = entry_kind_name((enum entry_kind)k);
+		const char *after = k + 1 < ENTRY_KINDS ? "," : ".";
+
+		if (width + strlen(name) + 2 > 78) {
+			fputc('\n', f);
+			width = 0;
+		}
+		width += (size_t)fprintf(f, "%s%s%s", width > 0 ? " " : "  ",
+		    name, after);
+	}
+	fputc('\n', f);
 }
 
 static int
@@ -185,8 +240,7 @@ check_kinds(const struct options *o, const struct options_list *kinds)
 			known = known ||
 			    kind_is((enum entry_kind)k, kinds->items[i]);
 		if (!known)
-			return options_wrong(o,
-			    "there is no kind '%s'; weir(1) lists them",
+			return options_wrong(o, "there is no kind '%s'",
 			    kinds->items[i]);
 	}
 	return 0;
@@ -204,6 +258,7 @@ cmd_audit_ls(struct options *o, int argc, char **argv)
 		{ "since", 0, OPTIONS_TEXT, &since },
 		{ "until", 0, OPTIONS_TEXT, &until },
 		{ "kind", 0, OPTIONS_LIST, &l.kinds },
+		{ "all", 0, OPTIONS_FLAG, &l.all },
 		{ "limit", 0, OPTIONS_TEXT, &limit },
 		{ "offline", 0, OPTIONS_FLAG, &offline },
 		OPTIONS_END,

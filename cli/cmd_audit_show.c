@@ -80,14 +80,14 @@ cmd_audit_show(struct options *o, int argc, char **argv)
 		 &s.index)) != 0 ||
 	    (r = audit_open(&a, o, offline)) != 0 ||
 	    (r = story_new(&story, a->client, a->store)) != 0)
-		return r;
+		return audit_end(a, r);
 	s.story = story;
 	r = trail_reader_each(a->reader, 0, s.index + 1, each, &s);
-	if (r == 0 && !s.found)
+	if (r == 0 && !s.found && !a->changed)
 		return log_err(ERR_NOT_FOUND,
 		    "the trail has no entry %llu: it has %llu",
 		    (unsigned long long)s.index,
 		    (unsigned long long)trail_reader_checkpoint(a->reader)
 			->size);
-	return r;
+	return audit_end(a, r);
 }

@@ -73,6 +73,18 @@ print_text(const struct result *v)
 	return 0;
 }
 
+static void
+say_next(const struct options *o)
+{
+	if (o->quiet)
+		return;
+	log_info("next: copy the whole vault away as it is: it is evidence, "
+		 "and keyd does not start on it");
+	log_info("      find a backup whose trail is whole: weir -V BACKUP "
+		 "audit verify --against FILE");
+	log_info("      ask who could write to the vault's files since then");
+}
+
 /* The checkpoint itself is missing, or not one that the log signed; why was
  * logged. */
 static int
@@ -80,6 +92,7 @@ print_no_checkpoint(const struct options *o)
 {
 	OWNED_JSON j = NULL;
 
+	say_next(o);
 	if (!o->json) {
 		out_line("THE TRAIL HAS BEEN CHANGED.");
 		return ERR_INTEGRITY;
@@ -116,6 +129,8 @@ verify_all(const struct options *o, struct audit *a, const char *against)
 	result.key = &a->vault->key;
 	result.checkpoint = trail_reader_checkpoint(a->reader);
 	r = o->json ? print_json(&result) : print_text(&result);
+	if (verified != 0)
+		say_next(o);
 	if (verified == 0 && against == NULL && !o->quiet)
 		log_info("that nothing was cut off, only a checkpoint that "
 			 "was kept elsewhere can show: 'weir audit verify "

@@ -137,7 +137,8 @@ sweep(struct sweep *s, struct check_totals *totals)
 	int r;
 
 	if ((r = talk_store(&store, s->o, false)) != 0 ||
-	    (r = talk_json(s->client, MSG_MODEL_LS, "", &j)) != 0)
+	    (r = talk_list(s->client, MSG_MODEL_LS, "models",
+		 &(struct msg_list){ 0 }, &j)) != 0)
 		return r;
 	how.store = store;
 	if ((r = check_new(&check, &how)) != 0)

@@ -199,14 +199,37 @@ describe_loads(const json_t *g, char *buf, size_t size)
 		    talk_bool(g, "per_day") ? "/day" : "");
 }
 
+/* "removed 2026-11-24 10:15 by user:maria: why", or that its time was up. */
+static int
+describe_end(const json_t *g, char **out)
+{
+	const char *reason = talk_text(g, "removed_reason");
+	char removed[17];
+	int n;
+
+	if (talk_text(g, "removed")[0] == '\0') {
+		*out = strdup(talk_bool(g, "expired") ? "its time was up" : "");
+		return *out != NULL ? 0 : ERR_NOMEM;
+	}
+	snprintf(removed, sizeof(removed), "%s", talk_text(g, "removed"));
+	if (strlen(removed) > 10)
+		removed[10] = ' ';
+	n = asprintf(out, "removed %s by %s%s%s", removed,
+	    talk_text(g, "removed_by"), reason[0] != '\0' ? ": " : "", reason);
+	if (n < 0)
+		*out = NULL;
+	return n < 0 ? ERR_NOMEM : 0;
+}
+
 static int
 add_row(struct out_table *t, const json_t *g)
 {
 	char id[24], reference[REF_NAME_MAX + REF_CHANNEL_MAX + 16], loads[24];
 	char until[17];
+	OWNED_MEM(char) ended = NULL;
 	const char *cells[] = { id, talk_text(g, "to"), reference, loads,
 		talk_bool(g, "export") ? "yes" : "", until, talk_text(g, "by"),
-		talk_text(g, "reason") };
+		talk_text(g, "reason"), NULL };
 
 	snprintf(id, sizeof(id), "%llu",
 	    (unsigned long long)talk_number(g, "grant"));
@@ -215,44 +238,23 @@ add_row(struct out_table *t, const json_t *g)
 	    talk_text(g, "channel"), talk_text(g, "version")[0] ? "@" : "",
 	    talk_text(g, "version"));
 	describe_loads(g, loads, sizeof(loads));
-	snprintf(until, sizeof(until), "%s",
-	    talk_bool(g, "expired") ? "ended" : talk_text(g, "until"));
+	snprintf(until, sizeof(until), "%s", talk_text(g, "until"));
 	if (strlen(until) > 10)
 		until[10] = ' ';
+	if (describe_end(g, &ended) != 0)
+		return ERR_NOMEM;
+	cells[8] = ended; /* a column with --all only */
 	return out_table_add(t, cells);
-}
-
-/* Mark the grants that have ended, and leave them out unless all are wanted. */
-static int
-select_grants(json_t *list, bool all)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	for (size_t i = json_array_size(list); i-- > 0;) {
-		json_t *g = json_array_get(list, i);
-		const char *until = talk_text(g, "until");
-		int64_t end;
-		bool ended = until[0] != '\0' &&
-		    entry_time_parse(&end, until) == 0 &&
-		    end <= (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-
-		if (out_set(g, "expired", json_boolean(ended)) != 0)
-			return ERR_NOMEM;
-		if (ended && !all)
-			json_array_remove(list, i);
-	}
-	return 0;
 }
 
 int
 cmd_grant_ls(struct options *o, int argc, char **argv)
 {
 	static const char *const heads[] = { ">ID", "TO", "MAY READ", "LOADS",
-		"EXPORT", "UNTIL (UTC)", "BY", "REASON" };
-	bool all = false;
+		"EXPORT", "UNTIL (UTC)", "BY", "REASON", "ENDED (UTC)" };
+	struct msg_list m = { 0 };
 	const struct options_own own[] = {
-		{ "all", 0, OPTIONS_FLAG, &all },
+		{ "all", 0, OPTIONS_FLAG, &m.ended },
 		OPTIONS_END,
 	};
 	struct options_operands none;
@@ -265,12 +267,11 @@ cmd_grant_ls(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, own, argc, argv, &none)) != 0 ||
 	    (r = talk_open(&client, o)) != 0 ||
-	    (r = talk_json(client, MSG_GRANT_LS, NULL, &j)) != 0 ||
-	    (r = select_grants(json_object_get(j, "grants"), all)) != 0)
+	    (r = talk_list(client, MSG_GRANT_LS, "grants", &m, &j)) != 0)
 		return r;
 	if (o->json)
 		return out_json(j);
-	if ((r = out_table_new(&table, heads, 8)) != 0)
+	if ((r = out_table_new(&table, heads, m.ended ? 9 : 8)) != 0)
 		return r;
 	json_array_foreach(json_object_get(j, "grants"), i,
 	    g) if ((r = add_row(table, g)) != 0) return r;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,31 +12,86 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
+struct init {
+	const struct options *o;
+	const char *owner;
+};
+
 static int
-print_json(const struct vaultdir *v, const char *owner, const char *recovery,
-    size_t length)
+print_json(const struct init *i, const struct vaultdir_made *made)
 {
-	char id[VAULTDIR_ID_SIZE];
-	OWNED_MEM(char) vkey = note_key_text(&v->key);
+	OWNED_MEM(char) vkey = note_key_text(made->key);
 	OWNED_JSON j = NULL;
+	size_t length;
+	const char *recovery = (const char *)secret_text_bytes(made->recovery,
+	    &length);
 
 	if (vkey == NULL)
 		return ERR_NOMEM;
-	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s%}", "vault", v->path, "id",
-	    vaultdir_id(v, id), "origin", v->key.name, "vkey", vkey, "owner",
-	    owner, "recovery_key", recovery, length);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s%}", "vault", made->path,
+	    "id", made->id, "origin", made->key->name, "vkey", vkey, "owner",
+	    i->owner, "recovery_key", recovery, length);
 	return j != NULL ? out_json(j) : ERR_NOMEM;
+}
+
+static int
+print_text(const struct vaultdir_made *made)
+{
+	size_t length;
+	const char *recovery = (const char *)secret_text_bytes(made->recovery,
+	    &length);
+
+	printf("%.*s\n", (int)length, recovery);
+	return 0;
+}
+
+/* On the disk, where standard output is a file there. */
+static int
+sync_output(void)
+{
+	int r = out_flush();
+
+	if (r != 0)
+		return r;
+	if (fsync(STDOUT_FILENO) != 0 && errno != EINVAL && errno != EROFS &&
+	    errno != ENOTSUP)
+		return log_sys("sync standard output");
+	return 0;
+}
+
+/* The recovery key is out before there is a vault that it opens. */
+static int
+keep(void *arg, const struct vaultdir_made *made)
+{
+	const struct init *i = arg;
+	int r = i->o->json ? print_json(i, made) : print_text(made);
+
+	if (r == 0)
+		r = sync_output();
+	if (r != 0)
+		log_error("the recovery key could not be written, so no vault "
+			  "was made at '%s'; run the command again where its "
+			  "output can be kept",
+		    made->path);
+	return r;
 }
 
 static void
 say_next(const struct options *o, const struct vaultdir *v)
 {
+	const char *where = "the line on standard output";
+
 	if (o->quiet)
 		return;
+	if (o->json)
+		where = "the field recovery_key on standard output";
+	else if (isatty(STDOUT_FILENO))
+		where = "the line above";
 	log_info("made a vault at '%s'", v->path);
-	log_info("the line on standard output is the RECOVERY KEY: it opens "
-		 "the vault when every other secret is lost, and it is never "
-		 "shown again.  Print it, or keep it where the vault is not");
+	log_info("%s is the RECOVERY KEY: it opens the vault when every other "
+		 "secret is lost, and it is never shown again.  Print it, or "
+		 "keep it where the vault is not",
+	    where);
 	log_info("next: export WEIR_VAULT='%s'", v->path);
 	log_info("      weir put MODEL DIRECTORY");
 	log_info("      weir grant add MODEL --to user:NAME --loads 10 "
@@ -49,12 +105,13 @@ cmd_init(struct options *o, int argc, char **argv)
 {
 	struct options_operands operands;
 	char owner[PEER_SIZE];
+	struct init i = { .o = o, .owner = owner };
 	struct unlock first;
-	struct vaultdir_init how = { .first = &first, .uid = geteuid() };
-	OWNED(secret_text) recovery = NULL;
+	struct vaultdir_init how = { .first = &first,
+		.uid = geteuid(),
+		.keep = keep,
+		.arg = &i };
 	OWNED(vaultdir) v = NULL;
-	const char *text;
-	size_t length;
 	int r;
 
 	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0)
@@ -64,15 +121,10 @@ cmd_init(struct options *o, int argc, char **argv)
 
 	if ((r = unlock_load(&first, &o->unlock, true)) != 0)
 		return r;
-	r = vaultdir_init(&how, &recovery);
+	r = vaultdir_init(&how);
 	unlock_clear(&first);
 	if (r != 0 || (r = vaultdir_open(&v, how.path)) != 0)
 		return r;
-
-	text = (const char *)secret_text_bytes(recovery, &length);
 	say_next(o, v);
-	if (o->json)
-		return print_json(v, owner, text, length);
-	printf("%.*s\n", (int)length, text);
 	return 0;
 }

@@ -123,7 +123,9 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 	bool latest = strcmp(version, talk_text(model, "latest")) == 0;
 	const char *cells[] = { talk_text(model, "model"), digits,
 		latest ? "latest" : "", created, files, size,
-		talk_text(v, "by") };
+		talk_text(v, "by"), NULL };
+	OWNED_MEM(char) labels = NULL;
+	int r;
 
 	snprintf(digits, sizeof(digits), "%s", version);
 	snprintf(created, sizeof(created), "%s", talk_text(v, "created"));
@@ -132,6 +134,10 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 	snprintf(files, sizeof(files), "%llu",
 	    (unsigned long long)talk_number(v, "files"));
 	out_size(talk_number(v, "bytes"), size);
+	r = talk_labels_text(json_object_get(v, "labels"), &labels);
+	if (r != 0)
+		return r;
+	cells[7] = labels;
 	return out_table_add(t, cells);
 }
 
@@ -139,13 +145,13 @@ static int
 print_versions(const json_t *models)
 {
 	static const char *const heads[] = { "MODEL", "VERSION", "CHANNEL",
-		"CREATED (UTC)", ">FILES", ">SIZE", "BY" };
+		"CREATED (UTC)", ">FILES", ">SIZE", "BY", "LABELS" };
 	OWNED(out_table) table = NULL;
 	json_t *model, *v;
 	size_t i, k;
 	int r;
 
-	if ((r = out_table_new(&table, heads, 7)) != 0)
+	if ((r = out_table_new(&table, heads, 8)) != 0)
 		return r;
 	json_array_foreach(models, i, model)
 	    json_array_foreach(json_object_get(model, "versions"), k,
@@ -155,13 +161,14 @@ print_versions(const json_t *models)
 }
 
 static int
-list_versions(const struct options *o, struct client *c, const char *model)
+list_versions(const struct options *o, struct client *c, char *model)
 {
 	OWNED_JSON j = NULL;
 	const json_t *models;
 	int r;
 
-	r = talk_json(c, MSG_MODEL_LS, model != NULL ? model : "", &j);
+	r = talk_list(c, MSG_MODEL_LS, "models",
+	    &(struct msg_list){ .model = model }, &j);
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");

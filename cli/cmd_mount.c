@@ -79,6 +79,10 @@ check_arguments(const struct mount *m, const struct options_operands *operands)
 	if (operands->before < 2)
 		return options_wrong(m->o,
 		    "it takes at least one reference and the mountpoint");
+	if (operands->divided && operands->count == operands->before)
+		return options_wrong(m->o, "which COMMAND? None is behind --");
+	if (operands->divided && operands->items[operands->before][0] == '\0')
+		return options_wrong(m->o, "the COMMAND behind -- is empty");
 	for (size_t i = 0; i + 1 < operands->before; i++)
 		if ((r = talk_ref(m->o, operands->items[i], &ref)) != 0)
 			return r;

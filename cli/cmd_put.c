@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ struct put {
 	struct options *o;
 	const char *model;
 	const char *ref_out;
+	struct file *ref_file; /* of that name */
+	bool ref_made;
 	const char *stdin_name;
 	bool allow_pickle;
 	struct options_list labels;
@@ -178,26 +181,89 @@ commit(struct put *p, const struct intake_result *result, bool *known)
 	return client_put_commit(p->client, &m, known);
 }
 
+/*
+ * The file for --ref-out, opened before anything is put: what cannot be written
+ * is found out then.  It keeps what it has until there is a reference.
+ */
 static int
-write_ref(const char *path, const char *reference)
+open_ref(struct put *p)
 {
-	OWNED(file) f = NULL;
-	OWNED_MEM(char) line = NULL;
-	ssize_t n;
 	int r;
 
+	if (p->ref_out == NULL)
+		return 0;
+	r = file_open(&p->ref_file, NULL, p->ref_out,
+	    O_WRONLY | O_CREAT | O_EXCL, 0666);
+	p->ref_made = r == 0;
+	if (r == ERR_CONFLICT)
+		r = file_open(&p->ref_file, NULL, p->ref_out, O_WRONLY, 0);
+	if (r == ERR_NOT_FOUND)
+		return log_err(r, "there is no directory for '%s'", p->ref_out);
+	return r;
+}
+
+static int
+write_ref(const struct put *p, const char *reference)
+{
+	const struct file *f = p->ref_file;
+	OWNED_MEM(char) line = NULL;
+	ssize_t n;
+
+	if (f == NULL)
+		return 0;
 	if (asprintf(&line, "%s\n", reference) < 0) {
 		line = NULL;
 		return ERR_NOMEM;
 	}
-	r = file_open(&f, NULL, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-	if (r == ERR_NOT_FOUND)
-		return log_err(r, "there is no directory for '%s'", path);
-	if (r != 0)
-		return r;
+	if (ftruncate(f->fd, 0) != 0 && errno != EINVAL) /* a pipe */
+		return log_sys("truncate '%s'", f->name);
 	n = write(f->fd, line, strlen(line));
 	if (n < 0 || (size_t)n != strlen(line))
 		return log_sys("write '%s'", f->name);
+	return 0;
+}
+
+/* Without a reference no file for it is left behind. */
+static void
+close_ref(struct put *p, int r)
+{
+	if (p->ref_file != NULL && r != 0 && p->ref_made)
+		(void)!unlink(p->ref_out);
+	file_free(p->ref_file);
+}
+
+/* A version that was there keeps its labels: say which of those given now
+ * it does not have. */
+static int
+say_labels(const struct put *p, const char *reference)
+{
+	OWNED_JSON kept = NULL;
+	struct msg_version m;
+	int r;
+
+	if ((r = client_version_get(p->client, reference, &m)) != 0)
+		return r;
+	r = talk_labels(&m, &kept);
+	msg_version_clear(&m);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < p->labels.count; i++) {
+		const char *text = p->labels.items[i];
+		int length = (int)(strchr(text, '=') - text);
+		OWNED_MEM(char) key = strndup(text, (size_t)length);
+		const char *value;
+
+		if (key == NULL)
+			return ERR_NOMEM;
+		value = json_string_value(json_object_get(kept, key));
+		if (value == NULL)
+			log_warn("label %s: this version was put without it, "
+				 "and stays so",
+			    key);
+		else if (strcmp(value, text + length + 1) != 0)
+			log_warn("label %s: this version keeps '%s'", key,
+			    value);
+	}
 	return 0;
 }
 
@@ -245,8 +311,11 @@ finish(struct put *p, const struct intake_result *result, double seconds)
 	OWNED_MEM(char) reference = NULL;
 	char hex[DIGEST_HEX_SIZE];
 	bool known;
-	int r;
+	int r = 0;
 
+	if (result->files == 0)
+		return log_err(ERR_USAGE,
+		    "there is no file in '%s': nothing was put", p->paths[0]);
 	if ((r = commit(p, result, &known)) != 0)
 		return r;
 
@@ -256,13 +325,13 @@ finish(struct put *p, const struct intake_result *result, double seconds)
 		return ERR_NOMEM;
 	}
 	say_result(p, result, known, seconds);
+	if (known && p->labels.count > 0 && (r = say_labels(p, reference)) != 0)
+		return r;
 	if (p->o->json)
 		r = print_json(p, result, hex, reference, known, seconds);
 	else
 		printf("%s\n", reference);
-	if (r == 0 && p->ref_out != NULL)
-		r = write_ref(p->ref_out, reference);
-	return r;
+	return r != 0 ? r : write_ref(p, reference);
 }
 
 static int
@@ -324,5 +393,8 @@ cmd_put(struct options *o, int argc, char **argv)
 	if ((r = check_arguments(&p)) != 0 ||
 	    (r = make_labels(&p, &labels)) != 0)
 		return r;
-	return run(&p);
+	if ((r = open_ref(&p)) == 0)
+		r = run(&p);
+	close_ref(&p, r);
+	return r;
 }

@@ -24,7 +24,8 @@ cmd_role_ls(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, NULL, argc, argv, &none)) != 0 ||
 	    (r = talk_open(&client, o)) != 0 ||
-	    (r = talk_json(client, MSG_ROLE_LS, NULL, &j)) != 0)
+	    (r = talk_list(client, MSG_ROLE_LS, "roles",
+		 &(struct msg_list){ 0 }, &j)) != 0)
 		return r;
 	if (o->json)
 		return out_json(j);

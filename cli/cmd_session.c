@@ -46,7 +46,8 @@ cmd_session_ls(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, NULL, argc, argv, &none)) != 0 ||
 	    (r = talk_open(&client, o)) != 0 ||
-	    (r = talk_json_id(client, MSG_SESSION_LS, 0, &j)) != 0)
+	    (r = talk_list(client, MSG_SESSION_LS, "sessions",
+		 &(struct msg_list){ 0 }, &j)) != 0)
 		return r;
 	if (o->json)
 		return out_json(j);
@@ -123,7 +124,8 @@ cmd_session_show(struct options *o, int argc, char **argv)
 	if (id == 0)
 		return options_wrong(o, "sessions are numbered from 1");
 	if ((r = talk_open(&client, o)) != 0 ||
-	    (r = talk_json_id(client, MSG_SESSION_LS, id, &j)) != 0)
+	    (r = talk_list(client, MSG_SESSION_LS, "sessions",
+		 &(struct msg_list){ .id = id }, &j)) != 0)
 		return r;
 	s = json_array_get(json_object_get(j, "sessions"), 0);
 	if (s == NULL)

@@ -25,6 +25,7 @@ struct facts {
 	uint64_t tensors;
 	uint64_t parameters;
 	struct dtype dtypes[256];
+	json_t *labels;
 	char hex[DIGEST_HEX_SIZE];
 	char object[DIGEST_HEX_SIZE];
 };
@@ -66,7 +67,8 @@ print_json(const struct facts *f)
 	    (json_int_t)f->tensors, "parameters", (json_int_t)f->parameters,
 	    "dtypes", dtypes);
 
-	if (j == NULL)
+	if (j == NULL || json_object_set(j, "labels", f->labels) != 0 ||
+	    out_set(j, "signed", json_false()) != 0)
 		return ERR_NOMEM;
 	for (unsigned int i = 0; i < 256; i++) {
 		const struct dtype *d = &f->dtypes[i];
@@ -83,14 +85,21 @@ print_json(const struct facts *f)
 	return out_json(j);
 }
 
-static void
+static int
 print_text(const struct facts *f)
 {
 	char created[OUT_TIME], size[OUT_SIZE], weights[OUT_SIZE];
+	OWNED_MEM(char) labels = NULL;
+	int r;
+
+	if ((r = talk_labels_text(f->labels, &labels)) != 0)
+		return r;
 
 	out_line("version  %s@%s", f->m->model, f->hex);
 	out_line("created  %s UTC by %s", out_time(f->m->created_ms, created),
 	    f->m->by);
+	if (labels[0] != '\0')
+		out_line("labels   %s", labels);
 	out_line("files    %llu (directories: %llu, links: %llu)",
 	    (unsigned long long)f->kinds[MANIFEST_FILE],
 	    (unsigned long long)f->kinds[MANIFEST_DIR],
@@ -110,6 +119,7 @@ print_text(const struct facts *f)
 			    (unsigned long long)f->dtypes[i].tensors,
 			    out_size(f->dtypes[i].bytes, size));
 	out_line("signed   no");
+	return 0;
 }
 
 static int
@@ -129,8 +139,7 @@ show(struct facts *f, struct version *version)
 	digest_hex(&f->m->object, f->object);
 	if (f->o->json)
 		return print_json(f);
-	print_text(f);
-	return 0;
+	return print_text(f);
 }
 
 int
@@ -141,6 +150,7 @@ cmd_show(struct options *o, int argc, char **argv)
 	OWNED(store) store = NULL;
 	OWNED(version) version = NULL;
 	OWNED_MEM(struct facts) facts = calloc(1, sizeof(*facts));
+	OWNED_JSON labels = NULL;
 	struct msg_version m;
 	struct ref ref;
 	int r;
@@ -155,7 +165,10 @@ cmd_show(struct options *o, int argc, char **argv)
 		return r;
 	facts->o = o;
 	facts->m = &m;
-	if ((r = talk_version(&version, store, &m)) == 0)
+	if ((r = talk_labels(&m, &labels)) == 0)
+		r = talk_version(&version, store, &m);
+	facts->labels = labels;
+	if (r == 0)
 		r = show(facts, version);
 	msg_version_clear(&m);
 	return r;

@@ -31,7 +31,8 @@ ask_keyd(struct status *s, const struct options *o)
 	if ((r = talk_open(&client, o)) != 0 ||
 	    (r = talk_json(client, MSG_STATUS, NULL, &s->keyd)) != 0)
 		return r;
-	return talk_json_id(client, MSG_SESSION_LS, 0, &s->sessions);
+	return talk_list(client, MSG_SESSION_LS, "sessions",
+	    &(struct msg_list){ 0 }, &s->sessions);
 }
 
 static int

@@ -184,6 +184,7 @@ options_parse(struct options *o, const struct options_own *own, int argc,
 	out->items = argv + optind;
 	out->before = (size_t)(end - optind);
 	out->count = out->before;
+	out->divided = end < argc;
 	if (end < argc) {
 		memmove(argv + end, argv + end + 1,
 		    (size_t)(argc - end) * sizeof(*argv));

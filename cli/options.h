@@ -62,6 +62,7 @@ struct options_operands {
 	char **items; /* borrowed from argv, with a NULL behind */
 	size_t count;
 	size_t before;
+	bool divided; /* there was a "--" */
 };
 
 /* Parse what stands before the verb; *next is the verb's place in argv. */

@@ -272,7 +272,12 @@ out_table_print(const struct out_table *t)
 int
 out_flush(void)
 {
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return log_sys("writing to standard output");
-	return 0;
+	int r = 0;
+
+	if (fflush(stdout) != 0)
+		r = log_sys("writing to standard output");
+	else if (ferror(stdout))
+		r = log_err(ERR_IO, "standard output could not be written");
+	clearerr(stdout);
+	return r;
 }

@@ -46,7 +46,7 @@ OWNED_TYPE(out_table);
 int out_table_add(struct out_table *t, const char *const *cells) MUST_USE;
 void out_table_print(const struct out_table *t);
 
-/* Write out what is buffered; a failure is said. */
+/* Write out what is buffered; a failure is said, once. */
 int out_flush(void) MUST_USE;
 
 /*

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/out.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -64,6 +65,92 @@ talk_json_id(struct client *c, enum msg_type type, uint64_t id, json_t **out)
 	return parse_reply(text, out);
 }
 
+/* A model whose versions went on in the next reply is one model. */
+static int
+join_model(const json_t *items, const json_t *more, bool *joined)
+{
+	json_t *last = json_array_get(items, json_array_size(items) - 1);
+	json_t *first = json_array_get(more, 0);
+	json_t *versions = json_object_get(last, "versions");
+	json_t *latest = json_object_get(first, "latest");
+
+	*joined = versions != NULL &&
+	    strcmp(talk_text(last, "model"), talk_text(first, "model")) == 0;
+	if (!*joined)
+		return 0;
+	if (latest != NULL && json_object_set(last, "latest", latest) != 0)
+		return ERR_NOMEM;
+	return json_array_extend(versions,
+		   json_object_get(first, "versions")) == 0 ?
+	    0 :
+	    ERR_NOMEM;
+}
+
+static int
+append(json_t *items, json_t *more)
+{
+	bool joined = false;
+	int r;
+
+	if (json_array_size(items) > 0 && json_array_size(more) > 0 &&
+	    (r = join_model(items, more, &joined)) != 0)
+		return r;
+	if (joined && json_array_remove(more, 0) != 0)
+		return ERR_NOMEM;
+	return json_array_extend(items, more) == 0 ? 0 : ERR_NOMEM;
+}
+
+/* One reply more; *next is where the one after it goes on (the caller's), or
+ * NULL. */
+static int
+list_more(struct client *c, enum msg_type type, const char *name,
+    const struct msg_list *m, json_t *items, char **next)
+{
+	OWNED_JSON j = NULL;
+	const char *at;
+	char *text;
+	int r;
+
+	if ((r = client_list(c, type, m, &text)) != 0 ||
+	    (r = parse_reply(text, &j)) != 0)
+		return r;
+	at = talk_text(j, "next");
+	if (strcmp(at, m->after) == 0 && at[0] != '\0')
+		return log_err(ERR_FORMAT, "keyd's list does not end");
+	if ((r = append(items, json_object_get(j, name))) != 0)
+		return r;
+	*next = at[0] != '\0' ? strdup(at) : NULL;
+	return at[0] == '\0' || *next != NULL ? 0 : ERR_NOMEM;
+}
+
+int
+talk_list(struct client *c, enum msg_type type, const char *name,
+    const struct msg_list *m, json_t **out)
+{
+	char empty[] = "";
+	struct msg_list ask = {
+		.model = m->model != NULL ? m->model : empty,
+		.id = m->id,
+		.ended = m->ended,
+		.after = empty,
+	};
+	OWNED_JSON items = json_array();
+	OWNED_MEM(char) after = NULL;
+	int r;
+
+	do {
+		char *next = NULL;
+
+		r = list_more(c, type, name, &ask, items, &next);
+		if (r != 0)
+			return r;
+		free(after);
+		ask.after = after = next;
+	} while (after != NULL);
+	*out = json_pack("{s:O}", name, items);
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
 int
 talk_store(struct store **out, const struct options *o, bool writing)
 {
@@ -104,6 +191,36 @@ talk_version(struct version **out, struct store *s, const struct msg_version *m)
 		return r;
 	how.manifest_key = key;
 	return version_open(out, &how);
+}
+
+int
+talk_labels(const struct msg_version *m, json_t **out)
+{
+	char *copy = strdup(m->labels);
+
+	return copy != NULL ? parse_reply(copy, out) : ERR_NOMEM;
+}
+
+int
+talk_labels_text(const json_t *labels, char **out)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *f = open_memstream(&text, &length);
+	const char *key;
+	json_t *value;
+
+	if (f == NULL)
+		return ERR_NOMEM;
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value) fprintf(f,
+	    "%s%s=%s", ftello(f) > 0 ? " " : "", key,
+	    json_string_value(value) != NULL ? json_string_value(value) : "");
+	if (fclose(f) != 0) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	*out = text;
+	return 0;
 }
 
 int

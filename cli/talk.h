@@ -22,6 +22,14 @@ int talk_json(struct client *c, enum msg_type type, const char *argument,
 int talk_json_id(struct client *c, enum msg_type type, uint64_t id,
     json_t **out) MUST_USE;
 
+/*
+ * A list, whole, however many replies it takes: *out is an object with all
+ * items under `name`.  m says what is asked for; its strings may be NULL for
+ * empty ones.
+ */
+int talk_list(struct client *c, enum msg_type type, const char *name,
+    const struct msg_list *m, json_t **out) MUST_USE;
+
 /* The object store of the vault that was asked for, for reading or for
  * writing.  ERR_NOT_FOUND, ERR_DENIED, said with what would mend it. */
 int talk_store(struct store **out, const struct options *o, bool writing)
@@ -30,6 +38,11 @@ int talk_store(struct store **out, const struct options *o, bool writing)
 /* A version as keyd names it and as it lies in the store. */
 int talk_version(struct version **out, struct store *s,
     const struct msg_version *m) MUST_USE;
+
+/* The labels of a version that version.get told of: a JSON object; and as
+ * people read them, "step=9000 tokens=2T" (the caller frees). */
+int talk_labels(const struct msg_version *m, json_t **out) MUST_USE;
+int talk_labels_text(const json_t *labels, char **out) MUST_USE;
 
 /* Parse a reference, saying what is wrong: ERR_USAGE. */
 int talk_ref(const struct options *o, const char *text, struct ref *out)

@@ -87,7 +87,7 @@ static const struct command commands[] = {
 	{ "grant ls", cmd_grant_ls, 0, 0, false,
 	    "list who may read what",
 	    "[--all]\n"
-	    "  --all  those that have ended, too\n" },
+	    "  --all  those that have ended or were taken back, too\n" },
 	{ "grant add", cmd_grant_add, 1, 1, false,
 	    "let somebody read a model",
 	    "REF --to PRINCIPAL --loads N[/day]|--browse --reason TEXT\n"
@@ -138,7 +138,7 @@ static const struct command commands[] = {
 	    "ID [--reason TEXT]\n" },
 	{ "audit ls", cmd_audit_ls, 0, 0, false,
 	    "list the trail: who did and was given what",
-	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]...\n"
+	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]... [--all]\n"
 	    "           [--since TIME] [--until TIME] [--limit N] "
 	    "[--offline]\n"
 	    "  --by PRINCIPAL  acts by or for user:NAME\n"
@@ -146,6 +146,9 @@ static const struct command commands[] = {
 	    "                  2026-12-31, 2026-12-31T18:00:00Z, or 12h (ago)\n"
 	    "  --kind KIND     release, session.open, session (any of its "
 	    "kinds), ...\n"
+	    "  --all           keyd.start and keyd.stop, too: they are left "
+	    "out unless\n"
+	    "                  --kind, --all or --by keyd asks for them\n"
 	    "  --limit N       the newest N only\n"
 	    "  --offline       do not ask keyd: no file names, published "
 	    "entries only\n" },
@@ -338,6 +341,10 @@ static void
 print_usage(const struct command *c)
 {
 	printf("usage: weir %s %s", c->name, c->usage);
+	if (c->run == cmd_audit_ls) {
+		puts("The kinds are");
+		cmd_audit_kinds(stdout);
+	}
 	printf("\nEvery command takes -V DIR, --key-file FILE, "
 	       "--passphrase-file FILE, --json,\n--quiet and --help, too; "
 	       "see weir(1).\n");

@@ -137,8 +137,7 @@ cut_command(struct monitor_how *how, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--") != 0)
 			continue;
-		if (argv[i + 1] != NULL)
-			how->command = &argv[i + 1];
+		how->command = &argv[i + 1];
 		argv[i] = NULL;
 		return i;
 	}
@@ -180,6 +179,9 @@ parse(struct monitor_how *how, int argc, char **argv)
 	int c, r;
 
 	argc = cut_command(how, argc, argv);
+	if (how->command != NULL &&
+	    (how->command[0] == NULL || how->command[0][0] == '\0'))
+		return wrong("which command? None is behind --");
 	while ((c = getopt_long(argc, argv, "V:fqh", options, NULL)) != -1) {
 		r = take_option(how, c);
 		if (r != GO_ON)

@@ -98,6 +98,7 @@ broker_new(struct broker **out, const struct broker_how *how)
 	b->how = *how;
 	b->started_ms = broker_record_clock();
 	STAILQ_INIT(&b->pending);
+	STAILQ_INIT(&b->publishing);
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->settled, NULL);
 	err = pages_new(&b->pages, how->store);
@@ -107,6 +108,8 @@ broker_new(struct broker **out, const struct broker_how *how)
 		err = record_start(b);
 	if (err == 0)
 		err = broker_session_load_all(b);
+	if (err == 0)
+		err = broker_session_end_unfounded(b);
 	if (err != 0)
 		return err;
 	*out = b;
@@ -120,7 +123,7 @@ broker_stop(struct broker *b)
 	int err;
 
 	b->stopping = true;
-	err = broker_record_drain(b);
+	err = broker_record_finish(b);
 	if (err == 0 && !b->how.service)
 		err = broker_session_end_at_stop(b);
 	if (err == 0)

@@ -162,3 +162,44 @@ broker_call_json(struct broker_call *c, void *root)
 	msg_text_write(&c->reply, text);
 	return 0;
 }
+
+int
+broker_call_list(struct broker_call *c, unsigned int fields,
+    struct msg_list *out)
+{
+	struct msg_list m;
+
+	if (msg_list_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	if ((m.model[0] != '\0' && (fields & BROKER_LIST_MODEL) == 0) ||
+	    (m.id != 0 && (fields & BROKER_LIST_ID) == 0) ||
+	    (m.ended && (fields & BROKER_LIST_ENDED) == 0)) {
+		msg_list_clear(&m);
+		return broker_call_malformed(c);
+	}
+	*out = m;
+	return 0;
+}
+
+int
+broker_call_listing(struct broker_call *c, int err, const char *name,
+    void *items, const struct listing *l)
+{
+	if (err != 0 && err != LISTING_FULL) {
+		json_decref(items);
+		return broker_call_fail(c, err,
+		    err == ERR_LIMIT ?
+			"one item is more than a reply can hold" :
+			"the catalogue cannot be read");
+	}
+	return broker_call_json(c,
+	    json_pack("{s:o, s:s*}", name, items, "next",
+		err == LISTING_FULL ? l->next : NULL));
+}
+
+int
+broker_call_lost(struct broker_call *c)
+{
+	return broker_call_fail(c, ERR_USAGE,
+	    "that is not where a list goes on");
+}

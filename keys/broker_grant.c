@@ -95,6 +95,22 @@ broker_grant_add(struct broker_call *c)
 	return err;
 }
 
+/* It is not in force: was it ever? */
+static int
+no_grant(struct broker_call *c, uint64_t id)
+{
+	char removed[ENTRY_TIME_SIZE];
+	struct grant g;
+	int err = catalogue_grant_removed(c->b->how.catalogue, id, &g);
+
+	if (err == 0)
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "grant %ju was removed already, by %s at %s", (uintmax_t)id,
+		    g.removed_by, entry_time_text(g.removed_ms, removed));
+	return broker_call_fail(c, err,
+	    "there is no grant %ju; 'weir grant ls' lists them", (uintmax_t)id);
+}
+
 static int
 rm(struct broker_call *c, const struct msg_id_reason *m)
 {
@@ -106,16 +122,16 @@ rm(struct broker_call *c, const struct msg_id_reason *m)
 		return broker_call_fail(c, ERR_USAGE,
 		    "the reason is longer than 1,024 bytes");
 	err = catalogue_grant_get(c->b->how.catalogue, m->id, &g);
+	if (err == ERR_NOT_FOUND)
+		return no_grant(c, m->id);
 	if (err != 0)
-		return broker_call_fail(c, err,
-		    "there is no grant %ju; `weir grant ls` lists them",
-		    (uintmax_t)m->id);
+		return broker_call_fail(c, err, "the catalogue cannot be read");
 	broker_call_entry(c, &e, ENTRY_GRANT_RM);
 	entry_number(&e, "grant", m->id);
 	entry_text(&e, "reason", m->reason[0] != '\0' ? m->reason : NULL);
 	err = broker_call_record(c, &e);
 	if (err == 0)
-		err = broker_session_end_for_grant(c->b, m->id);
+		err = broker_session_end_for_grant(c->b, m->id, &c->pending);
 	return err;
 }
 
@@ -140,55 +156,104 @@ set_text(json_t *object, const char *key, const char *text)
 	    json_object_set_new(object, key, json_string(text));
 }
 
+/* When, by whom and why it was removed. */
+static int
+describe_end(json_t *j, const struct grant *g)
+{
+	char removed[ENTRY_TIME_SIZE];
+
+	if (g->removed_ms == 0)
+		return 0;
+	entry_time_text(g->removed_ms, removed);
+	if (set_text(j, "removed", removed) != 0 ||
+	    set_text(j, "removed_by", g->removed_by) != 0)
+		return -1;
+	return set_text(j, "removed_reason", g->removed_reason);
+}
+
 /* NULL when memory is short.  Optional fields are absent where they do not
  * apply. */
 static json_t *
-describe(const struct grant *g)
+describe(const struct grant *g, bool expired)
 {
 	char until[ENTRY_TIME_SIZE], created[ENTRY_TIME_SIZE];
 	json_t *j;
 
 	j = json_pack("{s:I, s:s, s:s, s:s, s:I, s:b, s:b, s:s?, s:s, s:s,"
-		      " s:s, s:b}",
+		      " s:s, s:b, s:b}",
 	    "grant", (json_int_t)g->id, "model", g->model, "to", g->to, "type",
 	    grant_type_name(g->type), "loads", (json_int_t)g->loads, "per_day",
 	    g->per_day, "export", g->export, "until",
 	    g->until_ms != 0 ? entry_time_text(g->until_ms, until) : NULL,
 	    "reason", g->reason, "by", g->by, "created",
-	    entry_time_text(g->created_ms, created), "counted", 0);
+	    entry_time_text(g->created_ms, created), "counted", 0, "expired",
+	    expired);
 	if (j == NULL || set_text(j, "channel", g->channel) != 0 ||
-	    set_text(j, "version", g->version) != 0) {
+	    set_text(j, "version", g->version) != 0 ||
+	    describe_end(j, g) != 0) {
 		json_decref(j);
 		return NULL;
 	}
 	return j;
 }
 
+struct grant_list {
+	struct listing l;
+	json_t *items;
+	int64_t now_ms;
+	bool ended; /* those too */
+};
+
+static int
+list_grant(void *arg, const struct grant *g)
+{
+	struct grant_list *list = arg;
+	bool expired = grant_expired(g, list->now_ms);
+	char next[24];
+	json_t *one;
+	int err;
+
+	if (expired && !list->ended)
+		return 0;
+	one = describe(g, expired);
+	if (one == NULL)
+		return ERR_NOMEM;
+	snprintf(next, sizeof(next), "%ju", (uintmax_t)g->id);
+	err = listing_take(&list->l, listing_size(one), next);
+	if (err != 0) {
+		json_decref(one);
+		return err;
+	}
+	return json_array_append_new(list->items, one) == 0 ? 0 : ERR_NOMEM;
+}
+
 int
 broker_grant_ls(struct broker_call *c)
 {
-	OWNED_MEM(struct grant) grants = NULL;
+	struct grant_list list = {
+		.l = listing_of(MSG_JSON_MAX),
+		.now_ms = broker_record_clock(),
+	};
+	struct catalogue_grants which = { .principal = c->from->principal };
 	unsigned int held;
-	json_t *list;
-	size_t n = 0;
-	bool all;
-	int err;
+	struct msg_list m;
+	int err = broker_call_list(c, BROKER_LIST_ENDED, &m);
 
-	if (!reader_end(&c->body))
-		return broker_call_malformed(c);
+	if (err != 0)
+		return err;
+	list.ended = which.removed = m.ended;
+	if (m.after[0] != '\0')
+		err = listing_parse(m.after, &which.after, NULL);
+	msg_list_clear(&m);
+	if (err != 0)
+		return broker_call_lost(c);
 	err = broker_call_roles(c, &held);
 	if (err != 0)
 		return err;
-	all = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
-	err = catalogue_grant_list(c->b->how.catalogue,
-	    all ? "" : c->from->principal, "", &grants, &n);
-	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
-	list = json_array();
-	for (size_t i = 0; i < n; i++)
-		if (json_array_append_new(list, describe(&grants[i])) != 0) {
-			json_decref(list);
-			return ERR_NOMEM;
-		}
-	return broker_call_json(c, json_pack("{s:o}", "grants", list));
+	if (role_may(held, ROLE_MANAGER | ROLE_REVIEWER))
+		which.principal = "";
+	list.items = json_array();
+	err = catalogue_grant_each(c->b->how.catalogue, &which, list_grant,
+	    &list);
+	return broker_call_listing(c, err, "grants", list.items, &list.l);
 }

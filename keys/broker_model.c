@@ -110,20 +110,23 @@ broker_model_resolve(struct broker_call *c, const char *text,
 
 /* --- model.ls --- */
 
-struct listing {
+struct model_list {
 	struct broker_call *c;
 	const struct grant *grants; /* the caller's */
 	size_t grant_count;
 	bool all;
 	int64_t now_ms;
+	struct listing l;
 	json_t *models;
 	json_t *model; /* the last one of models; NULL: none yet */
 	char name[REF_NAME_MAX + 1];
 	struct digest latest; /* of that model */
 };
+/* What a model takes besides its name and versions. */
+#define MODEL_SIZE (DIGEST_HEX_SIZE + 64)
 
 static bool
-may_see(const struct listing *l, const struct catalogue_version *v)
+may_see(const struct model_list *l, const struct catalogue_version *v)
 {
 	char hex[DIGEST_HEX_SIZE];
 	const struct grant_want want = {
@@ -155,7 +158,7 @@ describe(const struct catalogue_version *v)
 
 /* The versions of another model begin. */
 static int
-next_model(struct listing *l, const struct catalogue_version *v)
+next_model(struct model_list *l, const struct catalogue_version *v)
 {
 	int err = catalogue_version_channel(l->c->b->how.catalogue, v->model,
 	    LATEST, &l->latest);
@@ -165,11 +168,47 @@ next_model(struct listing *l, const struct catalogue_version *v)
 	return err;
 }
 
+/* A version goes into the reply; with it its model, when it is the first. */
+static int
+add_version(struct model_list *l, const struct catalogue_version *v)
+{
+	char hex[DIGEST_HEX_SIZE], next[LISTING_NEXT_MAX + 1];
+	json_t *one = describe(v);
+	size_t size = listing_size(one);
+	int err;
+
+	if (one == NULL)
+		return ERR_NOMEM;
+	if (l->model == NULL)
+		size += MODEL_SIZE + strlen(v->model);
+	snprintf(next, sizeof(next), "%ju %s", (uintmax_t)v->upload, v->model);
+	err = listing_take(&l->l, size, next);
+	if (err != 0) {
+		json_decref(one);
+		return err;
+	}
+	if (l->model == NULL) {
+		l->model = json_pack("{s:s, s:[]}", "model", v->model,
+		    "versions");
+		if (json_array_append_new(l->models, l->model) != 0) {
+			json_decref(one);
+			return ERR_NOMEM;
+		}
+	}
+	if (json_array_append_new(json_object_get(l->model, "versions"), one) !=
+	    0)
+		return ERR_NOMEM;
+	if (digest_equal(&v->version, &l->latest) &&
+	    json_object_set_new(l->model, LATEST,
+		json_string(digest_hex(&v->version, hex))) != 0)
+		return ERR_NOMEM;
+	return 0;
+}
+
 static int
 list_version(void *arg, const struct catalogue_version *v)
 {
-	struct listing *l = arg;
-	char hex[DIGEST_HEX_SIZE];
+	struct model_list *l = arg;
 
 	if (strcmp(l->name, v->model) != 0) {
 		int err = next_model(l, v);
@@ -177,22 +216,7 @@ list_version(void *arg, const struct catalogue_version *v)
 		if (err != 0)
 			return err;
 	}
-	if (!may_see(l, v))
-		return 0;
-	if (l->model == NULL) {
-		l->model = json_pack("{s:s, s:[]}", "model", v->model,
-		    "versions");
-		if (json_array_append_new(l->models, l->model) != 0)
-			return ERR_NOMEM;
-	}
-	if (digest_equal(&v->version, &l->latest) &&
-	    json_object_set_new(l->model, LATEST,
-		json_string(digest_hex(&v->version, hex))) != 0)
-		return ERR_NOMEM;
-	return json_array_append_new(json_object_get(l->model, "versions"),
-		   describe(v)) == 0 ?
-	    0 :
-	    ERR_NOMEM;
+	return may_see(l, v) ? add_version(l, v) : 0;
 }
 
 /* What the caller is granted, expired grants among it. */
@@ -209,16 +233,29 @@ my_grants(struct broker_call *c, const char *model, struct grant **grants,
 }
 
 static int
-list(struct broker_call *c, const char *model)
+list(struct broker_call *c, const struct msg_list *m)
 {
 	OWNED_MEM(struct grant) grants = NULL;
-	struct listing l = { .c = c, .now_ms = broker_record_clock() };
+	struct model_list l = {
+		.c = c,
+		.now_ms = broker_record_clock(),
+		.l = listing_of(MSG_JSON_MAX),
+	};
+	struct catalogue_versions which = {
+		.model = m->model,
+		.after_model = "",
+	};
 	unsigned int held;
 	int err;
 
-	if (model[0] != '\0' && !ref_name_ok(model))
+	if (m->model[0] != '\0' && !ref_name_ok(m->model))
 		return broker_call_fail(c, ERR_USAGE,
 		    "that is not the name of a model");
+	if (m->after[0] != '\0' &&
+	    (listing_parse(m->after, &which.after_upload, &which.after_model) !=
+		    0 ||
+		!ref_name_ok(which.after_model)))
+		return broker_call_lost(c);
 	err = broker_call_roles(c, &held);
 	if (err == 0)
 		err = my_grants(c, "", &grants, &l.grant_count);
@@ -227,23 +264,22 @@ list(struct broker_call *c, const char *model)
 	l.grants = grants;
 	l.all = held != 0;
 	l.models = json_array();
-	err = catalogue_version_each(c->b->how.catalogue, model, list_version,
+	err = catalogue_version_each(c->b->how.catalogue, &which, list_version,
 	    &l);
-	if (err != 0) {
-		json_decref(l.models);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
-	}
-	return broker_call_json(c, json_pack("{s:o}", "models", l.models));
+	return broker_call_listing(c, err, "models", l.models, &l.l);
 }
 
 int
 broker_model_ls(struct broker_call *c)
 {
-	OWNED_MEM(char) model = NULL;
+	struct msg_list m;
+	int err = broker_call_list(c, BROKER_LIST_MODEL, &m);
 
-	if (msg_string_read(&model, &c->body) != 0)
-		return broker_call_malformed(c);
-	return list(c, model);
+	if (err != 0)
+		return err;
+	err = list(c, &m);
+	msg_list_clear(&m);
+	return err;
 }
 
 /* --- version.get --- */
@@ -283,12 +319,16 @@ may_get(struct broker_call *c, const struct broker_target *t, unsigned int held,
 static int
 reply_version(struct broker_call *c, const struct broker_target *t)
 {
+	OWNED_MEM(char) labels = NULL;
 	struct catalogue_version v;
 	struct msg_version m;
 	int err;
 
 	err = catalogue_version_get(c->b->how.catalogue, t->ref.name,
 	    &t->version, &v);
+	if (err == 0)
+		err = catalogue_version_labels(c->b->how.catalogue, t->ref.name,
+		    &t->version, &labels);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
 	m = (struct msg_version){
@@ -297,6 +337,7 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 		.object = v.object,
 		.created_ms = v.created_ms,
 		.by = v.by,
+		.labels = labels,
 	};
 	err = broker_model_manifest_key(c->b, v.upload, m.manifest_key);
 	if (err == 0)

@@ -323,7 +323,7 @@ describe(struct broker *b, const struct broker_session *s, uint16_t i,
 	int err;
 
 	err = catalogue_grant_get(b->how.catalogue, v->grant, &g);
-	if (err != 0 && err != ERR_NOT_FOUND)
+	if (err != 0)
 		return err;
 	*out = (struct msg_version){
 		.model = v->model,
@@ -357,6 +357,9 @@ reply_session(struct broker_call *c, const struct broker_session *s)
 		err = describe(c->b, s, i, &m.versions[i]);
 	if (err == 0)
 		msg_session_write(&c->reply, &m);
+	else if (err == ERR_NOT_FOUND)
+		err = broker_call_refuse(c, "grant removed",
+		    "a grant of session %ju was removed", (uintmax_t)s->id);
 	else
 		broker_call_fail(c, err,
 		    "the keys of session %ju cannot be had: %s",
@@ -384,6 +387,7 @@ take_up(struct broker_call *c, uint64_t id, struct broker_session **out)
 		return broker_call_fail(c, err,
 		    "session %ju cannot be taken up: %s", (uintmax_t)id,
 		    err_text(err));
+	s->opener = c->from->id;
 	*out = s;
 	return 0;
 }
@@ -443,11 +447,49 @@ broker_open_open(struct broker_call *c)
 	return err;
 }
 
+/*
+ * A mount has two connections: its monitor opens the session on one, its worker
+ * comes with the other.  The first resume beside the opener, by the same user,
+ * is part of the opening, which has an entry; any other one has its own
+ * (PROTOCOL.md).
+ */
+static bool
+is_worker(struct broker_call *c, const struct broker_session *s)
+{
+	const struct broker_hold *h;
+
+	if (s->joined)
+		return false;
+	LIST_FOREACH(h, &s->holds, of_session)
+		if (h->link->id == s->opener && h->link != c->from &&
+		    h->link->peer.uid == c->from->peer.uid)
+			return true;
+	return false;
+}
+
+static int
+record_resume(struct broker_call *c, struct broker_session *s)
+{
+	OWNED_ENTRY e = { 0 };
+
+	if (is_worker(c, s)) {
+		s->joined = true;
+		return 0;
+	}
+	/* Whoever takes up what nobody holds is to it as the opener was. */
+	if (LIST_EMPTY(&s->holds)) {
+		s->opener = c->from->id;
+		s->joined = false;
+	}
+	broker_call_entry(c, &e, ENTRY_SESSION_RESUME);
+	entry_number(&e, "session", s->id);
+	return broker_call_record_later(c, &e);
+}
+
 static int
 resume(struct broker_call *c, const struct msg_session_resume *m)
 {
 	struct broker_session *s;
-	OWNED_ENTRY e = { 0 };
 	int err;
 
 	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
@@ -464,9 +506,7 @@ resume(struct broker_call *c, const struct msg_session_resume *m)
 		err = reply_session(c, s);
 	if (err != 0)
 		return err;
-	broker_call_entry(c, &e, ENTRY_SESSION_RESUME);
-	entry_number(&e, "session", s->id);
-	err = broker_call_record_later(c, &e);
+	err = record_resume(c, s);
 	if (err == 0) {
 		err = broker_session_hold(c->from, s);
 		if (err != 0)

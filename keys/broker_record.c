@@ -68,8 +68,11 @@ settled(void *arg, int result)
 
 	/* p may be gone as soon as its state is known, b when nothing is owed
 	 * and the mutex is free. */
+	if (p->publish)
+		b->owed_publish--;
+	else
+		b->owed--;
 	atomic_store(&p->state, result);
-	b->owed--;
 	b->how.wake(b->how.arg);
 	pthread_cond_broadcast(&b->settled);
 }
@@ -105,18 +108,28 @@ append(struct broker *b, struct entry *e, uint64_t *index)
 	return ERR_IO;
 }
 
+static struct broker_pending *
+pending_new(struct broker *b)
+{
+	struct broker_pending *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->b = b;
+	p->reply = writer_of(FRAME_BUFFER);
+	atomic_init(&p->state, BROKER_QUEUED);
+	return p;
+}
+
 int
 broker_record_later(struct broker *b, struct entry *e,
     struct broker_pending **out)
 {
-	struct broker_pending *p = calloc(1, sizeof(*p));
+	struct broker_pending *p = pending_new(b);
 	int err;
 
 	if (p == NULL)
 		return ERR_NOMEM;
-	p->b = b;
-	p->reply = writer_of(FRAME_BUFFER);
-	atomic_init(&p->state, BROKER_QUEUED);
 	err = append(b, e, &p->index);
 	if (err != 0) {
 		pending_free(p);
@@ -129,6 +142,23 @@ broker_record_later(struct broker *b, struct entry *e,
 	b->owed++;
 	pthread_mutex_unlock(&b->mutex);
 	trail_notify(b->how.trail, p->index, settled, p);
+	*out = p;
+	return 0;
+}
+
+int
+broker_record_publish(struct broker *b, struct broker_pending **out)
+{
+	struct broker_pending *p = pending_new(b);
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->publish = true;
+	STAILQ_INSERT_TAIL(&b->publishing, p, entry);
+	pthread_mutex_lock(&b->mutex);
+	b->owed_publish++;
+	pthread_mutex_unlock(&b->mutex);
+	trail_publish_notify(b->how.trail, settled, p);
 	*out = p;
 	return 0;
 }
@@ -147,15 +177,40 @@ make_error(struct broker_pending *p, int why)
 		writer_reset(&p->reply);
 }
 
-/* One entry has come to its end: into the catalogue, and the reply out. */
+/* The checkpoint is the reply; a later one does as well. */
+static void
+make_note(struct broker *b, struct broker_pending *p, int result)
+{
+	struct note_checkpoint checkpoint;
+	OWNED_MEM(char) note = NULL;
+	int err = result;
+
+	if (err == 0)
+		err = trail_published(b->how.trail, &checkpoint, &note);
+
+	frame_begin(&p->reply, p->type | FRAME_REPLY, p->id);
+	if (err == 0) {
+		msg_ok_write(&p->reply);
+		msg_text_write(&p->reply, note);
+	} else {
+		msg_error_write(&p->reply, err, err_text(err));
+	}
+	if (frame_end(&p->reply) != 0)
+		writer_reset(&p->reply);
+}
+
+/* What was waited for has come to its end: into the catalogue, and the reply
+ * out. */
 static void
 deliver(struct broker *b, struct broker_pending *p, int result)
 {
 	struct broker_link *l = NULL;
 
-	if (result != 0)
+	if (result != 0 && !(p->publish && result == ERR_NOMEM))
 		broker_record_failed(b, result, "the trail cannot be written");
-	if (b->failed == 0)
+	if (b->failed == 0 && p->publish)
+		make_note(b, p, result);
+	else if (b->failed == 0)
 		apply(b, p->index, p->bytes, p->length);
 	if (b->failed != 0)
 		make_error(p, b->failed);
@@ -167,27 +222,34 @@ deliver(struct broker *b, struct broker_pending *p, int result)
 	pending_free(p);
 }
 
-void
-broker_record_deliver(struct broker *b)
+static void
+deliver_all(struct broker *b, struct broker_pendings *list)
 {
 	struct broker_pending *p;
 
-	while ((p = STAILQ_FIRST(&b->pending)) != NULL) {
+	while ((p = STAILQ_FIRST(list)) != NULL) {
 		int state = atomic_load(&p->state);
 
 		if (state == BROKER_QUEUED)
 			return;
-		STAILQ_REMOVE_HEAD(&b->pending, entry);
+		STAILQ_REMOVE_HEAD(list, entry);
 		deliver(b, p, state);
 	}
 }
 
-/* The trail answers for every entry, also when it has failed. */
+void
+broker_record_deliver(struct broker *b)
+{
+	deliver_all(b, &b->pending);
+	deliver_all(b, &b->publishing);
+}
+
+/* The trail answers for everything, also when it has failed. */
 static void
-wait_settled(struct broker *b)
+wait_settled(struct broker *b, const size_t *owed)
 {
 	pthread_mutex_lock(&b->mutex);
-	while (b->owed > 0)
+	while (*owed > 0)
 		pthread_cond_wait(&b->settled, &b->mutex);
 	pthread_mutex_unlock(&b->mutex);
 }
@@ -195,21 +257,36 @@ wait_settled(struct broker *b)
 int
 broker_record_drain(struct broker *b)
 {
-	wait_settled(b);
+	wait_settled(b, &b->owed);
 	broker_record_deliver(b);
 	return b->failed;
+}
+
+int
+broker_record_finish(struct broker *b)
+{
+	wait_settled(b, &b->owed_publish);
+	return broker_record_drain(b);
+}
+
+static void
+clear(struct broker_pendings *list)
+{
+	struct broker_pending *p;
+
+	while ((p = STAILQ_FIRST(list)) != NULL) {
+		STAILQ_REMOVE_HEAD(list, entry);
+		pending_free(p);
+	}
 }
 
 void
 broker_record_clear(struct broker *b)
 {
-	struct broker_pending *p;
-
-	wait_settled(b);
-	while ((p = STAILQ_FIRST(&b->pending)) != NULL) {
-		STAILQ_REMOVE_HEAD(&b->pending, entry);
-		pending_free(p);
-	}
+	wait_settled(b, &b->owed);
+	wait_settled(b, &b->owed_publish);
+	clear(&b->pending);
+	clear(&b->publishing);
 }
 
 int

@@ -70,7 +70,8 @@ page_fault(struct broker_call *c, const struct broker_session *s,
 	OWNED_ENTRY e = { 0 };
 	int err;
 
-	if (found == ERR_IO || found == ERR_NOMEM || found == ERR_SPACE)
+	if (found != ERR_NOT_FOUND && found != ERR_FORMAT &&
+	    found != ERR_INTEGRITY)
 		return broker_call_fail(c, found,
 		    "a page of the version cannot be read just now: %s",
 		    err_text(found));

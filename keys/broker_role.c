@@ -6,35 +6,77 @@
 #include "keys/broker_state.h"
 #include "vault/err.h"
 
+struct role_list {
+	struct listing l;
+	json_t *items;
+};
+
 static int
 list_role(void *arg, const struct catalogue_role *r)
 {
+	struct role_list *list = arg;
+	char next[LISTING_NEXT_MAX + 1];
 	json_t *one = json_pack("{s:s, s:s}", "role", role_name(r->role), "to",
 	    r->to);
+	int err;
 
-	if (one != NULL && r->family[0] != '\0' &&
-	    json_object_set_new(one, "family", json_string(r->family)) != 0) {
+	if (one == NULL ||
+	    (r->family[0] != '\0' &&
+		json_object_set_new(one, "family", json_string(r->family)) !=
+		    0)) {
 		json_decref(one);
 		return ERR_NOMEM;
 	}
-	return json_array_append_new(arg, one) == 0 ? 0 : ERR_NOMEM;
+	snprintf(next, sizeof(next), "%d %s %s", (int)r->role, r->family,
+	    r->to);
+	err = listing_take(&list->l, listing_size(one), next);
+	if (err != 0) {
+		json_decref(one);
+		return err;
+	}
+	return json_array_append_new(list->items, one) == 0 ? 0 : ERR_NOMEM;
+}
+
+/* "4 llama user:bob" */
+static int
+parse_after(const char *text, struct catalogue_role *out)
+{
+	struct catalogue_role r = { 0 };
+	const char *family, *to;
+	uint64_t role;
+
+	if (listing_parse(text, &role, &family) != 0 || role > ROLE_ANY)
+		return ERR_FORMAT;
+	to = strchr(family, ' ');
+	if (to == NULL || (size_t)(to - family) >= sizeof(r.family) ||
+	    strlen(to + 1) >= sizeof(r.to))
+		return ERR_FORMAT;
+	r.role = (enum role)role;
+	memcpy(r.family, family, (size_t)(to - family));
+	snprintf(r.to, sizeof(r.to), "%s", to + 1);
+	*out = r;
+	return 0;
 }
 
 int
 broker_role_ls(struct broker_call *c)
 {
-	json_t *list;
-	int err;
+	struct role_list list = { .l = listing_of(MSG_JSON_MAX) };
+	struct catalogue_role after = { 0 };
+	struct msg_list m;
+	int err = broker_call_list(c, 0, &m);
 
-	if (!reader_end(&c->body))
-		return broker_call_malformed(c);
-	list = json_array();
-	err = catalogue_role_each(c->b->how.catalogue, list_role, list);
-	if (err != 0) {
-		json_decref(list);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
-	}
-	return broker_call_json(c, json_pack("{s:o}", "roles", list));
+	if (err != 0)
+		return err;
+	if (m.after[0] != '\0')
+		err = parse_after(m.after, &after);
+	msg_list_clear(&m);
+	if (err != 0)
+		return broker_call_lost(c);
+	list.items = json_array();
+	err = catalogue_role_each(c->b->how.catalogue, &after, list_role,
+	    &list);
+	return broker_call_listing(c, err, "roles", list.items, &list.l);
 }
 
 /* What a role.add or role.rm names.  ERR_USAGE with a sentence. */

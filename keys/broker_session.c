@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +11,8 @@
 #include "keys/grant.h"
 #include "vault/err.h"
 #include "vault/log.h"
+
+#define REASON 64 /* bytes of why keyd ends a session */
 
 static void
 state_free(struct broker_session *s)
@@ -93,24 +94,18 @@ broker_session_load(struct broker *b, struct session *session,
 	return 0;
 }
 
+static int
+load_one(void *arg, struct session *session)
+{
+	struct broker_session *s;
+
+	return broker_session_load(arg, session, &s);
+}
+
 int
 broker_session_load_all(struct broker *b)
 {
-	struct session **list;
-	size_t n;
-	int err;
-
-	err = catalogue_session_list(b->how.catalogue, 0, &list, &n);
-	if (err != 0)
-		return err;
-	for (size_t i = 0; err == 0 && i < n; i++) {
-		struct broker_session *s;
-
-		err = broker_session_load(b, list[i], &s);
-		list[i] = NULL;
-	}
-	catalogue_session_list_free(list, n);
-	return err;
+	return catalogue_session_each(b->how.catalogue, 0, load_one, b);
 }
 
 void
@@ -193,20 +188,59 @@ broker_session_ended(struct broker *b, struct broker_session *s,
 		state_free(s);
 }
 
-int
-broker_session_end(struct broker *b, struct broker_session *s,
-    const char *reason)
+static int
+append_close(struct broker *b, const struct broker_session *s,
+    const char *reason, struct broker_pending **out)
 {
 	OWNED_ENTRY e = { 0 };
-	int err;
 
 	broker_record_begin(&e, ENTRY_SESSION_CLOSE);
 	entry_number(&e, "session", s->id);
 	entry_text(&e, "reason", reason);
-	err = broker_record_wait(b, &e);
-	if (err == 0)
-		broker_session_ended(b, s, NULL, reason);
-	return err;
+	return broker_record_later(b, &e, out);
+}
+
+/*
+ * End it now, and have the close recorded: many may end at once, and one sync
+ * does for all of them.  An end that cannot be recorded ends keyd; the next
+ * start finds it again.
+ */
+static int
+end(struct broker *b, struct broker_session *s, const char *reason,
+    struct broker_pending **last)
+{
+	int err;
+
+	*last = NULL;
+	err = append_close(b, s, reason, last);
+	if (err == ERR_CONFLICT) {
+		/* The trail's queue is full; it empties. */
+		err = broker_record_drain(b);
+		if (err == 0)
+			err = append_close(b, s, reason, last);
+	}
+	if (err != 0) {
+		broker_record_failed(b, err,
+		    "the end of a session cannot be recorded");
+		return ERR_IO;
+	}
+	broker_session_ended(b, s, NULL, reason);
+	return 0;
+}
+
+int
+broker_session_end(struct broker *b, struct broker_session *s,
+    const char *reason)
+{
+	struct broker_pending *close;
+
+	return end(b, s, reason, &close);
+}
+
+static void
+removed(char *reason, uint64_t grant)
+{
+	snprintf(reason, REASON, "grant %ju was removed", (uintmax_t)grant);
 }
 
 static bool
@@ -219,18 +253,62 @@ rests_on(const struct broker_session *s, uint64_t grant)
 }
 
 int
-broker_session_end_for_grant(struct broker *b, uint64_t grant)
+broker_session_end_for_grant(struct broker *b, uint64_t grant,
+    struct broker_pending **last)
 {
 	struct broker_session *s, *next;
-	char reason[64];
+	char reason[REASON];
 	int err = 0;
 
-	snprintf(reason, sizeof(reason), "grant %ju was removed",
-	    (uintmax_t)grant);
+	removed(reason, grant);
 	HASH_ITER(hh, b->sessions, s, next)
 		if (err == 0 && rests_on(s, grant))
-			err = broker_session_end(b, s, reason);
+			err = end(b, s, reason, last);
 	return err;
+}
+
+/* Why it is not to go on, if so: a grant of it was removed, or all that it
+ * rests on have expired. */
+static int
+judge(struct broker *b, const struct broker_session *s, char *reason)
+{
+	int64_t now = broker_record_clock();
+	uint16_t expired = 0;
+
+	*reason = '\0';
+	for (uint16_t i = 0; i < s->s->count; i++) {
+		uint64_t grant = s->s->versions[i].grant;
+		struct grant g;
+		int err = catalogue_grant_get(b->how.catalogue, grant, &g);
+
+		if (err == ERR_NOT_FOUND) {
+			removed(reason, grant);
+			return 0;
+		}
+		if (err != 0)
+			return err;
+		if (grant_expired(&g, now))
+			expired++;
+	}
+	if (s->s->count > 0 && expired == s->s->count)
+		snprintf(reason, REASON, "its grants have expired");
+	return 0;
+}
+
+int
+broker_session_end_unfounded(struct broker *b)
+{
+	struct broker_session *s, *next;
+	char reason[REASON];
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next) {
+		if (err == 0)
+			err = judge(b, s, reason);
+		if (err == 0 && *reason != '\0')
+			err = broker_session_end(b, s, reason);
+	}
+	return err == 0 ? broker_record_drain(b) : err;
 }
 
 int
@@ -300,24 +378,34 @@ broker_session_pages(const struct broker_session *s, uint16_t n,
 
 /* --- session.close --- */
 
-/* Who may close it: whoever holds or opened it, whose it is, who governs. */
+/* Whether the caller may close what is or was a session: whoever holds or
+ * opened it, whose it is, who governs. */
 static int
-may_close(struct broker_call *c, const struct broker_session *s)
+may_close(struct broker_call *c, const struct session *s, bool *may)
 {
 	const char *who = c->from->principal;
 	unsigned int held;
 	int err;
 
-	if (broker_session_of(c->from, s->id) != NULL ||
-	    strcmp(s->s->principal, who) == 0 || strcmp(s->s->by, who) == 0)
+	*may = s != NULL &&
+	    (broker_session_of(c->from, s->id) != NULL ||
+		strcmp(s->principal, who) == 0 || strcmp(s->by, who) == 0);
+	if (*may)
 		return 0;
 	err = broker_call_roles(c, &held);
-	if (err != 0 || role_may(held, ROLE_MANAGER))
-		return err;
+	if (err == 0)
+		*may = role_may(held, ROLE_MANAGER);
+	return err;
+}
+
+/* The same words whether there is such a session or not. */
+static int
+refuse_close(struct broker_call *c, uint64_t id)
+{
 	return broker_call_refuse(c, "not the session's principal",
-	    "session %ju is not %s's; its principal or a manager may close it:"
-	    " weir session close %ju",
-	    (uintmax_t)s->id, who, (uintmax_t)s->id);
+	    "there is no session %ju of %s; one of somebody else its principal"
+	    " or a manager may close: weir session close %ju",
+	    (uintmax_t)id, c->from->principal, (uintmax_t)id);
 }
 
 /* It is not open: was it ever? */
@@ -325,13 +413,22 @@ static int
 not_open(struct broker_call *c, uint64_t id)
 {
 	OWNED(session) s = NULL;
+	bool may;
 	int err = catalogue_session_get(c->b->how.catalogue, id, &s);
+	int asked;
 
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	asked = may_close(c, s, &may);
+	if (asked != 0)
+		return asked;
+	if (!may)
+		return refuse_close(c, id);
 	if (err == 0)
 		return broker_call_fail(c, ERR_CONFLICT,
 		    "session %ju has ended already", (uintmax_t)id);
 	return broker_call_fail(c, err,
-	    "there is no session %ju; `weir session ls` lists them",
+	    "there is no session %ju; 'weir session ls' lists them",
 	    (uintmax_t)id);
 }
 
@@ -341,13 +438,16 @@ close_one(struct broker_call *c, const struct msg_id_reason *m)
 	struct broker_session *s = broker_session_find(c->b, m->id);
 	char reason[BROKER_REASON_MAX];
 	OWNED_ENTRY e = { 0 };
+	bool may;
 	int err;
 
 	if (s == NULL)
 		return not_open(c, m->id);
-	err = may_close(c, s);
+	err = may_close(c, s->s, &may);
 	if (err != 0)
 		return err;
+	if (!may)
+		return refuse_close(c, m->id);
 	snprintf(reason, sizeof(reason), "%s", m->reason);
 	broker_call_entry(c, &e, ENTRY_SESSION_CLOSE);
 	entry_number(&e, "session", s->id);
@@ -368,114 +468,5 @@ broker_session_close(struct broker_call *c)
 		return broker_call_malformed(c);
 	err = close_one(c, &m);
 	msg_id_reason_clear(&m);
-	return err;
-}
-
-/* --- session.ls --- */
-
-static json_t *
-describe_versions(const struct session *s)
-{
-	json_t *list = json_array();
-
-	for (uint16_t i = 0; i < s->count; i++) {
-		const struct session_version *v = &s->versions[i];
-		char hex[DIGEST_HEX_SIZE];
-		json_t *one = json_pack("{s:s, s:s, s:I, s:s}", "model",
-		    v->model, "version", digest_hex(&v->version, hex), "grant",
-		    (json_int_t)v->grant, "type", grant_type_name(v->type));
-
-		if (one == NULL ||
-		    (v->channel[0] != '\0' &&
-			json_object_set_new(one, "channel",
-			    json_string(v->channel)) != 0) ||
-		    json_array_append_new(list, one) != 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-static const char *
-state_of(struct broker *b, const struct session *s)
-{
-	const struct broker_session *open = broker_session_find(b, s->id);
-
-	if (open == NULL)
-		return "closed";
-	return LIST_EMPTY(&open->holds) ? "unattended" : "open";
-}
-
-static json_t *
-describe(struct broker *b, const struct session *s)
-{
-	char opened[ENTRY_TIME_SIZE], closed[ENTRY_TIME_SIZE];
-
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s?, s:o,"
-			 " s:I, s:I, s:I, s:s}",
-	    "session", (json_int_t)s->id, "for", s->principal, "by", s->by,
-	    "purpose", session_purpose_name(s->purpose), "host", s->host, "pid",
-	    (json_int_t)s->pid, "mountpoint", s->mountpoint, "opened",
-	    entry_time_text(s->opened_ms, opened), "closed",
-	    s->closed_ms != 0 ? entry_time_text(s->closed_ms, closed) : NULL,
-	    "versions", describe_versions(s), "releases",
-	    (json_int_t)s->releases, "released_bytes",
-	    (json_int_t)s->released_bytes, "faults", (json_int_t)s->faults,
-	    "state", state_of(b, s));
-}
-
-static bool
-is_theirs(const struct session *s, const char *principal)
-{
-	return strcmp(s->principal, principal) == 0 ||
-	    strcmp(s->by, principal) == 0;
-}
-
-static int
-list(struct broker_call *c, struct session **sessions, size_t n, bool all)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < n; i++) {
-		if (!all && !is_theirs(sessions[i], c->from->principal))
-			continue;
-		if (json_array_append_new(out, describe(c->b, sessions[i])) !=
-		    0) {
-			json_decref(out);
-			return ERR_NOMEM;
-		}
-	}
-	return broker_call_json(c, json_pack("{s:o}", "sessions", out));
-}
-
-int
-broker_session_ls(struct broker_call *c)
-{
-	struct session **sessions = NULL;
-	unsigned int held;
-	size_t n = 0;
-	uint64_t id;
-	bool all;
-	int err;
-
-	if (msg_number_read(&id, &c->body) != 0)
-		return broker_call_malformed(c);
-	err = broker_call_roles(c, &held);
-	if (err != 0)
-		return err;
-	all = role_may(held, ROLE_MANAGER | ROLE_REVIEWER);
-	err = catalogue_session_list(c->b->how.catalogue, id, &sessions, &n);
-	if (err == ERR_NOT_FOUND ||
-	    (err == 0 && id != 0 && !all &&
-		!is_theirs(sessions[0], c->from->principal)))
-		err = broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no session %ju that %s may see", (uintmax_t)id,
-		    c->from->principal);
-	else if (err != 0)
-		err = broker_call_fail(c, err, "the catalogue cannot be read");
-	if (err == 0)
-		err = list(c, sessions, n, all);
-	catalogue_session_list_free(sessions, n);
 	return err;
 }

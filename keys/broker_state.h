@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "keys/broker.h"
+#include "keys/listing.h"
 #include "keys/pages.h"
 #include "keys/role.h"
 #include "keys/session.h"
@@ -50,6 +51,8 @@ struct broker_session {
 	LIST_HEAD(, broker_hold) holds;
 	int64_t alone_since_ms; /* when holds is empty */
 	bool was_held;		/* since this keyd started */
+	uint64_t opener;	/* the link that opened or took it up first */
+	bool joined;		/* its worker has come, too */
 	bool ended;
 };
 
@@ -76,10 +79,12 @@ struct broker_link {
 	LIST_HEAD(, broker_hold) holds;
 };
 
-/* An entry that is on its way to the disk, and the reply that waits for it. */
+/* An entry that is on its way to the disk, and the reply that waits for it; or
+ * a reply that waits for a checkpoint. */
 struct broker_pending {
 	STAILQ_ENTRY(broker_pending) entry;
 	struct broker *b;
+	bool publish;
 	uint64_t index;
 	uint8_t *bytes; /* of the trail's entry, for the catalogue */
 	size_t length;
@@ -101,11 +106,15 @@ struct broker {
 	int64_t started_ms;
 	int failed;
 	bool stopping;
-	STAILQ_HEAD(, broker_pending) pending; /* in the trail's order */
-	/* Notifications that the trail still owes us. */
+	STAILQ_HEAD(broker_pendings, broker_pending)
+	pending; /* in the
+							       * trail's order */
+	struct broker_pendings publishing;
+	/* Notifications that the trail still owes us: of entries, and of
+	 * checkpoints. */
 	pthread_mutex_t mutex;
 	pthread_cond_t settled;
-	size_t owed;
+	size_t owed, owed_publish;
 };
 
 /* A request in hand. */
@@ -162,6 +171,22 @@ int broker_call_record_later(struct broker_call *c, struct entry *e) MUST_USE;
 /* JSON as the reply; takes over the reference of root (a json_t *). */
 int broker_call_json(struct broker_call *c, void *root) MUST_USE;
 
+/*
+ * A request that lists, with those of its fields (BROKER_LIST_ bits) that it
+ * has a use for; and its reply: items (a json_t *, taken over) under a name, and
+ * where the next one goes on.  err is what ended the list: 0, LISTING_FULL, or
+ * an error to answer with.
+ */
+#define BROKER_LIST_MODEL 1U
+#define BROKER_LIST_ID 2U
+#define BROKER_LIST_ENDED 4U
+int broker_call_list(struct broker_call *c, unsigned int fields,
+    struct msg_list *out) MUST_USE;
+int broker_call_listing(struct broker_call *c, int err, const char *name,
+    void *items, const struct listing *l) MUST_USE;
+/* That `after` is not what a reply had for `next`. */
+int broker_call_lost(struct broker_call *c);
+
 /* --- broker_record.c: the way into the trail --- */
 
 int64_t broker_record_clock(void); /* ms since 1970 */
@@ -174,12 +199,18 @@ int broker_record_wait(struct broker *b, struct entry *e) MUST_USE;
 int broker_record_later(struct broker *b, struct entry *e,
     struct broker_pending **out) MUST_USE;
 
+/* Have a checkpoint published; *out, the broker's, will tell of it. */
+int broker_record_publish(struct broker *b, struct broker_pending **out)
+    MUST_USE;
+
 /* An entry about what keyd itself does. */
 void broker_record_begin(struct entry *e, enum entry_kind kind);
 
-/* Send and apply what has become durable; all of it, waiting for it. */
+/* Send and apply what has become durable; all entries, waiting for them; and
+ * checkpoints, too. */
 void broker_record_deliver(struct broker *b);
 int broker_record_drain(struct broker *b) MUST_USE;
+int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
 
 /* The broker can do no more; said once. */
@@ -200,13 +231,19 @@ int broker_session_load_all(struct broker *b) MUST_USE;
 int broker_session_hold(struct broker_link *l, struct broker_session *s)
     MUST_USE;
 void broker_session_let_go(struct broker_link *l);
-/* Record the close, as keyd's act, and tell the links. */
+/* End it, as keyd's act: the links are told at once, and the close is on its
+ * way into the trail. */
 int broker_session_end(struct broker *b, struct broker_session *s,
     const char *reason) MUST_USE;
 /* The close is recorded: tell the links but `from`, and drop it. */
 void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
-int broker_session_end_for_grant(struct broker *b, uint64_t grant) MUST_USE;
+/* All that rest on a grant that was removed; *last, if there are any, is the
+ * last one's close. */
+int broker_session_end_for_grant(struct broker *b, uint64_t grant,
+    struct broker_pending **last) MUST_USE;
+/* At start: those whose grants went while nobody was there to end them. */
+int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
 int broker_session_end_at_stop(struct broker *b) MUST_USE;
 void broker_session_free_all(struct broker *b);

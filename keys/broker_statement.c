@@ -450,7 +450,7 @@ broker_statement_get(struct broker_call *c)
 	return broker_call_json(c, j);
 }
 
-struct listing {
+struct telling {
 	struct broker_call *c;
 	json_t *list;
 };
@@ -458,7 +458,7 @@ struct listing {
 static int
 list_one(void *arg, const struct catalogue_statement *row)
 {
-	struct listing *l = arg;
+	struct telling *l = arg;
 	struct catalogue_statement copy = *row;
 	struct broker_held h = { .row = &copy };
 	OWNED(statement) s = NULL;
@@ -479,7 +479,7 @@ list_one(void *arg, const struct catalogue_statement *row)
 int
 broker_statement_ls(struct broker_call *c)
 {
-	struct listing l = { .c = c };
+	struct telling l = { .c = c };
 	OWNED_MEM(char) model = NULL;
 	int err;
 

@@ -82,22 +82,9 @@ broker_status_status(struct broker_call *c)
 int
 broker_status_publish(struct broker_call *c)
 {
-	struct note_checkpoint checkpoint;
-	OWNED_MEM(char) note = NULL;
-	int err;
-
 	if (!reader_end(&c->body))
 		return broker_call_malformed(c);
-	err = trail_publish(c->b->how.trail, &checkpoint, &note);
-	if (err == ERR_NOMEM)
-		return err;
-	if (err != 0) {
-		broker_record_failed(c->b, err, "the trail cannot be written");
-		return broker_call_fail(c, ERR_IO,
-		    "weir-keyd stops: it cannot write the trail");
-	}
-	msg_text_write(&c->reply, note);
-	return 0;
+	return broker_record_publish(c->b, &c->pending);
 }
 
 int

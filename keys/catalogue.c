@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
@@ -40,15 +42,15 @@ meta_set(struct catalogue *c, const char *name, uint64_t value)
 	    SQL_BIND(SQL_TEXT(name), SQL_NUMBER(value)));
 }
 
-int
-catalogue_open(struct catalogue **out, const char *path)
+static int
+open_at(struct catalogue **out, const char *path, bool create)
 {
 	OWNED(catalogue) c = calloc(1, sizeof(*c));
 	int err;
 
 	if (c == NULL)
 		return ERR_NOMEM;
-	err = catalogue_tables_open(&c->sql, path);
+	err = catalogue_tables_open(&c->sql, path, create);
 	if (err == 0)
 		err = meta_get(c, APPLIED, &c->applied);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
@@ -58,6 +60,26 @@ catalogue_open(struct catalogue **out, const char *path)
 	*out = c;
 	c = NULL;
 	return 0;
+}
+
+int
+catalogue_create(struct catalogue **out, const char *path)
+{
+	return open_at(out, path, true);
+}
+
+int
+catalogue_open(struct catalogue **out, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 ? errno == ENOENT : st.st_size == 0)
+		return log_err(ERR_NOT_FOUND,
+		    "the catalogue was removed: '%s' is missing or empty, and"
+		    " with it the keys of all versions; restore the vault from"
+		    " a backup",
+		    path);
+	return open_at(out, path, false);
 }
 
 void

@@ -22,6 +22,9 @@
  */
 struct catalogue;
 
+/* Make an empty one (SQLite's files get their mode by the umask); open one that
+ * was made: ERR_NOT_FOUND, said in a log line, when it is gone. */
+int catalogue_create(struct catalogue **out, const char *path) MUST_USE;
 int catalogue_open(struct catalogue **out, const char *path) MUST_USE;
 /* What was applied and not flushed is dropped; the trail has it. */
 void catalogue_free(struct catalogue *c);
@@ -33,7 +36,8 @@ uint64_t catalogue_applied(const struct catalogue *c);
 /*
  * Take in a durable entry: the one way in which anything here changes, at work
  * and in replay.  Entries come in order; one that was applied before is passed
- * over.  ERR_INTEGRITY when one is missing, or lacks what its kind must have.
+ * over.  ERR_INTEGRITY when one is missing, lacks what its kind must have, or
+ * makes a version whose key was never stored here.
  * Seen by reads at once; on the disk after catalogue_flush.
  */
 int catalogue_apply(struct catalogue *c, uint64_t index,
@@ -86,12 +90,25 @@ int catalogue_role_held(struct catalogue *c, const char *principal,
 int catalogue_role_has(struct catalogue *c, const struct catalogue_role *r,
     bool *has) MUST_USE;
 int catalogue_role_owners(struct catalogue *c, uint64_t *count) MUST_USE;
-int catalogue_role_each(struct catalogue *c,
+/* By role, family and principal, behind `after` (NULL: all).  What each returns
+ * ends it. */
+int catalogue_role_each(struct catalogue *c, const struct catalogue_role *after,
     int (*each)(void *arg, const struct catalogue_role *r), void *arg) MUST_USE;
 
 /* Grants that were not removed; expired ones are among them.  ERR_NOT_FOUND. */
 int catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
     MUST_USE;
+/* One that was removed.  ERR_NOT_FOUND. */
+int catalogue_grant_removed(struct catalogue *c, uint64_t id, struct grant *out)
+    MUST_USE;
+/* By number, in order; what each returns ends it. */
+struct catalogue_grants {
+	const char *principal; /* of this one only; empty: of all */
+	uint64_t after;	       /* 0: from the first on */
+	bool removed;	       /* those too */
+};
+int catalogue_grant_each(struct catalogue *c, const struct catalogue_grants *w,
+    int (*each)(void *arg, const struct grant *g), void *arg) MUST_USE;
 /* Of one principal (empty: of all), for one model (empty: for any); the caller
  * frees. */
 int catalogue_grant_list(struct catalogue *c, const char *principal,
@@ -122,8 +139,18 @@ struct catalogue_version {
 };
 int catalogue_version_get(struct catalogue *c, const char *model,
     const struct digest *version, struct catalogue_version *out) MUST_USE;
-/* Of one model (empty: of all), by model and age. */
-int catalogue_version_each(struct catalogue *c, const char *model,
+/* Its labels, JSON; the caller frees. */
+int catalogue_version_labels(struct catalogue *c, const char *model,
+    const struct digest *version, char **out) MUST_USE;
+/* By model and upload, which is by age; what each returns ends it. */
+struct catalogue_versions {
+	const char *model; /* this one only; empty: all */
+	/* Those behind this version; empty: from the first on. */
+	const char *after_model;
+	uint64_t after_upload;
+};
+int catalogue_version_each(struct catalogue *c,
+    const struct catalogue_versions *w,
     int (*each)(void *arg, const struct catalogue_version *v), void *arg)
     MUST_USE;
 /* Where a channel points.  ERR_NOT_FOUND. */
@@ -211,12 +238,12 @@ int catalogue_oms_get(struct catalogue *c, const char *model,
     const struct digest *version, struct catalogue_oms *out) MUST_USE;
 void catalogue_oms_clear(struct catalogue_oms *o);
 
-/* Sessions.  id 0: all open ones. */
+/* Sessions.  The open ones behind number `after`, in order; each gets the
+ * session for its own, and what it returns ends it. */
 int catalogue_session_get(struct catalogue *c, uint64_t id,
     struct session **out) MUST_USE;
-int catalogue_session_list(struct catalogue *c, uint64_t id,
-    struct session ***out, size_t *n) MUST_USE;
-void catalogue_session_list_free(struct session **sessions, size_t n);
+int catalogue_session_each(struct catalogue *c, uint64_t after,
+    int (*each)(void *arg, struct session *s), void *arg) MUST_USE;
 int catalogue_session_count(struct catalogue *c, uint64_t *count) MUST_USE;
 
 #endif

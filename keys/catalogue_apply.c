@@ -80,7 +80,8 @@ static int
 apply_grant_rm(struct catalogue *c, const struct entry_view *e)
 {
 	return sql_run(c->sql, GRANT_RM,
-	    SQL_BIND(SQL_NUMBER(number(e, "grant"))));
+	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_TEXT(e->by),
+		SQL_TEXT(text(e, "reason")), SQL_NUMBER(number(e, "grant"))));
 }
 
 static int
@@ -92,6 +93,23 @@ apply_put_begin(struct catalogue *c, const struct entry_view *e)
 	if (err != 0)
 		return err;
 	return sql_run(c->sql, UPLOAD_BEGIN, SQL_BIND(SQL_NUMBER(id)));
+}
+
+/* The key was stored before the entry: it is lost when the catalogue is an old
+ * copy, and the version with it. */
+static int
+use_key(struct catalogue *c, const struct entry_view *e, uint64_t upload)
+{
+	int err = sql_run(c->sql, UPLOAD_USE, SQL_BIND(SQL_NUMBER(upload)));
+
+	if (err == 0 && sql_changes(c->sql) == 0)
+		err = log_err(ERR_INTEGRITY,
+		    "the catalogue is older than the trail: it lacks the key"
+		    " of version %.12s of '%s'; bring back the catalogue that"
+		    " belongs to this trail, or the whole vault as it was at"
+		    " one backup",
+		    text(e, "version"), text(e, "model"));
+	return err;
 }
 
 /* A new version takes the upload's key; for one that was there already the
@@ -123,9 +141,7 @@ add_version(struct catalogue *c, const struct entry_view *e, uint64_t upload,
 		SQL_NUMBER(number(e, "weights")),
 		SQL_NUMBER(number(e, "chunks")),
 		SQL_TEXT(kept != NULL ? kept : "{}")));
-	if (err == 0)
-		err = sql_run(c->sql, UPLOAD_USE, SQL_BIND(SQL_NUMBER(upload)));
-	return err;
+	return err == 0 ? use_key(c, e, upload) : err;
 }
 
 static int

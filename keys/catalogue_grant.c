@@ -26,17 +26,67 @@ read_grant(struct grant *g, const struct sql_query *q)
 	snprintf(g->by, sizeof(g->by), "%s", sql_text(q, 11));
 }
 
-int
-catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
+/* With the columns that only removed ones fill. */
+static void
+read_whole(struct grant *g, const struct sql_query *q)
+{
+	read_grant(g, q);
+	g->removed_ms = sql_number(q, 13);
+	snprintf(g->removed_by, sizeof(g->removed_by), "%s", sql_text(q, 14));
+	snprintf(g->removed_reason, sizeof(g->removed_reason), "%s",
+	    sql_text(q, 15));
+}
+
+static int
+get(struct catalogue *c, uint64_t id, bool removed, struct grant *out)
 {
 	OWNED_QUERY q = { 0 };
+	struct grant g;
 	int err = sql_begin(&q, c->sql, GRANT_GET, SQL_BIND(SQL_NUMBER(id)));
 
 	if (err == 0)
 		err = sql_next(&q);
-	if (err == 0)
-		read_grant(out, &q);
-	return err;
+	if (err != 0)
+		return err;
+	read_whole(&g, &q);
+	if ((g.removed_ms != 0) != removed)
+		return ERR_NOT_FOUND;
+	*out = g;
+	return 0;
+}
+
+int
+catalogue_grant_get(struct catalogue *c, uint64_t id, struct grant *out)
+{
+	return get(c, id, false, out);
+}
+
+int
+catalogue_grant_removed(struct catalogue *c, uint64_t id, struct grant *out)
+{
+	return get(c, id, true, out);
+}
+
+int
+catalogue_grant_each(struct catalogue *c, const struct catalogue_grants *w,
+    int (*each)(void *arg, const struct grant *g), void *arg)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, GRANT_EACH,
+	    SQL_BIND(SQL_NUMBER(w->after), SQL_TEXT(w->principal),
+		SQL_NUMBER(w->removed)));
+
+	if (err != 0)
+		return err;
+	while ((err = sql_next(&q)) == 0) {
+		struct grant g;
+
+		read_whole(&g, &q);
+		err = each(arg, &g);
+		if (err != 0)
+			return err;
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
 }
 
 int

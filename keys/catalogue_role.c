@@ -55,11 +55,15 @@ catalogue_role_owners(struct catalogue *c, uint64_t *count)
 }
 
 int
-catalogue_role_each(struct catalogue *c,
+catalogue_role_each(struct catalogue *c, const struct catalogue_role *after,
     int (*each)(void *arg, const struct catalogue_role *r), void *arg)
 {
+	static const struct catalogue_role start;
+	const struct catalogue_role *a = after != NULL ? after : &start;
 	OWNED_QUERY q = { 0 };
-	int err = sql_begin(&q, c->sql, ROLE_ALL, SQL_NONE);
+	int err = sql_begin(&q, c->sql, ROLE_ALL,
+	    SQL_BIND(SQL_NUMBER(a->role), SQL_TEXT(a->family),
+		SQL_TEXT(a->to)));
 
 	if (err != 0)
 		return err;

@@ -105,74 +105,30 @@ catalogue_session_get(struct catalogue *c, uint64_t id, struct session **out)
 	return 0;
 }
 
-void
-catalogue_session_list_free(struct session **sessions, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		session_free(sessions[i]);
-	free(sessions);
-}
-
-/* Make room for one more. */
-static bool
-grow(struct session ***list, size_t n)
-{
-	struct session **more;
-
-	if (n % 64 != 0)
-		return true;
-	more = reallocarray(*list, n + 64, sizeof(struct session *));
-	if (more == NULL)
-		return false;
-	*list = more;
-	return true;
-}
-
-static int
-read_open(struct catalogue *c, struct session ***list, size_t *n)
+int
+catalogue_session_each(struct catalogue *c, uint64_t after,
+    int (*each)(void *arg, struct session *s), void *arg)
 {
 	OWNED_QUERY q = { 0 };
-	int err = sql_begin(&q, c->sql, SESSION_OPEN_LIST, SQL_NONE);
+	int err = sql_begin(&q, c->sql, SESSION_OPEN_LIST,
+	    SQL_BIND(SQL_NUMBER(after)));
 
 	if (err != 0)
 		return err;
 	while ((err = sql_next(&q)) == 0) {
-		if (!grow(list, *n))
-			return ERR_NOMEM;
-		err = read_session(&(*list)[*n], &q);
+		OWNED(session) s = NULL;
+
+		err = read_session(&s, &q);
+		if (err == 0)
+			err = read_versions(c, s);
 		if (err != 0)
 			return err;
-		err = read_versions(c, (*list)[(*n)++]);
+		err = each(arg, s);
+		s = NULL; /* it was handed over */
 		if (err != 0)
 			return err;
 	}
 	return err == ERR_NOT_FOUND ? 0 : err;
-}
-
-int
-catalogue_session_list(struct catalogue *c, uint64_t id, struct session ***out,
-    size_t *n)
-{
-	struct session **list = NULL;
-	size_t count = 0;
-	int err;
-
-	if (id == 0) {
-		err = read_open(c, &list, &count);
-	} else {
-		err = grow(&list, 0) ? 0 : ERR_NOMEM;
-		if (err == 0)
-			err = catalogue_session_get(c, id, &list[0]);
-		if (err == 0)
-			count = 1;
-	}
-	if (err != 0) {
-		catalogue_session_list_free(list, count);
-		return err;
-	}
-	*out = list;
-	*n = count;
-	return 0;
 }
 
 int

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-/* state of an upload: 0 staged, 1 begun, 2 its key is a version's. */
-static const char first[] =
+#define SCHEMA_VERSION 1
+
+/*
+ * state of an upload: 0 staged, 1 begun, 2 its key is a version's.  verified is
+ * enum catalogue_verified.  Statements: state is enum catalogue_state; envelope has
+ * all signatures, signers the names of those that counted, a JSON list; payload
+ * is the payload's digest.
+ */
+static const char schema[] =
     "create table meta (name text primary key, value integer not null)"
     " without rowid;"
     "create table roles (principal text not null, role integer not null,"
@@ -12,7 +19,10 @@ static const char first[] =
     " channel text not null, version text not null, principal text not null,"
     " type integer not null, loads integer not null, per_day integer not null,"
     " export integer not null, until integer not null, reason text not null,"
-    " by text not null, created integer not null);"
+    " by text not null, created integer not null,"
+    " removed integer not null default 0,"
+    " removed_by text not null default '',"
+    " removed_reason text not null default '');"
     "create index grants_of on grants (principal, model);"
     "create table families (name text primary key, wrapped blob not null)"
     " without rowid;"
@@ -22,28 +32,9 @@ static const char first[] =
     " object text not null, upload integer not null, created integer not null,"
     " by text not null, files integer not null, bytes integer not null,"
     " weights integer not null, chunks integer not null, labels text not null,"
+    " verified integer not null default 0,"
+    " verify_reason text not null default '',"
     " primary key (model, version)) without rowid;"
-    "create table channels (model text not null, channel text not null,"
-    " version text not null, primary key (model, channel)) without rowid;"
-    "create table sessions (id integer primary key, principal text not null,"
-    " by text not null, purpose integer not null, host text not null,"
-    " pid integer not null, mountpoint text not null, opened integer not null,"
-    " closed integer not null, releases integer not null,"
-    " bytes integer not null, faults integer not null);"
-    "create index sessions_open on sessions (id) where closed = 0;"
-    "create table session_versions (session integer not null,"
-    " n integer not null, model text not null, channel text not null,"
-    " version text not null, grant_id integer not null, type integer not null,"
-    " primary key (session, n)) without rowid;";
-
-/*
- * What the verifier found (enum catalogue_verified), and what people signed.
- * state is enum catalogue_state; envelope has all signatures, signers the
- * names of those that counted, a JSON list; payload is the payload's digest.
- */
-static const char second[] =
-    "alter table versions add column verified integer not null default 0;"
-    "alter table versions add column verify_reason text not null default '';"
     "create table statements (id integer primary key, about integer not null,"
     " model text not null, channel text not null, version text not null,"
     " serial integer not null, act integer not null, back integer not null,"
@@ -58,9 +49,20 @@ static const char second[] =
     "create table oms (model text not null, version text not null,"
     " name text not null, ignored text not null, key text not null,"
     " sig text not null, by text not null, created integer not null,"
-    " primary key (model, version)) without rowid;";
+    " primary key (model, version)) without rowid;"
+    "create table channels (model text not null, channel text not null,"
+    " version text not null, primary key (model, channel)) without rowid;"
+    "create table sessions (id integer primary key, principal text not null,"
+    " by text not null, purpose integer not null, host text not null,"
+    " pid integer not null, mountpoint text not null, opened integer not null,"
+    " closed integer not null, releases integer not null,"
+    " bytes integer not null, faults integer not null);"
+    "create index sessions_open on sessions (id) where closed = 0;"
+    "create table session_versions (session integer not null,"
+    " n integer not null, model text not null, channel text not null,"
+    " version text not null, grant_id integer not null, type integer not null,"
+    " primary key (session, n)) without rowid;";
 
-static const char *const schemas[] = { first, second };
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
@@ -94,15 +96,22 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		     " and family = ?",
 	[ROLE_OWNERS] = "select count(*) from roles where role = ?",
 	[ROLE_ALL] = "select principal, role, family from roles"
+		     " where (role, family, principal) > (?, ?, ?)"
 		     " order by role, family, principal",
 
 	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
 		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[GRANT_RM] = "delete from grants where id = ?",
-	[GRANT_GET] = "select " GRANT_COLUMNS " from grants where id = ?",
+	[GRANT_RM] = "update grants set removed = ?, removed_by = ?,"
+		     " removed_reason = ? where id = ? and removed = 0",
+	[GRANT_GET] = "select " GRANT_COLUMNS ", removed, removed_by,"
+		      " removed_reason from grants where id = ?",
 	[GRANT_LIST] = "select " GRANT_COLUMNS " from grants"
-		       " where (?1 = '' or principal = ?1)"
+		       " where removed = 0 and (?1 = '' or principal = ?1)"
 		       " and (?2 = '' or model = ?2) order by id",
+	[GRANT_EACH] = "select " GRANT_COLUMNS ", removed, removed_by,"
+		       " removed_reason from grants"
+		       " where id > ?1 and (?2 = '' or principal = ?2)"
+		       " and (?3 or removed = 0) order by id",
 
 	[FAMILY_ADD] = "insert or ignore into families (name, wrapped)"
 		       " values (?, ?)",
@@ -123,7 +132,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERSION_GET] = "select " VERSION_SEEN " from versions"
 			" where model = ? and version = ?",
 	[VERSION_LIST] = "select " VERSION_SEEN " from versions"
-			 " where ?1 = '' or model = ?1"
+			 " where (?1 = '' or model = ?1)"
+			 " and (model, upload) > (?2, ?3)"
 			 " order by model, upload",
 	[VERSION_DIGITS] = "select version from versions where model = ?1"
 			   " and version >= ?2 and version < ?2 || 'g'"
@@ -190,7 +200,7 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[SESSION_GET] = "select " SESSION_COLUMNS " from sessions"
 			" where id = ?",
 	[SESSION_OPEN_LIST] = "select " SESSION_COLUMNS " from sessions"
-			      " where closed = 0 order by id",
+			      " where closed = 0 and id > ? order by id",
 	[SESSION_VERSIONS] = "select model, channel, version, grant_id, type"
 			     " from session_versions where session = ?"
 			     " order by n",
@@ -198,14 +208,15 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 };
 
 int
-catalogue_tables_open(struct sql **out, const char *path)
+catalogue_tables_open(struct sql **out, const char *path, bool create)
 {
 	const struct sql_open how = {
 		.path = path,
-		.schemas = schemas,
-		.versions = sizeof(schemas) / sizeof(schemas[0]),
+		.schema = schema,
+		.version = SCHEMA_VERSION,
 		.statements = statements,
 		.count = CATALOGUE_STATEMENTS,
+		.create = create,
 	};
 
 	return sql_open(out, &how);

@@ -23,6 +23,7 @@ enum catalogue_sql {
 	GRANT_RM,
 	GRANT_GET,
 	GRANT_LIST,
+	GRANT_EACH,
 	FAMILY_ADD,
 	FAMILY_GET,
 	UPLOAD_STAGE,
@@ -79,6 +80,7 @@ int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
 int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 
-int catalogue_tables_open(struct sql **out, const char *path) MUST_USE;
+int catalogue_tables_open(struct sql **out, const char *path, bool create)
+    MUST_USE;
 
 #endif

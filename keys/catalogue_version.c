@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
@@ -67,12 +68,30 @@ catalogue_version_get(struct catalogue *c, const char *model,
 }
 
 int
-catalogue_version_each(struct catalogue *c, const char *model,
+catalogue_version_labels(struct catalogue *c, const char *model,
+    const struct digest *version, char **out)
+{
+	char hex[DIGEST_HEX_SIZE];
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, VERSION_GET,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err != 0)
+		return err;
+	*out = strdup(sql_text(&q, 10));
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
+int
+catalogue_version_each(struct catalogue *c, const struct catalogue_versions *w,
     int (*each)(void *arg, const struct catalogue_version *v), void *arg)
 {
 	OWNED_QUERY q = { 0 };
 	int err = sql_begin(&q, c->sql, VERSION_LIST,
-	    SQL_BIND(SQL_TEXT(model)));
+	    SQL_BIND(SQL_TEXT(w->model), SQL_TEXT(w->after_model),
+		SQL_NUMBER(w->after_upload)));
 
 	if (err != 0)
 		return err;

@@ -261,6 +261,16 @@ client_json_id(struct client *c, enum msg_type type, uint64_t id, char **out)
 }
 
 int
+client_list(struct client *c, enum msg_type type, const struct msg_list *m,
+    char **out)
+{
+	OWNED_WRITER body = writer_of(3 * MSG_TEXT_MAX);
+
+	msg_list_write(&body, m);
+	return call_text(c, type, &body, out);
+}
+
+int
 client_put_begin(struct client *c, const char *model,
     struct msg_put_begin_reply *out)
 {

@@ -41,11 +41,13 @@ const struct msg_hello_reply *client_peer(const struct client *c);
 int client_call(struct client *c, enum msg_type type, const struct writer *body,
     struct reader *reply) MUST_USE;
 
-/* A call whose request is a string, or nothing (NULL), or a number, and whose
- * reply is one JSON text; the caller frees. */
+/* A call whose request is a string, or nothing (NULL), or a number, or that lists
+ * something, and whose reply is one JSON text; the caller frees. */
 int client_json(struct client *c, enum msg_type type, const char *argument,
     char **out) MUST_USE;
 int client_json_id(struct client *c, enum msg_type type, uint64_t id,
+    char **out) MUST_USE;
+int client_list(struct client *c, enum msg_type type, const struct msg_list *m,
     char **out) MUST_USE;
 
 int client_put_begin(struct client *c, const char *model,

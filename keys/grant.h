@@ -28,6 +28,10 @@ struct grant {
 	char reason[GRANT_REASON_MAX + 1];
 	char by[REF_PRINCIPAL_MAX + 1];
 	int64_t created_ms;
+	/* One that was removed is shown, and counts for nothing. */
+	int64_t removed_ms; /* 0: it was not */
+	char removed_by[REF_PRINCIPAL_MAX + 1];
+	char removed_reason[GRANT_REASON_MAX + 1];
 };
 
 /*

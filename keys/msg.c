@@ -28,6 +28,25 @@ msg_field_string(struct reader *r)
 	return reader_string(r, MSG_TEXT_MAX);
 }
 
+/* NULL and bad if it holds a NUL. */
+char *
+msg_field_text(struct reader *r)
+{
+	size_t n;
+	const uint8_t *at = reader_blob(r, MSG_JSON_MAX, &n);
+	char *s = NULL;
+
+	if (at != NULL && memchr(at, '\0', n) == NULL)
+		s = malloc(n + 1);
+	if (s == NULL) {
+		reader_fail(r);
+		return NULL;
+	}
+	memcpy(s, at, n);
+	s[n] = '\0';
+	return s;
+}
+
 void
 msg_ok_write(struct writer *w)
 {

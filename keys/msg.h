@@ -93,6 +93,7 @@ int msg_number_read(uint64_t *out, struct reader *r) MUST_USE;
 void msg_field_bool_write(struct writer *w, bool v);
 bool msg_field_bool(struct reader *r);
 char *msg_field_string(struct reader *r);
+char *msg_field_text(struct reader *r); /* a blob of at most MSG_JSON_MAX */
 
 struct msg_hello {
 	uint16_t version;
@@ -134,6 +135,13 @@ struct msg_id_reason { /* grant.rm, session.close, event session.ended */
 	char *reason;
 };
 
+struct msg_list {    /* role.ls, grant.ls, model.ls, session.ls */
+	char *model; /* model.ls: this one only; empty: all */
+	uint64_t id; /* session.ls: this one only; 0: all open ones */
+	bool ended;  /* grant.ls: those that ended or were removed, too */
+	char *after; /* `next` of the reply before; empty: from the start */
+};
+
 struct msg_put_begin_reply {
 	uint64_t upload;
 	uint8_t manifest_key[KEY_SIZE];
@@ -167,7 +175,8 @@ struct msg_version {
 	struct digest object;
 	uint8_t manifest_key[KEY_SIZE];
 	int64_t created_ms;
-	char *by; /* version.get only */
+	char *by;     /* version.get only */
+	char *labels; /* version.get only: a JSON object of strings */
 	/* session.open only: */
 	uint64_t grant;
 	enum msg_grant_type type;
@@ -283,6 +292,7 @@ MSG_PAIR(hello_reply);
 MSG_PAIR(role);
 MSG_PAIR(grant_add);
 MSG_PAIR(id_reason);
+MSG_PAIR(list);
 MSG_PAIR(put_begin_reply);
 MSG_PAIR(put_keys);
 MSG_PAIR(put_keys_reply);

@@ -109,25 +109,6 @@ msg_put_keys_reply_clear(struct msg_put_keys_reply *m)
 	*m = (struct msg_put_keys_reply){ 0 };
 }
 
-/* A blob as a string; NULL and bad if it holds a NUL. */
-static char *
-read_text(struct reader *r)
-{
-	size_t n;
-	const uint8_t *at = reader_blob(r, MSG_JSON_MAX, &n);
-	char *s = NULL;
-
-	if (at != NULL && memchr(at, '\0', n) == NULL)
-		s = malloc(n + 1);
-	if (s == NULL) {
-		reader_fail(r);
-		return NULL;
-	}
-	memcpy(s, at, n);
-	s[n] = '\0';
-	return s;
-}
-
 void
 msg_put_commit_write(struct writer *w, const struct msg_put_commit *m)
 {
@@ -154,8 +135,8 @@ msg_put_commit_read(struct msg_put_commit *out, struct reader *r)
 	m.bytes = reader_u64(r);
 	m.weights = reader_u64(r);
 	m.chunks = reader_u64(r);
-	m.labels = read_text(r);
-	m.imports = read_text(r);
+	m.labels = msg_field_text(r);
+	m.imports = msg_field_text(r);
 	if (!reader_end(r)) {
 		msg_put_commit_clear(&m);
 		return ERR_FORMAT;

@@ -13,6 +13,7 @@ msg_version_write(struct writer *w, const struct msg_version *m)
 	writer_bytes(w, m->manifest_key, KEY_SIZE);
 	writer_u64(w, (uint64_t)m->created_ms);
 	writer_string(w, m->by);
+	msg_text_write(w, m->labels);
 }
 
 int
@@ -27,6 +28,7 @@ msg_version_read(struct msg_version *out, struct reader *r)
 	reader_copy(r, m.manifest_key, KEY_SIZE);
 	m.created_ms = (int64_t)reader_u64(r);
 	m.by = msg_field_string(r);
+	m.labels = msg_field_text(r);
 	if (reader_end(r)) {
 		*out = m;
 		secret_wipe(m.manifest_key, KEY_SIZE);
@@ -43,5 +45,6 @@ msg_version_clear(struct msg_version *m)
 	free(m->model);
 	free(m->channel);
 	free(m->by);
+	free(m->labels);
 	secret_wipe(m, sizeof(*m));
 }

@@ -72,6 +72,12 @@ sql_in_transaction(const struct sql *s)
 	return sqlite3_get_autocommit(s->db) == 0;
 }
 
+uint64_t
+sql_changes(const struct sql *s)
+{
+	return (uint64_t)sqlite3_changes64(s->db);
+}
+
 /* The number that a pragma gives. */
 static int
 pragma(struct sql *s, const char *text, int *out)
@@ -109,19 +115,19 @@ settle(struct sql *s)
 	return sql_exec(s, settings);
 }
 
-/* From a version, 0 for a new file, to the last one: all or nothing. */
+/* Make a new file one of this version, at once. */
 static int
-bring_up(struct sql *s, const struct sql_open *how, int from)
+make(struct sql *s, const struct sql_open *how)
 {
 	char mark[96];
 	int err;
 
 	snprintf(mark, sizeof(mark),
 	    "pragma application_id = %d; pragma user_version = %d", MARK,
-	    how->versions);
+	    how->version);
 	err = sql_exec(s, "begin immediate");
-	for (int v = from; err == 0 && v < how->versions; v++)
-		err = sql_exec(s, how->schemas[v]);
+	if (err == 0)
+		err = sql_exec(s, how->schema);
 	if (err == 0)
 		err = sql_exec(s, mark);
 	return err == 0 ? sql_exec(s, "commit") : err;
@@ -138,11 +144,9 @@ check(struct sql *s, const struct sql_open *how)
 		err = pragma(s, "pragma application_id", &mark);
 	if (err != 0)
 		return err;
-	if (version == 0 && mark == 0)
-		return bring_up(s, how, 0);
-	if (mark == MARK && version > 0 && version < how->versions)
-		return bring_up(s, how, version);
-	if (mark != MARK || version != how->versions)
+	if (version == 0 && mark == 0 && how->create)
+		return make(s, how);
+	if (mark != MARK || version != how->version)
 		return log_err(ERR_FORMAT,
 		    "'%s' is not a catalogue that this version of weir knows",
 		    how->path);
@@ -172,7 +176,7 @@ sql_open(struct sql **out, const struct sql_open *how)
 	if (s == NULL)
 		return ERR_NOMEM;
 	if (sqlite3_open_v2(how->path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		SQLITE_OPEN_READWRITE | (how->create ? SQLITE_OPEN_CREATE : 0) |
 		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK)
 		return s->db != NULL ? failed(s, how->path) : ERR_NOMEM;

@@ -16,16 +16,17 @@
  */
 struct sql;
 
-/* statements[0 .. count) are named by their index from here on.  schemas[0] is
- * run when the file is new, schemas[n] makes version n + 1 of version n, so
- * that older files are brought up to date and all end up the same.  The number is kept
- * in the file: one above versions is refused with ERR_FORMAT. */
+/* statements[0 .. count) are named by their index from here on.  schema is run
+ * when the file is new; version is its number, kept in the file: another one is
+ * refused with ERR_FORMAT. */
 struct sql_open {
 	const char *path;
-	const char *const *schemas;
-	int versions;
+	const char *schema;
+	int version;
 	const char *const *statements;
 	size_t count;
+	bool create; /* make the file; else one that is missing or empty is an
+		      * error */
 };
 int sql_open(struct sql **out, const struct sql_open *how) MUST_USE;
 void sql_free(struct sql *s); /* an open transaction is dropped */
@@ -50,6 +51,9 @@ struct sql_value {
 	(const struct sql_value[]){ __VA_ARGS__ },                             \
 	    sizeof((const struct sql_value[]){ __VA_ARGS__ }) /                \
 	    sizeof(struct sql_value)
+
+/* How many rows the last one changed. */
+uint64_t sql_changes(const struct sql *s);
 
 /* Run one that gives no rows: sql_run(s, ADD, SQL_BIND(SQL_TEXT(name))). */
 int sql_run(struct sql *s, size_t statement, const struct sql_value *values,

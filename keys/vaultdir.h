@@ -59,17 +59,28 @@ int vaultdir_locked(const struct file *dir, bool *held) MUST_USE;
  * Make a vault: the directory is absent, or empty, or was left half-made by
  * an init that was cut off.  vault.json comes last: until it is there, there
  * is no vault, and the same call can be made again.  The trail begins with
- * `init` and the role of owner for the caller.  *recovery is the recovery
- * key's text, which exists nowhere else; the caller frees it.
+ * `init` and the role of owner for the caller.
  */
+struct vaultdir_made {
+	const char *path; /* absolute, without links */
+	const char *id;	  /* its text */
+	const struct note_key *key;
+	const struct secret_text *recovery;
+};
 struct vaultdir_init {
 	const char *path;
 	const struct unlock *first; /* the first unlocking secret */
 	struct keyring_cost cost;   /* zeros: the default */
 	const char *owner;	    /* principal */
 	uid_t uid;
+	/*
+	 * Puts the recovery key, which exists nowhere else, where its owner
+	 * has it.  Called before there is a vault: when it fails there will
+	 * be none, and vaultdir_init returns what it did.
+	 */
+	int (*keep)(void *arg, const struct vaultdir_made *made);
+	void *arg;
 };
-int vaultdir_init(const struct vaultdir_init *how,
-    struct secret_text **recovery) MUST_USE;
+int vaultdir_init(const struct vaultdir_init *how) MUST_USE;
 
 #endif

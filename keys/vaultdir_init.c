@@ -228,7 +228,7 @@ make_parts(struct making *m)
 		return err;
 	/* SQLite makes its files by it; they are nobody else's to read. */
 	mask = umask(077);
-	err = catalogue_open(&m->catalogue, catalogue);
+	err = catalogue_create(&m->catalogue, catalogue);
 	umask(mask);
 	return err;
 }
@@ -327,6 +327,24 @@ write_json(struct making *m)
 	return file_replace(m->dir, VAULTDIR_JSON, text, (size_t)n, 0644);
 }
 
+/* The owner gets the recovery key first: a vault without one is not made. */
+static int
+hand_over(struct making *m)
+{
+	const struct vaultdir_made made = {
+		.path = m->path,
+		.id = m->hex,
+		.key = &m->key,
+		.recovery = m->recovery,
+	};
+	int cleaned, err = m->how->keep(m->how->arg, &made);
+
+	if (err == 0)
+		return 0;
+	cleaned = clean(m->dir);
+	return cleaned != 0 ? cleaned : err;
+}
+
 static int
 fill(struct making *m)
 {
@@ -346,7 +364,8 @@ fill(struct making *m)
 	m->trail = NULL;
 	catalogue_free(m->catalogue);
 	m->catalogue = NULL;
-	return write_json(m);
+	err = hand_over(m);
+	return err == 0 ? write_json(m) : err;
 }
 
 static void
@@ -358,7 +377,7 @@ new_id(struct making *m)
 }
 
 int
-vaultdir_init(const struct vaultdir_init *how, struct secret_text **recovery)
+vaultdir_init(const struct vaultdir_init *how)
 {
 	__attribute__((cleanup(making_clear))) struct making m = {
 		.how = how,
@@ -382,11 +401,5 @@ vaultdir_init(const struct vaultdir_init *how, struct secret_text **recovery)
 
 	new_id(&m);
 	err = fill(&m);
-	if (err == 0)
-		err = file_remove(m.dir, MARK);
-	if (err != 0)
-		return err;
-	*recovery = m.recovery;
-	m.recovery = NULL;
-	return 0;
+	return err == 0 ? file_remove(m.dir, MARK) : err;
 }

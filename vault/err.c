@@ -77,10 +77,10 @@ err_from_errno(int errnum)
 	case EDQUOT:
 		return ERR_SPACE;
 	case ENOMEM:
+	case EMFILE: /* no room in a table either, for a while */
+	case ENFILE:
 		return ERR_NOMEM;
 	case EFBIG:
-	case EMFILE:
-	case ENFILE:
 	case ENAMETOOLONG:
 	case EOVERFLOW:
 		return ERR_LIMIT;

@@ -10,7 +10,7 @@
 enum err {
 	ERR_FORMAT = -1,      /* bytes that are not what they should be */
 	ERR_LIMIT = -2,	      /* well-formed, but more than weir accepts */
-	ERR_NOMEM = -3,	      /* out of memory */
+	ERR_NOMEM = -3,	      /* out of memory, or of descriptors */
 	ERR_IO = -4,	      /* the kernel or the disk failed */
 	ERR_INTEGRITY = -5,   /* bytes that are not the ones vouched for */
 	ERR_DENIED = -6,      /* no role, no grant, wrong owner */

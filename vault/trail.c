@@ -7,12 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/trail_log.h"
+#include "vault/trail_waiter.h"
 
 #define INTEGRATE_SECONDS 1
 
@@ -25,14 +25,6 @@ struct pending {
 };
 STAILQ_HEAD(pending_list, pending);
 
-struct waiter {
-	STAILQ_ENTRY(waiter) next;
-	uint64_t index;
-	void (*done)(void *arg, int result);
-	void *arg;
-};
-STAILQ_HEAD(waiter_list, waiter);
-
 /*
  * Two threads: the committer owns the journal, the integrator the log.  The
  * mutex guards the lists and numbers and is never held over I/O.
@@ -42,9 +34,6 @@ struct trail {
 	struct file *journal_dir;
 	struct journal *journal;
 	struct trail_log *log;
-	uint64_t segment;  /* the journal's, as the committer saw it last */
-	uint64_t old_from; /* entries below may leave the journal once they */
-	bool old;	   /* are published; whether there are any */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;	  /* for the committer */
@@ -52,7 +41,8 @@ struct trail {
 	pthread_cond_t changed;	  /* durable, published or dead moved */
 	struct pending_list queue;
 	struct pending_list durable_list;
-	struct waiter_list waiters;
+	struct trail_waiters waiters; /* for an entry to be durable, */
+	struct trail_waiters readers; /* and to be published */
 	size_t queued_bytes;
 	uint64_t next;
 	uint64_t durable;
@@ -93,35 +83,18 @@ pending_new(uint64_t index, const void *entry, size_t n)
 	return p;
 }
 
-/* Tell the waiters whose entries are durable, or all when the trail died.
- * Called without the mutex: what they do is their own affair. */
+/* Tell the waiters what has come to pass.  Called without the mutex: what they
+ * do is their own affair. */
 static void
 tell_waiters(struct trail *t)
 {
-	struct waiter_list ready = STAILQ_HEAD_INITIALIZER(ready);
-	struct waiter_list keep = STAILQ_HEAD_INITIALIZER(keep);
-	struct waiter *w;
-	uint64_t durable;
-	int dead;
+	struct trail_waiters ready = STAILQ_HEAD_INITIALIZER(ready);
 
 	pthread_mutex_lock(&t->mutex);
-	durable = t->durable;
-	dead = t->dead;
-	while ((w = STAILQ_FIRST(&t->waiters)) != NULL) {
-		STAILQ_REMOVE_HEAD(&t->waiters, next);
-		if (w->index < durable || dead != 0)
-			STAILQ_INSERT_TAIL(&ready, w, next);
-		else
-			STAILQ_INSERT_TAIL(&keep, w, next);
-	}
-	STAILQ_CONCAT(&t->waiters, &keep);
+	trail_waiter_pick(&t->waiters, t->durable, t->dead, &ready);
+	trail_waiter_pick(&t->readers, t->published, t->dead, &ready);
 	pthread_mutex_unlock(&t->mutex);
-
-	while ((w = STAILQ_FIRST(&ready)) != NULL) {
-		STAILQ_REMOVE_HEAD(&ready, next);
-		w->done(w->arg, w->index < durable ? 0 : dead);
-		free(w);
-	}
+	trail_waiter_tell(&ready);
 }
 
 /* With the mutex held. */
@@ -151,32 +124,12 @@ commit(struct trail *t, struct pending_list *batch)
 	return journal_sync(t->journal);
 }
 
-/* Let go of old segments, but for the last one that is full. */
-static void
-trim(struct trail *t, uint64_t published)
-{
-	uint64_t segment = journal_segment(t->journal);
-
-	if (segment != t->segment) {
-		t->old_from = t->segment;
-		t->old = true;
-		t->segment = segment;
-	}
-	if (!t->old || published < t->old_from)
-		return;
-	t->old = false;
-	/* What stays does no harm, and the next full one calls again. */
-	if (journal_trim(t->journal, t->old_from) != 0)
-		log_warn("old journal segments stay in '%s'",
-		    t->journal_dir->name);
-}
-
 /* The committer's turn: all that waits becomes durable by one sync. */
 static void
 commit_batch(struct trail *t)
 {
 	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
-	uint64_t count = 0, published = t->published;
+	uint64_t count = 0;
 	struct pending *p;
 	int err;
 
@@ -198,27 +151,25 @@ commit_batch(struct trail *t)
 	}
 	pthread_mutex_unlock(&t->mutex);
 	tell_waiters(t);
-	if (err == 0)
-		trim(t, published);
 	pthread_mutex_lock(&t->mutex);
 }
 
 /* Segments that the log holds go; the journal is the committer's, so they go
- * between commits.  Called and returns with the mutex held. */
+ * between commits.  One that stays does no harm, and the next call takes it.
+ * Called and returns with the mutex held. */
 static void
 trim_journal(struct trail *t)
 {
 	uint64_t published = t->published;
-	int err;
 
 	if (published == t->trimmed)
 		return;
 	t->trimmed = published;
 	pthread_mutex_unlock(&t->mutex);
-	err = journal_trim(t->journal, published);
+	if (journal_trim(t->journal, published) != 0)
+		log_warn("old journal segments stay in '%s'",
+		    t->journal_dir->name);
 	pthread_mutex_lock(&t->mutex);
-	if (err != 0)
-		die(t, err);
 }
 
 static void *
@@ -306,9 +257,12 @@ integrate_loop(void *arg)
 
 	pthread_mutex_lock(&t->mutex);
 	while (t->dead == 0) {
-		if (t->published < t->durable)
+		if (t->published < t->durable) {
 			integrate_batch(t);
-		else if (t->committer_done)
+			pthread_mutex_unlock(&t->mutex);
+			tell_waiters(t);
+			pthread_mutex_lock(&t->mutex);
+		} else if (t->committer_done)
 			break;
 		if (t->wanted <= t->published)
 			integrator_rest(t);
@@ -415,7 +369,6 @@ open_trail(struct trail *t, const struct trail_open *how)
 		integrate_batch(t);
 	if (err == 0)
 		err = t->dead;
-	t->segment = journal_segment(t->journal);
 	t->trimmed = t->published;
 	return err != 0 ? err : journal_trim(t->journal, t->published);
 }
@@ -460,6 +413,7 @@ trail_open(struct trail **out, const struct trail_open *how)
 	STAILQ_INIT(&t->queue);
 	STAILQ_INIT(&t->durable_list);
 	STAILQ_INIT(&t->waiters);
+	STAILQ_INIT(&t->readers);
 	pthread_mutex_init(&t->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -549,27 +503,43 @@ trail_wait(struct trail *t, uint64_t index)
 	return t->durable > index ? 0 : t->dead;
 }
 
+/*
+ * Have done called when `now` has come to size: by the thread that brings it
+ * there, or at once, without the mutex, which is held at the call.
+ */
+static void
+tell_when(struct trail *t, struct trail_waiters *list, uint64_t now,
+    const struct trail_waiter *w)
+{
+	int result = now < w->size ? t->dead : 0;
+	bool waits = false;
+
+	if (now < w->size && result == 0) {
+		result = trail_waiter_add(list, w->size, w->done, w->arg);
+		waits = result == 0;
+	}
+	pthread_mutex_unlock(&t->mutex);
+	if (!waits)
+		w->done(w->arg, result);
+}
+
 void
 trail_notify(struct trail *t, uint64_t index,
     void (*done)(void *arg, int result), void *arg)
 {
-	struct waiter *w = malloc(sizeof(*w));
+	const struct trail_waiter w = {
+		.size = index + 1,
+		.done = done,
+		.arg = arg,
+	};
 
-	if (w == NULL) {
-		done(arg, ERR_NOMEM);
-		return;
-	}
-	*w = (struct waiter){ .index = index, .done = done, .arg = arg };
 	pthread_mutex_lock(&t->mutex);
-	if (index >= t->durable && index < t->next && t->dead == 0) {
-		STAILQ_INSERT_TAIL(&t->waiters, w, next);
-		w = NULL;
+	if (index < t->next) {
+		tell_when(t, &t->waiters, t->durable, &w);
+		return;
 	}
 	pthread_mutex_unlock(&t->mutex);
-	if (w == NULL)
-		return;
-	free(w);
-	done(arg, trail_wait(t, index));
+	done(arg, ERR_USAGE);
 }
 
 uint64_t
@@ -580,21 +550,51 @@ trail_size(struct trail *t)
 	return t->durable;
 }
 
-int
-trail_publish(struct trail *t, struct note_checkpoint *out, char **note)
+/* With the mutex held: have the integrator publish all that is durable. */
+static uint64_t
+want_all(struct trail *t)
 {
-	LOCKED(lock, &t->mutex);
-	uint64_t want = t->durable;
-
-	if (t->wanted < want)
-		t->wanted = want;
+	if (t->wanted < t->durable)
+		t->wanted = t->durable;
 	pthread_cond_broadcast(&t->integrate);
-	while (t->published < want && t->dead == 0)
-		pthread_cond_wait(&t->changed, &t->mutex);
-	if (t->published < want)
-		return t->dead;
+	return t->durable;
+}
+
+static int
+published(const struct trail *t, struct note_checkpoint *out, char **note)
+{
 	if (note != NULL && (*note = strdup(t->note)) == NULL)
 		return ERR_NOMEM;
 	*out = t->checkpoint;
 	return 0;
+}
+
+int
+trail_publish(struct trail *t, struct note_checkpoint *out, char **note)
+{
+	LOCKED(lock, &t->mutex);
+	uint64_t want = want_all(t);
+
+	while (t->published < want && t->dead == 0)
+		pthread_cond_wait(&t->changed, &t->mutex);
+	return t->published < want ? t->dead : published(t, out, note);
+}
+
+void
+trail_publish_notify(struct trail *t, void (*done)(void *arg, int result),
+    void *arg)
+{
+	struct trail_waiter w = { .done = done, .arg = arg };
+
+	pthread_mutex_lock(&t->mutex);
+	w.size = want_all(t);
+	tell_when(t, &t->readers, t->published, &w);
+}
+
+int
+trail_published(struct trail *t, struct note_checkpoint *out, char **note)
+{
+	LOCKED(lock, &t->mutex);
+
+	return published(t, out, note);
 }

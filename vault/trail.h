@@ -84,6 +84,13 @@ uint64_t trail_size(struct trail *t);
 int trail_publish(struct trail *t, struct note_checkpoint *out, char **note)
     MUST_USE;
 
+/* The same without blocking: done is called as by trail_notify, by the thread
+ * that publishes; trail_published then gives the last checkpoint. */
+void trail_publish_notify(struct trail *t, void (*done)(void *arg, int result),
+    void *arg);
+int trail_published(struct trail *t, struct note_checkpoint *out, char **note)
+    MUST_USE;
+
 /*
  * Readers: from the files of trail/ alone, whether keyd runs or not.  What
  * they give out was checked against the checkpoint.  One thread at a time.

@@ -24,7 +24,7 @@ entries()
 	wc -l <"$tmp/j"
 }
 
-all=$(entries 'true')
+all=$(entries 'true' --all)
 [ "$all" -ge 10 ]
 ok $? "all of it: $all entries"
 is "$(jq -s 'map(.index) == [range(length)]' "$tmp/j")" true \
@@ -55,13 +55,43 @@ n=$(entries '.kind == "release"' --by "$me" --kind release)
 [ "$n" -ge 1 ]
 ok $? 'releases are found by whose session it was'
 # Each command that starts a keyd adds to the trail; one that does not, not.
-all=$(entries 'true' --offline)
-is "$(entries 'true' --offline --since 1h)" "$all" \
+all=$(entries 'true' --offline --all)
+is "$(entries 'true' --offline --all --since 1h)" "$all" \
     'all of it was within the hour'
 is "$(entries 'true' --offline --until 1h)" 0 'nothing was before'
 is "$(entries 'true' --offline --since 2999-01-01)" 0 'nothing is of the future'
-is "$(entries 'true' --offline --limit 3)" 3 'a limit'
+is "$(entries 'true' --offline --all --limit 3)" 3 'a limit'
 is "$(jq -s '.[-1].index' "$tmp/j")" "$((all - 1))" 'gives the newest'
+
+# keyd's coming and going is told when it is asked for.
+n=$(entries '.kind | startswith("keyd.") | not' --offline)
+[ "$n" -gt 3 ] && [ "$n" -lt "$all" ]
+ok $? 'without --all the starts and stops of keyd are left out'
+n=$(entries '.kind == "keyd.start"' --offline --kind keyd.start)
+[ "$n" -ge 2 ]
+ok $? '--kind keyd.start has them'
+n=$(entries '.kind | startswith("keyd.")' --offline --kind keyd)
+[ "$n" -ge 4 ]
+ok $? 'so has --kind keyd'
+n=$(entries '.by == "keyd"' --offline --by keyd)
+[ "$n" -ge 4 ]
+ok $? 'and --by keyd'
+
+# Nothing is said to be nothing.
+exits 0 'what matches nothing' weir audit ls --offline --until 1h
+like "$err" "no entries match \($all looked at\)" 'is told, with what was seen'
+is "$out" '' 'and prints nothing'
+unlike "$err" 'never seen' 'nobody is called unknown'
+exits 0 'a principal that was never there' \
+    weir audit ls --offline --by user:bobb
+like "$err" "never seen 'user:bobb'" 'is told'
+exits 0 'a model that was never there' weir audit ls --offline --model lama
+like "$err" "never seen a model 'lama'" 'is told'
+exits 0 'one who only was granted something' \
+    weir audit ls --offline --by user:nobody
+unlike "$err" 'never seen' 'is known'
+exits 0 'as JSON' weir audit ls --offline --json --by user:bobb
+is "$out" '' 'it prints nothing, too'
 
 exits 0 'for people' weir audit ls --kind release
 like "$out" 'llama@[0-9a-f]{12} weights-1.bin chunks? [0-9.]+ [0-9.]+ [kM]?B' \
@@ -74,6 +104,8 @@ exits 0 'show' weir audit show 0
 like "$out" '"kind": "init"' 'is one entry'
 exits 5 'show of what is not there' weir audit show 100000
 exits 2 'an unknown kind' weir audit ls --kind nonsense
+exits 0 'which kinds there are' weir audit ls --help
+like "$out" 'session.open, session.refused,' 'is in the help'
 exits 2 'a bad time' weir audit ls --since yesterday
 exits 2 'a bad principal' weir audit ls --by nobody
 exits 2 'a bad number' weir audit show -- -1

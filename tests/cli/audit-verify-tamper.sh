@@ -96,7 +96,14 @@ exits 3 'as JSON' weir audit verify --json
 json '.ok == false and (.why | length > 0)' 'it says so, too'
 spoil 'the journal cut' truncate -s 400 "$vault/$journal"
 
+like "$err" 'next: copy the whole vault away' 'what to do next is said'
 spoil 'a byte of the journal' flip "$vault/$journal" 300
+# The checkpoint still vouches for what is listed; that it is changed is told.
+exits 3 'ls of a changed trail' weir audit ls
+like "$out" 'grant.add' 'lists what the checkpoint vouches for'
+like "$err" 'weir audit verify' 'and says how to find out'
+exits 3 'show' weir audit show 0
+exits 3 'and checkpoint, too' weir audit checkpoint
 exits 3 'keyd does not start on a journal that was changed' weir role ls
 idle
 rm -rf "$vault"
@@ -118,7 +125,7 @@ exits 3 'and is found by what was kept' \
     weir audit verify --against "$tmp/newer"
 exits 3 "another vault's checkpoint is not taken" \
     weir audit verify --against "$tmp/kept"
-exits 1 'nor is what is none' weir audit verify --against "$tmp/m/w.bin"
+exits 3 'nor is what is none' weir audit verify --against "$tmp/m/w.bin"
 exits 5 'nor what is not there' weir audit verify --against "$tmp/absent"
 [ "$size" -gt 8 ]
 ok $? 'the trail had entries to speak of'

@@ -53,6 +53,17 @@ exits 4 'and not the next one' weir get llama "$tmp/next"
 exits 0 'taking it back' weir grant rm "$id" --reason over
 exits 4 'ends that' weir get "$ref" "$tmp/after"
 exits 5 'taking it back again' weir grant rm "$id"
+like "$err" "grant $id was removed already, by $me at 2" 'says when it was done'
+exits 0 'grant ls --all' weir grant ls --all
+like "$out" "^ +$id .* removed 2[-0-9]+ [0-9:]+ by $me: over" \
+    'has who took it back, when and why'
+like "$out" 'its time was up' 'and what has ended by itself'
+exits 0 'grant ls' weir grant ls
+unlike "$out" "^ +$id " 'leaves it out'
+exits 0 'as JSON' weir grant ls --all --json
+is "$(printf '%s' "$out" |
+    jq -r ".grants[] | select(.grant == $id) | .removed_reason")" over \
+    'it is there, too'
 exits 5 'or one that never was' weir grant rm 4711
 
 exits 2 'a grant without a reason' weir grant add llama --to "$me" --loads 1

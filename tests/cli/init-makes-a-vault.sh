@@ -17,7 +17,11 @@ like "$err" 'key-file' 'the message names the ways'
 exits 0 'a key file makes one' weir init --key-file "$tmp/key" "$tmp/v"
 is "$(printf '%s\n' "$out" | wc -l)" 1 'standard output is one line'
 like "$out" '^[A-Z2-7a-z0-9-]{40,}' 'which is the recovery key'
-like "$err" 'RECOVERY KEY' 'and is explained on standard error'
+like "$err" 'line on standard output is the RECOVERY KEY' \
+    'and is explained on standard error'
+weir init --key-file "$tmp/key" "$tmp/order" >"$tmp/both" 2>&1
+like "$(head -n 1 "$tmp/both")" '^[A-Z2-7a-z0-9-]{40,}$' \
+    'before anything is said'
 is "$(stat -c %a "$tmp/v/keyring")" 600 'the keyring is its owner'\''s alone'
 out=$(cat "$tmp/v/vault.json")
 json '.weir == 1 and (.id | test("^[0-9a-f]{32}$"))' \
@@ -39,7 +43,20 @@ exits 7 'a short key file is refused' \
 exits 7 'and one that is not there' \
     weir init --key-file "$tmp/absent" "$tmp/w"
 
-exits 0 'init --json' weir init --json --key-file "$tmp/key" "$tmp/w"
+exits 1 'a recovery key that cannot be written' sh -c \
+    "weir init --key-file '$tmp/key' '$tmp/w' >/dev/full"
+like "$err" 'recovery key could not be written, so no vault was made' \
+    'is told'
+is "$(printf '%s\n' "$err" | wc -l)" 2 'once, with the reason'
+unlike "$err" 'made a vault at|next:' 'and nothing else is said to be done'
+exits 5 'there is no vault without it' \
+    weir -V "$tmp/w" --key-file "$tmp/key" role ls
+[ ! -e "$tmp/w/keyring" ]
+ok $? 'nor a keyring'
+
+exits 0 'init --json, where that was' \
+    weir init --json --key-file "$tmp/key" "$tmp/w"
+like "$err" 'field recovery_key .* RECOVERY KEY' 'names the field'
 json '.recovery_key and .vkey and .origin and .id' \
     'has id, origin, vkey and recovery_key'
 

@@ -15,6 +15,10 @@ cleanup_fn unmount "$mnt"
 
 exits 5 'a mountpoint that is not there' weir mount llama "$tmp/absent"
 exits 2 'no reference' weir mount "$mnt"
+exits 2 'no command behind --' weir mount llama "$mnt" --
+like "$err" 'which COMMAND' 'is asked for'
+exits 2 'an empty one' weir mount llama "$mnt" -- ''
+exits 2 'nor for weir-mount' weir-mount llama "$mnt" --
 exits 5 'a model that is not there' weir mount nothing "$mnt"
 is "$(ls "$mnt")" '' 'nothing was mounted'
 
@@ -54,6 +58,8 @@ wait_for 5 sh -c \
     "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 exits 5 'umount of what is not mounted' weir umount "$mnt"
+is "$(weir audit ls --json --kind session.resume 2>/dev/null)" '' \
+    'a mount that never lost keyd has resumed nothing'
 
 exits 0 'around a command' weir mount "$ref" "$mnt" -- \
     cmp "$mnt/llama/@${ref#llama@}/weights.bin" "$tmp/tree/weights.bin"

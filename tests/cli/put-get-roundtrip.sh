@@ -35,6 +35,48 @@ is "$(printf '%s' "$out" | jq -r .reference)" "$ref" 'has the same digest'
 is "$(printf '%s' "$out" | jq -r '.known, .new_bytes' | tr '\n' ' ')" \
     'true 0 ' 'is known, and nothing of it is new'
 
+# --ref-out is opened first: what cannot be written is found out then.
+objects=$(find "$vault/objects" -type f | wc -l)
+echo other >"$tmp/other"
+exits 5 'a --ref-out that cannot be' weir put other "$tmp/other" \
+    --ref-out "$tmp/absent/ref"
+is "$(find "$vault/objects" -type f | wc -l)" "$objects" 'puts nothing'
+exits 5 'nor is there a version' weir show other
+cp "$tmp/ref" "$tmp/ref.before"
+exits 5 'a put that fails' weir put other "$tmp/absent" --ref-out "$tmp/ref"
+cmp -s "$tmp/ref" "$tmp/ref.before"
+ok $? 'leaves what was in --ref-out'
+exits 5 'also' weir put other "$tmp/absent" --ref-out "$tmp/ref.new"
+[ ! -e "$tmp/ref.new" ]
+ok $? 'and makes no empty one'
+exits 0 'and one that is longer' sh -c \
+    "yes | head -n 99 >'$tmp/ref' && weir put llama '$tmp/tree' --ref-out '$tmp/ref'"
+is "$(cat "$tmp/ref")" "$ref" 'is replaced'
+
+# Labels are of the version, and it keeps those it was first put with.
+exits 0 'labels' weir put labelled "$tmp/other" --label step=9000 \
+    --label 'note=a b'
+exits 0 'show' weir show labelled
+like "$out" '^labels +step=9000 note=a b$' 'has them'
+exits 0 'show --json' weir show labelled --json
+json '.labels == {"step": "9000", "note": "a b"} and .signed == false' \
+    'has them, too'
+exits 0 'ls' weir ls labelled
+like "$out" 'LABELS' 'has a column'
+like "$out" 'step=9000 note=a b$' 'with them'
+exits 0 'the same with other labels' weir put labelled "$tmp/other" \
+    --label step=9001 --label 'note=a b' --label new=1
+like "$err" "label step: this version keeps '9000'" 'says what stays'
+like "$err" 'label new: this version was put without it' 'and what is not taken'
+unlike "$err" 'label note' 'and nothing of what agrees'
+exits 0 'as it says' weir show labelled --json
+json '.labels == {"step": "9000", "note": "a b"}' 'it is'
+
+mkdir -p "$tmp/nothing/below"
+exits 2 'a directory without files is not put' weir put nothing "$tmp/nothing"
+like "$err" 'no file in' 'and it is said'
+exits 5 'it made no version' weir show nothing
+
 # Standard input, single files, several paths.
 exits 0 'put of standard input' sh -c \
     "weir put piped - --name some.bin <'$tmp/tree/weights.bin'"

@@ -41,7 +41,7 @@ is "$(jq '[.grants[].grant] | unique | length' "$tmp/j")" 10 \
 weir ls --json >"$tmp/j" 2>/dev/null
 is "$(jq '[.models[].versions[]] | length' "$tmp/j")" 11 'and every version'
 exits 0 'the trail is whole' weir audit verify
-weir audit ls --json >"$tmp/j" 2>/dev/null
+weir audit ls --all --json >"$tmp/j" 2>/dev/null
 is "$(jq -s '[.[] | select(.kind == "keyd.start")] as $s |
     [.[] | select(.kind == "keyd.stop")] as $e |
     ($s | length) - ($e | length) | . == 0 or . == 1' "$tmp/j")" true \

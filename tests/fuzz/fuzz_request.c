@@ -26,6 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(role);
 	TRY(grant_add);
 	TRY(id_reason);
+	TRY(list);
 	TRY(put_keys);
 	TRY(put_commit);
 	TRY(session_open);

@@ -140,11 +140,24 @@ close_all(struct desk *d)
 	vaultdir_free(d->vault);
 }
 
+/* Nobody will need it. */
+static int
+drop_recovery(void *arg, const struct vaultdir_made *made)
+{
+	(void)arg;
+	(void)made;
+	return 0;
+}
+
 void
 desk_new(struct desk *d, bool service)
 {
 	struct unlock secret = { .kind = UNLOCK_KEY_FILE };
-	struct vaultdir_init how = { .first = &secret, .owner = "user:root" };
+	struct vaultdir_init how = {
+		.first = &secret,
+		.owner = "user:root",
+		.keep = drop_recovery,
+	};
 
 	/* What a real disk makes of a sync is for other tests. */
 	if (access("/dev/shm", W_OK) == 0)
@@ -156,7 +169,7 @@ desk_new(struct desk *d, bool service)
 	MUST(asprintf(&d->path, "%s/vault", d->scratch.path) < 0);
 	MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
 	how.path = d->path;
-	MUST(vaultdir_init(&how, &d->recovery));
+	MUST(vaultdir_init(&how));
 	unlock_clear(&secret);
 	open_all(d);
 }
@@ -174,7 +187,6 @@ void
 desk_free(struct desk *d)
 {
 	close_all(d);
-	secret_text_free(d->recovery);
 	pthread_cond_destroy(&d->woken);
 	pthread_mutex_destroy(&d->mutex);
 	free(d->path);
@@ -358,7 +370,7 @@ static int
 commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
 {
 	OWNED_WRITER body = writer_of(FRAME_MAX);
-	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
+	char common[] = "{\"a\":\"b\"}", imports[] = "[]";
 	const struct msg_put_commit m = {
 		.upload = upload,
 		.version = r->version,
@@ -367,7 +379,7 @@ commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
 		.bytes = r->bytes,
 		.weights = r->weights,
 		.chunks = r->chunks,
-		.labels = labels,
+		.labels = p->labels != NULL ? p->labels : common,
 		.imports = imports,
 	};
 
@@ -484,6 +496,19 @@ desk_json(struct desk_person *p, enum msg_type type, const struct writer *body)
 	free(text);
 	assert(j != NULL);
 	return j;
+}
+
+void *
+desk_list(struct desk_person *p, enum msg_type type, const struct msg_list *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	char empty[] = "";
+	struct msg_list whole = *m;
+
+	whole.model = m->model != NULL ? m->model : empty;
+	whole.after = m->after != NULL ? m->after : empty;
+	msg_list_write(&body, &whole);
+	return desk_json(p, type, &body);
 }
 
 struct search {

@@ -18,7 +18,6 @@
 struct desk {
 	struct scratch scratch;
 	char *path; /* of the vault */
-	struct secret_text *recovery;
 	struct vaultdir *vault;
 	struct keyring *keyring;
 	struct catalogue *catalogue;
@@ -57,6 +56,7 @@ struct desk_person {
 	unsigned int events;  /* session.ended, and of which session */
 	uint64_t ended;
 	char sentence[2048]; /* with the last error */
+	char *labels;	     /* of what is put; NULL: {"a":"b"}; borrowed */
 };
 void desk_person_come(struct desk_person *p, struct desk *d, uid_t uid);
 void desk_person_go(struct desk_person *p);
@@ -84,6 +84,9 @@ int desk_release(struct desk_person *p, uint64_t session, uint64_t first,
 /* The caller frees the JSON (a json_t *); NULL on an error. */
 void *desk_json(struct desk_person *p, enum msg_type type,
     const struct writer *body);
+/* One reply to a request that lists; NULL strings of m are empty. */
+void *desk_list(struct desk_person *p, enum msg_type type,
+    const struct msg_list *m);
 
 /* How many entries of this kind the trail holds; the last one's text field. */
 unsigned int desk_count(struct desk *d, const char *kind);

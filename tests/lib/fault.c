@@ -2,6 +2,7 @@
 #include "tests/lib/fault.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -61,6 +62,23 @@ void
 fault_exit(unsigned int kinds, unsigned int nth)
 {
 	set(EXIT, kinds, nth, 0);
+}
+
+void
+fault_watch(unsigned int kinds)
+{
+	set(FAIL, kinds, UINT_MAX, 0);
+}
+
+unsigned int
+fault_seen(void)
+{
+	unsigned int seen;
+
+	pthread_mutex_lock(&plan.mutex);
+	seen = plan.seen;
+	pthread_mutex_unlock(&plan.mutex);
+	return seen;
 }
 
 bool

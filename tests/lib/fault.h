@@ -42,6 +42,10 @@ void fault_short(unsigned int nth);
 #define FAULT_STATUS 77
 void fault_exit(unsigned int kinds, unsigned int nth);
 
+/* Nothing fails, and fault_seen counts the calls of these kinds. */
+void fault_watch(unsigned int kinds);
+unsigned int fault_seen(void);
+
 /* Whether it came to the nth call; nothing fails from here on. */
 bool fault_off(void);
 

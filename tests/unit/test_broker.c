@@ -231,6 +231,7 @@ static void
 an_owner_gives_and_takes_roles(void **state)
 {
 	struct desk_person owner, other;
+	json_t *j;
 
 	desk_person_come(&owner, *state, 0);
 	desk_person_come(&other, *state, DAEMON);
@@ -238,7 +239,9 @@ an_owner_gives_and_takes_roles(void **state)
 	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "reviewer", "",
 			     "user:daemon"),
 	    0);
-	assert_int_equal(desk_ask(&other, MSG_ROLE_LS, NULL, NULL), 0);
+	j = desk_list(&other, MSG_ROLE_LS, &(struct msg_list){ 0 });
+	assert_int_equal(json_array_size(json_object_get(j, "roles")), 2);
+	json_decref(j);
 	assert_int_equal(desk_count(*state, "role.add"), 2);
 	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "reviewer", "",
 			     "user:daemon"),
@@ -325,6 +328,35 @@ a_checkpoint_covers_all_that_was_answered(void **state)
 	/* init, owner, keyd.start, role.add */
 	assert_int_equal(checkpoint.size, 4);
 	free(note);
+	desk_person_go(&owner);
+}
+
+/* Others are served while tiles are written and synced. */
+static void
+a_checkpoint_comes_without_keeping_keyd(void **state)
+{
+	struct desk *d = *state;
+	struct desk_person owner, other;
+
+	desk_person_come(&owner, d, 0);
+	desk_person_come(&other, d, DAEMON);
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned int replies = owner.replies;
+
+		desk_send(&owner, MSG_PUBLISH, NULL);
+		assert_int_equal(owner.replies, replies);
+		assert_int_equal(broker_waiting(owner.link), 1);
+		assert_int_equal(desk_ask(&other, MSG_STATUS, NULL, NULL), 0);
+		while (owner.replies == replies)
+			desk_settle(d);
+		assert_int_equal(broker_waiting(owner.link), 0);
+	}
+	/* and one that is asked for at the end is answered */
+	desk_send(&owner, MSG_PUBLISH, NULL);
+	desk_send(&other, MSG_PUBLISH, NULL);
+	desk_person_go(&other);
+	assert_int_equal(broker_stop(d->broker), 0);
+	assert_true(owner.answered);
 	desk_person_go(&owner);
 }
 
@@ -443,6 +475,7 @@ main(void)
 		TEST(the_last_owner_stays),
 		TEST(a_role_that_makes_no_sense_is_refused),
 		TEST(a_checkpoint_covers_all_that_was_answered),
+		TEST(a_checkpoint_comes_without_keeping_keyd),
 		TEST(status_tells_what_is_going_on),
 		TEST(a_check_is_recorded),
 		TEST(what_was_answered_survives_a_crash),

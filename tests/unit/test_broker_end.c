@@ -115,12 +115,10 @@ close_session(struct desk_person *p, uint64_t id)
 static const char *
 state_of(struct desk_person *p, uint64_t id, char out[static 32])
 {
-	OWNED_WRITER body = writer_of(8);
 	const char *text;
-	json_t *j;
+	json_t *j = desk_list(p, MSG_SESSION_LS,
+	    &(struct msg_list){ .id = id });
 
-	msg_number_write(&body, id);
-	j = desk_json(p, MSG_SESSION_LS, &body);
 	text = json_string_value(
 	    json_object_get(json_array_get(json_object_get(j, "sessions"), 0),
 		"state"));
@@ -164,7 +162,7 @@ static void
 a_fault_is_recorded_and_counted(void **state)
 {
 	struct scene *s = *state;
-	OWNED_WRITER body = writer_of(4096), number = writer_of(8);
+	OWNED_WRITER body = writer_of(4096);
 	char reason[] = "block 3 does not match";
 	const struct msg_fault m = {
 		.session = open_one(&s->daemon),
@@ -180,8 +178,8 @@ a_fault_is_recorded_and_counted(void **state)
 	assert_string_equal(json_string_value(json_object_get(j, "reason")),
 	    reason);
 	json_decref(j);
-	msg_number_write(&number, m.session);
-	j = desk_json(&s->daemon, MSG_SESSION_LS, &number);
+	j = desk_list(&s->daemon, MSG_SESSION_LS,
+	    &(struct msg_list){ .id = m.session });
 	assert_int_equal(json_integer_value(
 			     json_object_get(json_array_get(json_object_get(j,
 								"sessions"),
@@ -243,6 +241,48 @@ a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
 	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
 }
 
+/* A mount's monitor opens the session, and its worker comes beside it. */
+static void
+a_worker_that_comes_with_its_session_is_not_a_resume(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person worker, other;
+	struct msg_session m;
+
+	desk_person_come(&worker, &s->d, DAEMON);
+	desk_person_come(&other, &s->d, 0);
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 0);
+	assert_int_equal(release(&worker, m.session, 0, 1), 0);
+	/* a third connection has an entry */
+	assert_int_equal(resume(&other, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 1);
+	/* as has the worker's next one */
+	desk_person_go(&worker);
+	desk_person_come(&worker, &s->d, DAEMON);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
+	desk_person_go(&worker);
+	desk_person_go(&other);
+	/* both of them after a restart: one */
+	restart(s, false);
+	desk_person_come(&worker, &s->d, DAEMON);
+	assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
+	assert_int_equal(resume(&worker, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 3);
+	desk_person_go(&worker);
+
+	/* somebody else's first one is no worker's */
+	msg_session_clear(&m);
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
+	desk_person_come(&other, &s->d, 2);
+	assert_int_equal(resume(&other, m.session, m.token), 0);
+	assert_int_equal(desk_count(&s->d, "session.resume"), 4);
+	desk_person_go(&other);
+	msg_session_clear(&m);
+}
+
 static void
 a_session_without_connections_ends_after_a_minute(void **state)
 {
@@ -288,11 +328,18 @@ a_session_is_closed_by_those_who_may(void **state)
 
 	desk_person_come(&bin, &s->d, 2);
 	assert_int_equal(close_session(&bin, id), ERR_DENIED);
-	assert_int_equal(close_session(&bin, 99), ERR_NOT_FOUND);
+	assert_non_null(strstr(bin.sentence, "there is no session 1 of"));
+	/* and does not learn which ones there are */
+	assert_int_equal(close_session(&bin, 99), ERR_DENIED);
+	assert_non_null(strstr(bin.sentence, "there is no session 99 of"));
+	assert_int_equal(desk_count(&s->d, "refused"), 2);
+	assert_int_equal(close_session(&s->owner, 99), ERR_NOT_FOUND);
 	assert_int_equal(s->daemon.events, 0);
 	assert_int_equal(close_session(&s->owner, id), 0);
 	assert_int_equal(s->daemon.events, 1);
 	assert_int_equal(close_session(&s->owner, id), ERR_CONFLICT);
+	assert_int_equal(close_session(&s->daemon, id), ERR_CONFLICT);
+	assert_int_equal(close_session(&bin, id), ERR_DENIED);
 
 	/* by the principal over another connection */
 	id = open_one(&s->daemon);
@@ -312,23 +359,20 @@ static void
 sessions_are_listed_to_those_whom_they_concern(void **state)
 {
 	struct scene *s = *state;
-	OWNED_WRITER all = writer_of(8), one = writer_of(8);
-	uint64_t id = open_one(&s->daemon);
+	const struct msg_list all = { 0 }, one = { .id = open_one(&s->daemon) };
 	struct desk_person bin;
 	json_t *j;
 
-	msg_number_write(&all, 0);
-	msg_number_write(&one, id);
 	desk_person_come(&bin, &s->d, 2);
-	j = desk_json(&bin, MSG_SESSION_LS, &all);
+	j = desk_list(&bin, MSG_SESSION_LS, &all);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 0);
 	json_decref(j);
-	assert_int_equal(desk_ask(&bin, MSG_SESSION_LS, &one, NULL),
-	    ERR_NOT_FOUND);
-	j = desk_json(&s->owner, MSG_SESSION_LS, &all);
+	assert_null(desk_list(&bin, MSG_SESSION_LS, &one));
+	assert_non_null(strstr(bin.sentence, "that user:bin may see"));
+	j = desk_list(&s->owner, MSG_SESSION_LS, &all);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
 	json_decref(j);
-	j = desk_json(&s->daemon, MSG_SESSION_LS, &one);
+	j = desk_list(&s->daemon, MSG_SESSION_LS, &one);
 	assert_int_equal(json_array_size(json_object_get(j, "sessions")), 1);
 	json_decref(j);
 	desk_person_go(&bin);
@@ -376,6 +420,7 @@ main(void)
 		TEST(extents_are_recorded_whatever_is_in_them),
 		TEST(a_fault_is_recorded_and_counted),
 		TEST(a_session_outlives_keyd_and_goes_on_with_its_token),
+		TEST(a_worker_that_comes_with_its_session_is_not_a_resume),
 		TEST(a_session_without_connections_ends_after_a_minute),
 		TEST(
 		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),

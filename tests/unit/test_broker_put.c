@@ -47,10 +47,7 @@ teardown(void **state)
 static json_t *
 models(struct desk_person *p)
 {
-	OWNED_WRITER body = writer_of(64);
-
-	msg_string_write(&body, "");
-	return desk_json(p, MSG_MODEL_LS, &body);
+	return desk_list(p, MSG_MODEL_LS, &(struct msg_list){ 0 });
 }
 
 static int

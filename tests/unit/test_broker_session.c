@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "keys/frame.h"
@@ -394,6 +395,27 @@ a_missing_page_is_a_fault_that_keyd_records(void **state)
 	assert_int_equal(broker_failed(s->d.broker), 0);
 }
 
+/* Too few descriptors tell nothing about the store. */
+static void
+what_cannot_be_read_just_now_is_no_fault(void **state)
+{
+	struct scene *s = *state;
+	uint64_t id = open_one(&s->daemon);
+	struct rlimit limit, none;
+	int err;
+
+	assert_int_equal(desk_count(&s->d, "fault"), 0); /* all is published */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	err = release(&s->daemon, id, 0, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(err, ERR_NOMEM);
+	assert_int_equal(desk_count(&s->d, "fault"), 0);
+	assert_int_equal(release(&s->daemon, id, 0, 1), 0);
+}
+
 static void
 nothing_is_released_after_the_grant_is_gone(void **state)
 {
@@ -474,6 +496,7 @@ main(void)
 		TEST(a_session_is_its_connections_alone),
 		TEST(no_key_leaves_when_the_trail_cannot_be_written),
 		TEST(a_missing_page_is_a_fault_that_keyd_records),
+		TEST(what_cannot_be_read_just_now_is_no_fault),
 		TEST(nothing_is_released_after_the_grant_is_gone),
 		TEST(nothing_is_released_after_the_grant_has_ended),
 	};

@@ -3,19 +3,23 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/frame.h"
-#include "keys/front.h"
+#include "keys/front_state.h"
 #include "tests/lib/desk.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/test.h"
+#include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -112,15 +116,22 @@ adopt_one(struct hall *h)
 }
 
 static int
-dial(const struct hall *h)
+connect_to(const struct hall *h, int fd)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/keyd.sock",
+			h->d.path) < (int)sizeof(a.sun_path));
+	return connect(fd, (const struct sockaddr *)&a, sizeof(a));
+}
+
+static int
+dial(const struct hall *h)
+{
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/keyd.sock",
-			h->d.path) < (int)sizeof(a.sun_path));
-	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+	if (connect_to(h, fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -259,6 +270,48 @@ whoever_is_at_the_door_is_let_in_before_it_leaves(void **state)
 }
 
 static void
+count(void *arg, const char *line)
+{
+	atomic_uint *lines = arg;
+
+	(void)line;
+	atomic_fetch_add(lines, 1);
+}
+
+/* It says so once, and neither burns the processor nor forgets who waits. */
+static void
+who_comes_when_descriptors_are_out_is_let_in_later(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 300000000 };
+	struct note_checkpoint published;
+	struct hall *h = *state;
+	struct rlimit limit, none;
+	atomic_uint lines = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int stays = adopt_one(h);
+
+	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(trail_publish(h->d.trail, &published, NULL), 0);
+	start(h, true);
+	assert_int_equal(say_hello(stays), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	log_sink(count, &lines);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect_to(h, fd), 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(say_hello(stays), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(say_hello(fd), 0);
+	assert_int_equal(lines, 1);
+	log_sink(ignore, NULL);
+	close(stays);
+	close(fd);
+	assert_int_equal(finish(h), 0);
+}
+
+static void
 frames_come_in_any_pieces(void **state)
 {
 	struct hall *h = *state;
@@ -348,6 +401,135 @@ a_client_that_does_not_read_is_not_read_from(void **state)
 	assert_int_equal(finish(h), 0);
 }
 
+/* What was sent makes room for what is to come. */
+static void
+a_client_that_always_has_answers_coming_is_served_on(void **state)
+{
+	enum { BLOCK = 1 << 20, TOTAL = 80 << 20 };
+	struct hall *h = *state;
+	OWNED_MEM(char) block = calloc(1, BLOCK);
+	OWNED_MEM(char) got = malloc(BLOCK);
+	int fd = adopt_one(h);
+	struct front_link *l = TAILQ_FIRST(&h->front->links);
+	size_t queued = 0, received = 0;
+
+	assert_non_null(block);
+	assert_non_null(got);
+	while (received < TOTAL) {
+		bool low = queued - received < 2 * BLOCK;
+		ssize_t n;
+
+		front_link_send(l, block, low ? BLOCK : 0);
+		queued += low ? BLOCK : 0;
+		assert_false(l->dead);
+		n = recv(fd, got, BLOCK, MSG_DONTWAIT);
+		assert_true(n > 0);
+		received += (size_t)n;
+	}
+	close(fd);
+}
+
+#define FLOOD 1300 /* check reports: a buffer full of them */
+#define MARK 77
+
+static void
+make_report(struct writer *w, uint64_t id, uint64_t objects)
+{
+	const struct msg_check_report m = { .objects = objects };
+
+	frame_begin(w, MSG_CHECK_REPORT, id);
+	msg_check_report_write(w, &m);
+	assert_int_equal(frame_end(w), 0);
+}
+
+struct place {
+	uint64_t first; /* entry of a report, */
+	uint64_t mark;	/* and of the one with the mark */
+};
+
+static int
+look(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct place *p = arg;
+	struct entry_view v;
+	uint64_t objects;
+
+	assert_int_equal(entry_parse(&v, bytes, n), 0);
+	if (v.kind == ENTRY_CHECK) {
+		assert_int_equal(entry_view_number(&v, "objects", &objects), 0);
+		if (p->first == 0)
+			p->first = index;
+		if (objects == MARK)
+			p->mark = index;
+	}
+	entry_view_clear(&v);
+	return 0;
+}
+
+/* Whoever asks for much at once waits for its turns, as everybody does. */
+static void
+one_client_does_not_keep_the_others_waiting(void **state)
+{
+	OWNED_WRITER w = writer_of(FRAME_BUFFER), all = writer_of(1 << 20);
+	struct note_checkpoint published;
+	OWNED(trail_reader) r = NULL;
+	struct hall *h = *state;
+	int many = adopt_one(h), one = adopt_one(h);
+	struct place p = { 0 };
+	uint64_t id;
+
+	make_hello(&w, 1);
+	assert_int_equal(frame_send(many, &w), 0);
+	assert_int_equal(frame_send(one, &w), 0);
+	for (uint64_t i = 0; i < FLOOD; i++) {
+		make_report(&w, i, 1);
+		writer_bytes(&all, w.bytes, w.length);
+	}
+	assert_int_equal(frame_send(many, &all), 0);
+	make_report(&w, 2, MARK);
+	assert_int_equal(frame_send(one, &w), 0);
+	start(h, true);
+	assert_int_equal(next_reply(one, &id), 0);
+	assert_int_equal(next_reply(one, &id), 0);
+	assert_int_equal(id, 2);
+	for (uint64_t i = 0; i <= FLOOD; i++)
+		assert_int_equal(next_reply(many, &id), 0);
+	close(many);
+	close(one);
+	assert_int_equal(finish(h), 0);
+
+	assert_int_equal(trail_publish(h->d.trail, &published, NULL), 0);
+	assert_int_equal(trail_reader_open(&r, h->d.vault->dir,
+			     &h->d.vault->key),
+	    0);
+	assert_int_equal(trail_reader_each(r, 0, published.size, look, &p), 0);
+	assert_true(p.first > 0 && p.mark >= p.first);
+	assert_true(p.mark - p.first < 64);
+}
+
+/* What was sent before hanging up is done, however much it is. */
+static void
+all_that_was_asked_before_a_hangup_is_done(void **state)
+{
+	OWNED_WRITER w = writer_of(FRAME_BUFFER), all = writer_of(1 << 20);
+	struct hall *h = *state;
+	int fd = adopt_one(h);
+
+	make_hello(&w, 1);
+	assert_int_equal(frame_send(fd, &w), 0);
+	for (uint64_t i = 0; i < FLOOD; i++) {
+		make_report(&w, i, 1);
+		writer_bytes(&all, w.bytes, w.length);
+	}
+	assert_int_equal(frame_send(fd, &all), 0);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	start(h, true);
+	assert_int_equal(finish(h), 0);
+	close(fd);
+	assert_int_equal(broker_stop(h->broker), 0);
+	assert_int_equal(desk_count(&h->d, "check"), FLOOD);
+}
+
 static void
 a_client_that_leaves_with_requests_under_way_harms_nobody(void **state)
 {
@@ -425,9 +607,13 @@ main(void)
 		TEST(a_service_listens_for_everybody),
 		TEST(a_socket_that_a_killed_keyd_left_is_replaced),
 		TEST(whoever_is_at_the_door_is_let_in_before_it_leaves),
+		TEST(who_comes_when_descriptors_are_out_is_let_in_later),
 		TEST(frames_come_in_any_pieces),
 		TEST(a_malformed_frame_ends_its_connection_alone),
 		TEST(a_client_that_does_not_read_is_not_read_from),
+		TEST(a_client_that_always_has_answers_coming_is_served_on),
+		TEST(one_client_does_not_keep_the_others_waiting),
+		TEST(all_that_was_asked_before_a_hangup_is_done),
 		TEST(a_client_that_leaves_with_requests_under_way_harms_nobody),
 		TEST(sigterm_ends_it),
 		TEST(it_ends_with_an_error_when_the_trail_does),

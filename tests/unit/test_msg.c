@@ -33,6 +33,7 @@ AGAIN(hello_reply);
 AGAIN(role);
 AGAIN(grant_add);
 AGAIN(id_reason);
+AGAIN(list);
 AGAIN(put_begin_reply);
 AGAIN(put_keys);
 AGAIN(put_keys_reply);
@@ -109,6 +110,14 @@ sample_id_reason(struct writer *w)
 }
 
 static void
+sample_list(struct writer *w)
+{
+	const struct msg_list m = { .model = text, 7, true, .after = text };
+
+	msg_list_write(w, &m);
+}
+
+static void
 sample_put_begin_reply(struct writer *w)
 {
 	const struct msg_put_begin_reply m = { .upload = 9,
@@ -164,6 +173,7 @@ sample_version(struct writer *w)
 		.manifest_key = { 3 },
 		.created_ms = 4,
 		.by = text,
+		.labels = json,
 	};
 
 	msg_version_write(w, &m);
@@ -321,6 +331,7 @@ static const struct {
 	MESSAGE(role),
 	MESSAGE(grant_add),
 	MESSAGE(id_reason),
+	MESSAGE(list),
 	MESSAGE(put_begin_reply),
 	MESSAGE(put_keys),
 	MESSAGE(put_keys_reply),

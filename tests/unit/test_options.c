@@ -78,6 +78,7 @@ options_may_stand_anywhere_before_two_dashes(void **state)
 	assert_string_equal(c.o.vault, "dir");
 	assert_int_equal(c.operands.count, 3);
 	assert_int_equal(c.operands.before, 3);
+	assert_false(c.operands.divided);
 	assert_string_equal(c.operands.items[0], "a");
 	assert_string_equal(c.operands.items[1], "b");
 	assert_string_equal(c.operands.items[2], "c");
@@ -92,6 +93,7 @@ what_follows_two_dashes_is_never_an_option(void **state)
 	(void)state;
 	assert_int_equal(parse(&c, "test a -f b -- -f --value -- x"), 0);
 	assert_int_equal(c.operands.before, 2);
+	assert_true(c.operands.divided);
 	assert_int_equal(c.operands.count, 6);
 	assert_string_equal(c.operands.items[1], "b");
 	assert_string_equal(c.operands.items[2], "-f");

@@ -350,6 +350,9 @@ an_ended_session_serves_nothing_more(void **state)
 	/* Held keys are gone, too. */
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
 	assert_int_equal(wire_open(r->wire, r->big, O_RDONLY, &o), EIO);
+	/* Whoever is told of it hears after the reads have failed. */
+	for (int i = 0; i < 1000 && !atomic_load(&r->ended); i++)
+		pause_ms(5);
 	assert_true(atomic_load(&r->ended));
 }
 

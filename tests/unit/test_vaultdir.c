@@ -64,21 +64,42 @@ teardown(void **state)
 	return 0;
 }
 
+/* Keep the recovery key, or fail to (arg is the error). */
 static int
-init(const struct place *p)
+keep(void *arg, const struct vaultdir_made *made)
+{
+	OWNED_MEM(char) json = NULL;
+	size_t n;
+
+	assert_non_null(secret_text_bytes(made->recovery, &n));
+	assert_true(n >= 40);
+	assert_int_equal(strlen(made->id), VAULTDIR_ID_SIZE - 1);
+	assert_string_equal(made->key->name + strlen("weir.local/"), made->id);
+	/* there is no vault before the key is kept */
+	assert_true(asprintf(&json, "%s/" VAULTDIR_JSON, made->path) > 0);
+	assert_int_not_equal(access(json, F_OK), 0);
+	return *(const int *)arg;
+}
+
+static int
+init_keeping(const struct place *p, int err)
 {
 	const struct vaultdir_init how = {
 		.path = p->path,
 		.first = &p->secret,
 		.owner = "user:alice",
 		.uid = 1234,
+		.keep = keep,
+		.arg = &err,
 	};
-	struct secret_text *recovery;
-	int err = vaultdir_init(&how, &recovery);
 
-	if (err == 0)
-		secret_text_free(recovery);
-	return err;
+	return vaultdir_init(&how);
+}
+
+static int
+init(const struct place *p)
+{
+	return init_keeping(p, 0);
 }
 
 /* What init promises: it opens, and the trail begins as it must. */
@@ -125,6 +146,24 @@ init_makes_a_vault_that_opens(void **state)
 	assert_string_equal(v->path, p->path);
 	/* nothing is left of the making */
 	assert_int_not_equal(faccessat(v->dir->fd, ".init", F_OK, 0), 0);
+}
+
+static void
+no_vault_is_made_whose_recovery_key_is_lost(void **state)
+{
+	struct place *p = *state;
+	OWNED(vaultdir) v = NULL;
+	OWNED(file) dir = NULL;
+
+	assert_int_equal(init_keeping(p, ERR_SPACE), ERR_SPACE);
+	assert_int_equal(vaultdir_open(&v, p->path), ERR_NOT_FOUND);
+	assert_int_equal(file_open(&dir, NULL, p->path, O_RDONLY | O_DIRECTORY,
+			     0),
+	    0);
+	assert_int_not_equal(faccessat(dir->fd, "keyring", F_OK, 0), 0);
+	assert_int_not_equal(faccessat(dir->fd, "trail", F_OK, 0), 0);
+	assert_int_equal(init(p), 0);
+	assert_vault(p);
 }
 
 static void
@@ -324,6 +363,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(init_makes_a_vault_that_opens),
+		TEST(no_vault_is_made_whose_recovery_key_is_lost),
 		TEST(a_vault_is_not_made_over),
 		TEST(an_empty_directory_will_do_and_a_full_one_not),
 		TEST(a_file_is_no_place_for_a_vault),

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "keys/frame.h"
+#include "tests/lib/desk.h"
+#include "tests/lib/fault.h"
+#include "tests/lib/test.h"
+#include "vault/entry.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+#define DAEMON 1
+#define SESSIONS 64 /* of one connection */
+#define LINKS 4
+
+/* A vault with llama, which user:daemon may load. */
+struct scene {
+	struct desk d;
+	struct desk_person owner, daemon;
+	uint64_t grant;
+};
+
+static void
+ignore(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static void
+come(struct scene *s)
+{
+	desk_person_come(&s->owner, &s->d, 0);
+	desk_person_come(&s->daemon, &s->d, DAEMON);
+}
+
+static void
+go(struct scene *s)
+{
+	desk_person_go(&s->owner);
+	desk_person_go(&s->daemon);
+}
+
+static int
+setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	const size_t size = 5;
+	struct digest version;
+
+	assert_non_null(s);
+	log_sink(ignore, NULL);
+	desk_new(&s->d, true);
+	come(s);
+	assert_int_equal(desk_put(&s->owner, "llama", &size, 1, &version), 0);
+	assert_int_equal(desk_grant(&s->owner, "llama", "user:daemon",
+			     MSG_GRANT_LOAD, false, &s->grant),
+	    0);
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct scene *s = *state;
+
+	go(s);
+	desk_free(&s->d);
+	free(s);
+	return 0;
+}
+
+static void
+crash(struct scene *s)
+{
+	go(s);
+	desk_restart(&s->d, false);
+	come(s);
+}
+
+static struct msg_session
+open_one(struct desk_person *p)
+{
+	struct msg_session m;
+
+	assert_int_equal(desk_open(p, "llama", MSG_MOUNT, "", &m), 0);
+	return m;
+}
+
+static int
+resume(struct desk_person *p, const struct msg_session *opened)
+{
+	OWNED_WRITER body = writer_of(64);
+	struct msg_session_resume m = { .session = opened->session };
+	struct msg_session again;
+	struct reader reply;
+	int err;
+
+	memcpy(m.token, opened->token, sizeof(m.token));
+	msg_session_resume_write(&body, &m);
+	err = desk_ask(p, MSG_SESSION_RESUME, &body, &reply);
+	if (err == 0) {
+		assert_int_equal(msg_session_read(&again, &reply), 0);
+		msg_session_clear(&again);
+	}
+	return err;
+}
+
+/* What a keyd that was killed left behind: the removal and nothing of what
+ * follows from it. */
+static void
+record_removal(struct scene *s)
+{
+	const struct entry_actor by = { .principal = "user:root" };
+	OWNED_ENTRY e = { 0 };
+	const uint8_t *bytes;
+	uint64_t index;
+	size_t n;
+
+	entry_begin(&e, ENTRY_GRANT_RM, &by, 1767323045000);
+	entry_number(&e, "grant", s->grant);
+	assert_int_equal(entry_end(&e, &bytes, &n), 0);
+	assert_int_equal(trail_append(s->d.trail, bytes, n, &index), 0);
+	assert_int_equal(trail_wait(s->d.trail, index), 0);
+}
+
+static void
+a_revocation_that_a_crash_cut_off_is_finished_at_start(void **state)
+{
+	struct scene *s = *state;
+	struct msg_session one = open_one(&s->daemon);
+	struct msg_session two = open_one(&s->daemon);
+	json_t *e;
+
+	record_removal(s);
+	crash(s);
+	assert_int_equal(broker_sessions(s->d.broker), 0);
+	assert_int_equal(resume(&s->daemon, &one), ERR_NOT_FOUND);
+	assert_int_equal(resume(&s->daemon, &two), ERR_NOT_FOUND);
+	assert_int_equal(desk_count(&s->d, "session.close"), 2);
+	e = desk_last(&s->d, "session.close");
+	assert_string_equal(json_string_value(json_object_get(e, "by")),
+	    "keyd");
+	assert_string_equal(json_string_value(json_object_get(e, "reason")),
+	    "grant 1 was removed");
+	json_decref(e);
+	/* and once is enough */
+	crash(s);
+	assert_int_equal(desk_count(&s->d, "session.close"), 2);
+	msg_session_clear(&one);
+	msg_session_clear(&two);
+}
+
+static bool
+has_grants(struct scene *s)
+{
+	json_t *j = desk_json(&s->owner, MSG_GRANT_LS, NULL);
+	bool has = json_array_size(json_object_get(j, "grants")) > 0;
+
+	json_decref(j);
+	return has;
+}
+
+/* Wherever the disk fails: no session is left without its grant. */
+static void
+a_revocation_on_a_failing_disk_is_whole_after_the_next_start(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1;; n++) {
+		struct msg_session one, two;
+		struct scene *s;
+		void *fresh;
+		bool fired;
+
+		assert_int_equal(setup(&fresh), 0);
+		s = fresh;
+		one = open_one(&s->daemon);
+		two = open_one(&s->daemon);
+		fault_fail_from(FAULT_SYNC, n, EIO);
+		(void)desk_grant_rm(&s->owner, s->grant);
+		fired = fault_off();
+		crash(s);
+		assert_int_equal(broker_sessions(s->d.broker),
+		    has_grants(s) ? 2 : 0);
+		msg_session_clear(&one);
+		msg_session_clear(&two);
+		assert_int_equal(teardown(&fresh), 0);
+		if (!fired)
+			return;
+	}
+}
+
+static void
+a_session_whose_grants_expired_meanwhile_ends_at_start(void **state)
+{
+	struct scene *s = *state;
+	const struct timespec pause = { .tv_nsec = 250000000 };
+	OWNED_WRITER body = writer_of(4096);
+	char model[] = "llama", none[] = "", to[] = "user:bin", why[] = "w";
+	struct msg_grant_add m = {
+		.model = model,
+		.channel = none,
+		.version = none,
+		.to = to,
+		.type = MSG_GRANT_LOAD,
+		.loads = 1,
+		.reason = why,
+	};
+	struct msg_session lasts = open_one(&s->daemon), ended;
+	struct desk_person bin;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	m.until_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 200;
+	msg_grant_add_write(&body, &m);
+	assert_int_equal(desk_ask(&s->owner, MSG_GRANT_ADD, &body, NULL), 0);
+	desk_person_come(&bin, &s->d, 2);
+	ended = open_one(&bin);
+	desk_person_go(&bin);
+	crash(s);
+	assert_int_equal(broker_sessions(s->d.broker), 2);
+	nanosleep(&pause, NULL);
+	crash(s);
+	assert_int_equal(broker_sessions(s->d.broker), 1);
+	desk_person_come(&bin, &s->d, 2);
+	assert_int_equal(resume(&bin, &ended), ERR_NOT_FOUND);
+	assert_int_equal(resume(&s->daemon, &lasts), 0);
+	desk_person_go(&bin);
+	msg_session_clear(&lasts);
+	msg_session_clear(&ended);
+}
+
+/* Not a sync and a commit for each of them: they hear of it at once. */
+static void
+a_revocation_reaches_all_sessions_with_a_few_syncs(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person readers[LINKS];
+	unsigned int syncs;
+
+	for (unsigned int i = 0; i < LINKS; i++) {
+		desk_person_come(&readers[i], &s->d, DAEMON);
+		for (unsigned int n = 0; n < SESSIONS; n++) {
+			struct msg_session m = open_one(&readers[i]);
+
+			msg_session_clear(&m);
+		}
+	}
+	fault_watch(FAULT_SYNC);
+	assert_int_equal(desk_grant_rm(&s->owner, s->grant), 0);
+	syncs = fault_seen();
+	fault_off();
+	assert_true(syncs < SESSIONS);
+	for (unsigned int i = 0; i < LINKS; i++) {
+		assert_int_equal(readers[i].events, SESSIONS);
+		desk_person_go(&readers[i]);
+	}
+	/* The answer came after all of it was durable. */
+	assert_int_equal(desk_count(&s->d, "session.close"), LINKS * SESSIONS);
+	assert_int_equal(broker_sessions(s->d.broker), 0);
+}
+
+#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_revocation_that_a_crash_cut_off_is_finished_at_start),
+		cmocka_unit_test(
+		    a_revocation_on_a_failing_disk_is_whole_after_the_next_start),
+		TEST(a_session_whose_grants_expired_meanwhile_ends_at_start),
+		TEST(a_revocation_reaches_all_sessions_with_a_few_syncs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
