@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "keys/broker_state.h"
 #include "tests/lib/bureau.h"
@@ -194,7 +194,8 @@ a_promotion_ends(void **state)
 	begin(&owner, *state);
 	(void)promoted(&owner, "prod", 300);
 	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
-	usleep(350000);
+	clock_nanosleep(CLOCK_MONOTONIC, 0,
+	    &(const struct timespec){ .tv_nsec = 350000000 }, NULL);
 	REFUSED(&owner, ERR_INTEGRITY, "its promotion (P3) ended",
 	    bureau_open(&owner, "llama:prod", MSG_PINNED));
 	desk_person_go(&owner);

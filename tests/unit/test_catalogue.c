@@ -541,91 +541,6 @@ a_familys_key_is_stored_once_and_for_all(void **state)
 	assert_memory_equal(got, "one", 3);
 }
 
-/* --- the file --- */
-
-static int
-open_bytes(const struct scratch *s, const void *bytes, size_t n)
-{
-	OWNED(catalogue) c = NULL;
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/x", s->path);
-	assert_int_equal(file_replace(s->dir, "x", bytes, n, 0600), 0);
-	return catalogue_open(&c, path);
-}
-
-static void
-what_is_no_catalogue_is_refused(void **state)
-{
-	const struct scratch *s = *state;
-	OWNED_MEM(uint8_t) bytes = NULL;
-	size_t n;
-
-	catalogue_free(open_at(s, "c"));
-	assert_int_equal(file_load(s->dir, "c", 1 << 20, &bytes, &n), 0);
-	assert_int_equal(open_bytes(s, "no database at all, this is text", 32),
-	    ERR_INTEGRITY);
-	assert_int_equal(open_bytes(s, bytes, n), 0);
-	bytes[63] ^= 2; /* user_version */
-	assert_int_equal(open_bytes(s, bytes, n), ERR_FORMAT);
-	bytes[63] ^= 2;
-	bytes[71] ^= 1; /* application_id */
-	assert_int_equal(open_bytes(s, bytes, n), ERR_FORMAT);
-}
-
-/* As the first version of weir made it. */
-static void
-make_old(const struct scratch *s, const char *name)
-{
-	char path[4096];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/%s", s->path, name);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-			     "drop table statements; drop table oms;"
-			     "alter table versions drop column verified;"
-			     "alter table versions drop column verify_reason;"
-			     "pragma user_version = 1",
-			     NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
-}
-
-static void
-an_older_catalogue_is_brought_up_to_date(void **state)
-{
-	OWNED_MEM(char) before = NULL;
-	OWNED_MEM(char) after = NULL;
-	struct catalogue *c = open_at(*state, "c");
-
-	for (size_t i = 0; i < 14; i++)
-		assert_int_equal(apply(c, i, life[i]), 0);
-	assert_int_equal(catalogue_flush(c), 0);
-	catalogue_free(c);
-	before = dump(*state, "c");
-	make_old(*state, "c");
-	c = open_at(*state, "c");
-	assert_int_equal(catalogue_applied(c), 14);
-	catalogue_free(c);
-	after = dump(*state, "c");
-	assert_string_equal(after, before);
-}
-
-static void
-nobody_else_opens_it_meanwhile(void **state)
-{
-	const struct scratch *s = *state;
-	OWNED(catalogue) first = open_at(s, "c");
-	OWNED(catalogue) second = NULL;
-	char path[4096];
-
-	assert_int_equal(apply(first, 0, life[0]), 0);
-	assert_int_equal(catalogue_flush(first), 0);
-	snprintf(path, sizeof(path), "%s/c", s->path);
-	assert_int_equal(catalogue_open(&second, path), ERR_CONFLICT);
-}
-
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -645,9 +560,6 @@ main(void)
 		TEST(a_staged_key_waits_for_its_entry),
 		TEST(the_key_of_a_version_stays_and_others_go),
 		TEST(a_familys_key_is_stored_once_and_for_all),
-		TEST(what_is_no_catalogue_is_refused),
-		TEST(an_older_catalogue_is_brought_up_to_date),
-		TEST(nobody_else_opens_it_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
