@@ -199,6 +199,40 @@ a_root_that_does_not_follow_is_refused(void **state)
 	desk_person_go(&owner);
 }
 
+/* A new root may ask for less than there is already. */
+static void
+what_has_enough_under_a_new_root_takes_effect_when_signed_again(void **state)
+{
+	struct bureau_policy policy = BUREAU_POLICY;
+	OWNED(statement) first = NULL;
+	OWNED(statement) second = NULL;
+	OWNED(statement) s = NULL;
+	struct statement_fields f;
+	struct desk_person owner;
+	struct digest v;
+	size_t size = 9;
+	void *j;
+
+	policy.sign = 2;
+	desk_person_come(&owner, *state, 0);
+	first = bureau_root(*state, &policy, 1, NULL);
+	assert_int_equal(bureau_add(&owner, first, P(0), NULL), 0);
+	assert_int_equal(desk_put(&owner, "llama", &size, 1, &v), 0);
+	bureau_verify(*state, "llama", &v, true);
+	f = bureau_version(*state, "llama", &v);
+	s = people_statement(&f);
+	assert_int_equal(bureau_add(&owner, s, P(2), NULL), 0);
+	REFUSED(&owner, ERR_CONFLICT, "p2 has signed it already: 1 of 2",
+	    bureau_sign(&owner, 2, s, 2, NULL));
+	policy.sign = 1;
+	second = bureau_root(*state, &policy, 2, first);
+	assert_int_equal(bureau_add(&owner, second, P(0), NULL), 0);
+	assert_int_equal(bureau_sign(&owner, 2, s, 2, &j), 0);
+	assert_true(effective(j));
+	json_decref(j);
+	desk_person_go(&owner);
+}
+
 /* --- versions --- */
 
 static struct digest
@@ -420,6 +454,47 @@ what_is_no_statement_or_too_long_is_refused(void **state)
 	desk_person_go(&owner);
 }
 
+/* 64 signatures over a payload of nearly 32 KiB, by people whose names are as
+ * long as these: the entry holds it, and the trail is read again. */
+static void
+the_largest_statement_fits_an_entry(void **state)
+{
+	struct bureau_policy policy = BUREAU_POLICY;
+	static char texts[64][STATEMENT_TEXT_MAX + 1], keys[64][200];
+	struct statement_label labels[64];
+	OWNED(statement) s = NULL;
+	struct statement_fields f;
+	struct desk_person owner;
+	struct digest v;
+	size_t n = 0;
+	void *j;
+
+	policy.count = 64;
+	policy.sign = 64;
+	desk_person_come(&owner, *state, 0);
+	bureau_begin(&owner, &policy);
+	v = put(&owner, 9);
+	bureau_verify(*state, "llama", &v, true);
+	f = bureau_version(*state, "llama", &v);
+	for (size_t i = 0; i < 64; i++) {
+		memset(texts[i], 'x', STATEMENT_TEXT_MAX);
+		snprintf(keys[i], sizeof(keys[i]), "label-%03zu%0180d", i, 0);
+		labels[i] = (struct statement_label){ keys[i], texts[i] };
+	}
+	f.labels = labels;
+	f.label_count = 64;
+	s = people_statement(&f);
+	(void)statement_payload(s, &n);
+	assert_in_range(n, 28 << 10, STATEMENT_PAYLOAD_MAX);
+	for (unsigned int i = 0; i < 64; i++)
+		people_sign(i, s);
+	assert_int_equal(bureau_add(&owner, s, 0, &j), 0);
+	assert_true(effective(j));
+	json_decref(j);
+	assert_int_equal(desk_count(*state, "statement.add"), 2);
+	desk_person_go(&owner);
+}
+
 /* --- who may --- */
 
 static void
@@ -465,6 +540,9 @@ main(void)
 		TEST(a_new_statement_of_a_version_takes_the_place_of_the_old),
 		TEST(sixty_four_may_wait_for_one_model),
 		TEST(what_is_no_statement_or_too_long_is_refused),
+		TEST(the_largest_statement_fits_an_entry),
+		TEST(
+		    what_has_enough_under_a_new_root_takes_effect_when_signed_again),
 		TEST(trust_roots_are_for_owners_the_rest_for_managers),
 	};
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/broker_state.h"
 #include "tests/lib/bureau.h"
+#include "tests/lib/fault.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -192,7 +195,8 @@ a_promotion_ends(void **state)
 	begin(&owner, *state);
 	(void)promoted(&owner, "prod", 300);
 	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
-	usleep(350000);
+	clock_nanosleep(CLOCK_MONOTONIC, 0,
+	    &(const struct timespec){ .tv_nsec = 350000000 }, NULL);
 	REFUSED(&owner, ERR_INTEGRITY, "its promotion (P3) ended",
 	    bureau_open(&owner, "llama:prod", MSG_PINNED));
 	desk_person_go(&owner);
@@ -350,29 +354,103 @@ live(struct desk *d)
 	desk_person_go(&owner);
 }
 
+struct entries {
+	struct {
+		uint8_t *bytes;
+		size_t n;
+	} at[64];
+	size_t count;
+};
+
+static int
+keep(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct entries *e = arg;
+
+	assert_true(index == e->count && e->count < 64);
+	e->at[index].bytes = malloc(n);
+	assert_non_null(e->at[index].bytes);
+	memcpy(e->at[index].bytes, bytes, n);
+	e->at[index].n = n;
+	e->count++;
+	return 0;
+}
+
+static void
+read_all(struct desk *d, struct entries *e)
+{
+	OWNED(trail_reader) r = NULL;
+	struct note_checkpoint published;
+
+	assert_int_equal(trail_publish(d->trail, &published, NULL), 0);
+	assert_int_equal(trail_reader_open(&r, d->vault->dir, &d->vault->key),
+	    0);
+	assert_int_equal(trail_reader_each(r, 0, published.size, keep, e), 0);
+	assert_true(e->count > 15);
+}
+
+/* The catalogue at path; a new one has the keys of the uploads to come, which
+ * are not in the trail. */
+static struct catalogue *
+open_or_make(const char *path)
+{
+	static const struct catalogue_wrapped key = { (const uint8_t *)"k", 1 };
+	struct catalogue *c;
+
+	if (access(path, F_OK) == 0) {
+		assert_int_equal(catalogue_open(&c, path), 0);
+		return c;
+	}
+	assert_int_equal(catalogue_create(&c, path), 0);
+	for (uint64_t id = 1; id <= 16; id++)
+		assert_int_equal(catalogue_upload_stage(c, id, "llama", &key),
+		    0);
+	return c;
+}
+
+static struct catalogue *
+applied(struct desk *d, const char *name, const struct entries *e, size_t stop,
+    bool flush)
+{
+	struct catalogue *c;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", d->scratch.path, name);
+	c = open_or_make(path);
+	for (uint64_t i = catalogue_applied(c); i < stop; i++)
+		assert_int_equal(apply(c, i, e->at[i].bytes, e->at[i].n), 0);
+	if (flush)
+		assert_int_equal(catalogue_flush(c), 0);
+	return c;
+}
+
+/* From nothing, and from any entry at which it was stopped, flushed or not. */
 static void
 the_trail_alone_gives_the_same_catalogue(void **state)
 {
 	struct desk *d = *state;
-	OWNED(catalogue) again = NULL;
-	OWNED(trail_reader) r = NULL;
+	struct entries e = { .count = 0 };
 	OWNED_MEM(char) was = NULL;
-	OWNED_MEM(char) is = NULL;
-	struct note_checkpoint published;
-	char path[4096];
 
 	live(d);
 	was = printed(d->catalogue);
 	assert_non_null(strstr(was, "prod "));
-	snprintf(path, sizeof(path), "%s/again", d->scratch.path);
-	assert_int_equal(catalogue_open(&again, path), 0);
-	assert_int_equal(trail_publish(d->trail, &published, NULL), 0);
-	assert_int_equal(trail_reader_open(&r, d->vault->dir, &d->vault->key),
-	    0);
-	assert_int_equal(trail_reader_each(r, 0, published.size, apply, again),
-	    0);
-	is = printed(again);
-	assert_string_equal(is, was);
+	read_all(d, &e);
+	for (size_t stop = 0; stop <= e.count; stop++)
+		for (int flush = 0; flush <= 1; flush++) {
+			OWNED_MEM(char) is = NULL;
+			struct catalogue *c;
+			char name[32];
+
+			snprintf(name, sizeof(name), "c%zu-%d", stop, flush);
+			catalogue_free(applied(d, name, &e, stop, flush));
+			c = applied(d, name, &e, e.count, true);
+			is = printed(c);
+			assert_string_equal(is, was);
+			catalogue_free(c);
+		}
+	for (size_t i = 0; i < e.count; i++)
+		free(e.at[i].bytes);
 }
 
 static void
@@ -387,6 +465,51 @@ what_was_answered_stands_after_a_crash(void **state)
 	desk_restart(d, false);
 	is = printed(d->catalogue);
 	assert_string_equal(is, was);
+}
+
+/* Every way in which the disk can fail while a promotion gets its last
+ * signature: what was told stands, and what was not told has come whole, or not
+ * at all. */
+static void
+a_disk_that_fails_moves_no_channel_halfway(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1;; n++) {
+		struct statement_fields f;
+		struct desk_person owner;
+		OWNED(statement) s = NULL;
+		struct catalogue_statement *row;
+		struct digest v, now;
+		struct desk d;
+		bool fired, moved;
+		int err;
+
+		desk_new(&d, true);
+		begin(&owner, &d);
+		v = bureau_signed(&owner, "llama", 9);
+		f = bureau_promotion(&d, "llama", "prod", &v);
+		s = people_statement(&f);
+		assert_int_equal(bureau_add(&owner, s, P(2), NULL), 0);
+		fault_fail(FAULT_WRITE | FAULT_SYNC, n, EIO);
+		err = bureau_sign(&owner, 3, s, 0, NULL);
+		fired = fault_off();
+		desk_person_go(&owner);
+		if (fired)
+			desk_restart(&d, false);
+		moved = catalogue_version_channel(d.catalogue, "llama", "prod",
+			    &now) == 0;
+		assert_int_equal(catalogue_statement_get(d.catalogue, 3, &row),
+		    0);
+		assert_int_equal(moved, row->state == CATALOGUE_EFFECTIVE);
+		assert_true(err != 0 || moved);
+		assert_true(err == 0 || err == ERR_IO);
+		catalogue_statement_free(row);
+		desk_free(&d);
+		if (!fired) {
+			assert_true(n > 1);
+			return;
+		}
+	}
 }
 
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
@@ -405,6 +528,7 @@ main(void)
 		TEST(a_grant_comes_first),
 		TEST(the_trail_alone_gives_the_same_catalogue),
 		TEST(what_was_answered_stands_after_a_crash),
+		TEST(a_disk_that_fails_moves_no_channel_halfway),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -499,6 +499,19 @@ an_entry_that_lacks_something_is_refused(void **state)
 		     "\"purpose\":\"sell\"}",
 		HEAD "\"kind\":\"session.open\"" BY "\"session\":1,"
 		     "\"purpose\":\"get\",\"versions\":[{}]}",
+		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":0}",
+		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":1,"
+		     "\"signers\":[],\"effective\":true}",
+		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":1,"
+		     "\"signers\":[],\"envelope\":{},\"effective\":true}",
+		HEAD "\"kind\":\"statement.sign\"" BY "\"statement\":1,"
+		     "\"signer\":\"carol\",\"keyid\":\"" VA
+		     "\",\"sig\":\"AA==\",\"effective\":true}",
+		HEAD "\"kind\":\"statement.withdraw\"" BY "\"reason\":\"r\"}",
+		HEAD "\"kind\":\"sign.oms\"" BY "\"model\":\"llama\"}",
+		HEAD "\"kind\":\"sign.oms\"" BY "\"model\":\"llama\","
+		     "\"version\":\"" VA "\",\"name\":\"n\",\"key\":"
+		     "\"k\",\"sig\":\"AA==\"}",
 	};
 	OWNED(catalogue) c = open_at(*state, "c");
 
