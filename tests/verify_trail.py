@@ -83,4 +83,5 @@ def main():
     print(size, base64.b64decode(want).hex())
 
 
-main()
+if __name__ == "__main__":
+    main()

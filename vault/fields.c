@@ -16,7 +16,11 @@ fields_load(json_t **out, const void *text, size_t n, const char *where,
 	json_error_t e;
 	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
 
-	if (j == NULL && json_error_code(&e) == json_error_out_of_memory)
+	/* jansson has a code for each thing that can be wrong with the text;
+	 * for most of what it has no memory for, it has none. */
+	if (j == NULL &&
+	    (json_error_code(&e) == json_error_out_of_memory ||
+		json_error_code(&e) == json_error_unknown))
 		return ERR_NOMEM;
 	if (j == NULL)
 		return why_say(why, ERR_FORMAT, "%s: %s at offset %d", where,

@@ -258,7 +258,6 @@ statement_envelope(const struct statement *s, char **out)
 {
 	OWNED_MEM(char) payload = malloc(BASE64_SIZE(s->length));
 	json_auto_t *json = NULL;
-	char *text;
 
 	if (s->count == 0)
 		return ERR_USAGE;
@@ -267,9 +266,7 @@ statement_envelope(const struct statement *s, char **out)
 	base64_encode(payload, s->payload, s->length);
 	json = json_pack("{s:s, s:s, s:o}", "payload", payload, "payloadType",
 	    PAYLOAD_TYPE, "signatures", signatures_json(s));
-	text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-	if (text == NULL)
-		return ERR_NOMEM;
-	*out = text;
-	return 0;
+	return json != NULL ?
+	    statement_dump(out, json, STATEMENT_ENVELOPE_MAX) :
+	    ERR_NOMEM;
 }

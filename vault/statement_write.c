@@ -36,21 +36,25 @@ put(struct made *m, const char *key, json_t *value)
 		m->err = ERR_NOMEM;
 }
 
-/* jansson makes no string of what is not UTF-8. */
+/* jansson makes no string of what is not UTF-8, unless it is told not to
+ * look. */
 static json_t *
 text_of(const char *text, const char *what, struct made *m,
     const struct why *why)
 {
-	json_t *j = json_string_nocheck(text), *checked = json_string(text);
+	json_t *j = json_string(text), *unchecked;
 	char shown[WHY_NAME];
 
-	if (checked == NULL && m->err == 0)
-		m->err = j == NULL ?
-		    ERR_NOMEM :
-		    why_say(why, ERR_USAGE, "'%s' is not UTF-8",
-			log_name(shown, sizeof(shown), what, strlen(what)));
-	json_decref(j);
-	return checked;
+	if (j != NULL || m->err != 0)
+		return j;
+	unchecked = json_string_nocheck(text);
+	if (unchecked == NULL)
+		m->err = ERR_NOMEM;
+	else
+		m->err = why_say(why, ERR_USAGE, "'%s' is not UTF-8",
+		    log_name(shown, sizeof(shown), what, strlen(what)));
+	json_decref(unchecked);
+	return NULL;
 }
 
 /* NULL is left out; whether it may be is for the reader. */
@@ -222,6 +226,27 @@ make_subject(const struct statement_fields *f, const struct why *why)
 }
 
 int
+statement_dump(char **out, const json_t *json, size_t max)
+{
+	OWNED_MEM(char) text = malloc(max + 1);
+	size_t n;
+
+	if (text == NULL)
+		return ERR_NOMEM;
+	/* Into memory that is there: json_dumps loses what it gets no memory
+	 * for. */
+	n = json_dumpb(json, text, max, JSON_COMPACT);
+	if (n == 0)
+		return ERR_NOMEM;
+	if (n > max)
+		return ERR_LIMIT;
+	text[n] = '\0';
+	*out = text;
+	text = NULL;
+	return 0;
+}
+
+int
 statement_write(char **out, const struct statement_fields *f,
     const char *trust_json, const struct why *why)
 {
@@ -229,7 +254,7 @@ statement_write(char **out, const struct statement_fields *f,
 	struct made predicate = make_predicate(f, trust_json, why);
 	int err = subject.err != 0 ? subject.err : predicate.err;
 	json_auto_t *payload = NULL;
-	char type[64], *text;
+	char type[64];
 
 	snprintf(type, sizeof(type), "%s%s%s", STATEMENT_PREDICATE,
 	    statement_about_name(f->about), STATEMENT_PREDICATE_VERSION);
@@ -239,9 +264,11 @@ statement_write(char **out, const struct statement_fields *f,
 	    predicate.object);
 	if (err != 0)
 		return err;
-	text = payload != NULL ? json_dumps(payload, JSON_COMPACT) : NULL;
-	if (text == NULL)
+	if (payload == NULL)
 		return ERR_NOMEM;
-	*out = text;
-	return 0;
+	err = statement_dump(out, payload, STATEMENT_PAYLOAD_MAX);
+	return err == ERR_LIMIT ?
+	    why_say(why, ERR_USAGE, "payload: more than %u bytes",
+		STATEMENT_PAYLOAD_MAX) :
+	    err;
 }

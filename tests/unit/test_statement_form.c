@@ -399,6 +399,35 @@ at_most_64_labels_of_256_bytes_are_written(void **state)
 }
 
 static void
+a_payload_of_32_kib_is_written_and_no_larger_one(void **state)
+{
+	static char text[STATEMENT_PAYLOAD_MAX];
+	OWNED_MEM(char) base = payload_of(STATEMENT_TRUST);
+	OWNED_MEM(char) policy = people_policy(1, 1);
+	size_t room = STATEMENT_PAYLOAD_MAX - strlen(base) -
+	    strlen(",\"x\":\"\"");
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t n = room - 1; n <= room + 1; n++) {
+		struct statement_fields f = {
+			.about = STATEMENT_TRUST,
+			.number = 1,
+		};
+		OWNED_MEM(char) long_policy = NULL;
+		OWNED(statement) s = NULL;
+		char why[STATEMENT_WHY] = "";
+
+		assert_true(asprintf(&long_policy, "{\"x\":\"%.*s\",%s", (int)n,
+				text, policy + 1) > 0);
+		assert_int_equal(statement_new(&s, &f, long_policy, why),
+		    n <= room ? 0 : ERR_USAGE);
+		assert_true(
+		    n <= room || strstr(why, "more than 32768") != NULL);
+	}
+}
+
+static void
 what_could_not_be_read_is_not_written(void **state)
 {
 	static const struct statement_label twice[] = { { "a", "1" },
@@ -488,6 +517,8 @@ main(void)
 		cmocka_unit_test(each_field_has_to_be_there_and_of_its_type),
 		cmocka_unit_test(texts_are_written_up_to_their_limits),
 		cmocka_unit_test(at_most_64_labels_of_256_bytes_are_written),
+		cmocka_unit_test(
+		    a_payload_of_32_kib_is_written_and_no_larger_one),
 		cmocka_unit_test(what_could_not_be_read_is_not_written),
 		cmocka_unit_test(a_policy_gets_this_vault_number_and_time),
 		cmocka_unit_test(a_policy_that_is_no_object_is_refused),
