@@ -201,6 +201,11 @@ a_promotion_names_its_place_exactly(void **state)
 	begin(&owner, *state);
 	v = bureau_signed(&owner, "llama", 9);
 	w = bureau_signed(&owner, "llama", 10);
+	f = bureau_promotion(*state, "llama", "prod", &v);
+	f.has_previous = true;
+	f.previous = w;
+	REFUSED(&owner, ERR_CONFLICT, "llama:prod is at none",
+	    bureau_say(&owner, &f, P(0) | P(2), NULL));
 	assert_int_equal(promote(&owner, &v, P(0) | P(2), NULL), 0);
 	f = bureau_promotion(*state, "llama", "prod", &w);
 	g = f;

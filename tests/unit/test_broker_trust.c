@@ -234,6 +234,7 @@ what_was_accepted_is_judged_by_the_newest_root(void **state)
 	struct bureau_policy policy = BUREAU_POLICY;
 	OWNED(statement) first = bureau_root(*state, &policy, 1, NULL);
 	OWNED(statement) second = NULL;
+	OWNED(statement) third = NULL;
 	struct desk_person owner;
 	struct digest v;
 	char ref[128];
@@ -256,6 +257,15 @@ what_was_accepted_is_judged_by_the_newest_root(void **state)
 	REFUSED(&owner, ERR_INTEGRITY,
 	    "of P3 1 of 2 signatures counts under trust root 2 (p2)",
 	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	policy.from = 3;
+	third = bureau_root(*state, &policy, 3, second);
+	assert_int_equal(bureau_add(&owner, third, P(1) | P(3), NULL), 0);
+	REFUSED(&owner, ERR_INTEGRITY,
+	    "of S2 0 of 1 signatures count under trust root 3; missing: p3",
+	    bureau_open(&owner, ref, MSG_PINNED));
+	REFUSED(&owner, ERR_INTEGRITY, "of S2 0 of 1 signatures count",
+	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	assert_int_equal(bureau_open(&owner, ref, MSG_UNSIGNED), 0);
 	desk_person_go(&owner);
 }
 
