@@ -34,13 +34,16 @@ statement_free(struct statement *s)
 }
 
 static int
-read_signature(struct statement_signature *out, const json_t *json,
-    const struct why *why)
+read_signature(struct statement *s, const json_t *json, const struct why *why)
 {
-	struct fields f = fields_of(json, "signature", why);
+	struct statement_signature *out = &s->signatures[s->count++];
+	char where[32];
 	const char *sig;
+	struct fields f;
 	size_t n;
 
+	snprintf(where, sizeof(where), "signature %zu", s->count);
+	f = fields_of(json, where, why);
 	out->keyid = fields_digest(&f, "keyid");
 	sig = fields_text(&f, "sig", STATEMENT_TEXT_MAX);
 	if (sig != NULL &&
@@ -60,8 +63,7 @@ read_signatures(struct statement *s, const json_t *list, const struct why *why)
 		return why_say(why, ERR_FORMAT,
 		    "envelope: 'signatures' has none");
 	for (size_t i = 0; err == 0 && i < json_array_size(list); i++)
-		err = read_signature(&s->signatures[s->count++],
-		    json_array_get(list, i), why);
+		err = read_signature(s, json_array_get(list, i), why);
 	return err;
 }
 

@@ -53,10 +53,15 @@ key_ok(const char *text)
 static int
 read_person(struct trust_root *r, const json_t *json, const struct why *why)
 {
-	struct fields f = fields_of(json, "key", why);
-	struct trust_person p = { .name = fields_name(&f, "name", name_ok) };
-	const char *key = fields_name(&f, "key", key_ok);
+	struct trust_person p = { 0 };
+	const char *key;
+	struct fields f;
+	char where[32];
 
+	snprintf(where, sizeof(where), "key %zu", r->count + 1);
+	f = fields_of(json, where, why);
+	p.name = fields_name(&f, "name", name_ok);
+	key = fields_name(&f, "key", key_ok);
 	if (fields_has(&f, "principal"))
 		p.principal = fields_name(&f, "principal", ref_principal_ok);
 	if (fields_end(&f) != 0)
@@ -130,7 +135,7 @@ read_role(struct trust_role *role, const struct trust_root *r,
 	return fields_end(&f);
 }
 
-/* A rule's role; where is for people: "models 2: sign". */
+/* A rule's role; where is for people: "models rule 2 sign". */
 static void
 rule_role(struct fields *f, struct trust_role *role, const struct trust_root *r,
     const char *key)

@@ -81,20 +81,20 @@ static const struct edit edits[] = {
 	{ "\"log\":\"", "\"log\":\"\",\"l\":\"", ERR_FORMAT, "'log'" },
 	/* Keys. */
 	{ "{\"name\":\"p0\"", "{\"x\":1,\"name\":\"p0\"", ERR_FORMAT,
-	    "key: 'x' is not known" },
-	{ "\"name\":\"p0\"", "\"name\":\"P0\"", ERR_FORMAT, "key: 'name'" },
-	{ "\"name\":\"p0\"", "\"name\":\"\"", ERR_FORMAT, "key: 'name'" },
-	{ "\"name\":\"p0\"", "\"name\":\"p/0\"", ERR_FORMAT, "key: 'name'" },
+	    "key 1: 'x' is not known" },
+	{ "\"name\":\"p0\"", "\"name\":\"P0\"", ERR_FORMAT, "key 1: 'name'" },
+	{ "\"name\":\"p0\"", "\"name\":\"\"", ERR_FORMAT, "key 1: 'name'" },
+	{ "\"name\":\"p0\"", "\"name\":\"p/0\"", ERR_FORMAT, "key 1: 'name'" },
 	{ "\"name\":\"p0\"", "\"name\":\"p1\"", ERR_FORMAT,
 	    "the name 'p1' is there twice" },
 	{ "\"name\":\"p0\"", "\"name\":\"p9\"", ERR_FORMAT,
 	    "root role: no key is called 'p0'" },
-	{ "\"key\":\"ssh", "\"key\":\"", ERR_FORMAT, "key: 'key'" },
+	{ "\"key\":\"ssh", "\"key\":\"", ERR_FORMAT, "key 1: 'key'" },
 	{ "\",\"principal\":\"user:alice\"", " alice\"", ERR_FORMAT,
-	    "key: 'key'" },
+	    "key 1: 'key'" },
 	{ "\"key\":\"ssh-ed25519 ", "\"key\":\"ssh-ed25519  ", ERR_FORMAT,
-	    "key: 'key'" },
-	{ "\"user:alice\"", "\"alice\"", ERR_FORMAT, "key: 'principal'" },
+	    "key 1: 'key'" },
+	{ "\"user:alice\"", "\"alice\"", ERR_FORMAT, "key 1: 'principal'" },
 	{ "\"user:alice\"", "null", ERR_FORMAT, "'principal' is not text" },
 	{ ",\"principal\":\"user:alice\"", "", 0, "" },
 	{ "\"user:p1\"", "\"user:alice\"", 0, "" }, /* one person, two keys */
@@ -193,7 +193,7 @@ a_key_of_small_order_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(parse_policy(&r, weak, why), ERR_FORMAT);
-	assert_string_equal(why, "key: 'key' is not well-formed");
+	assert_string_equal(why, "key 2: 'key' is not well-formed");
 }
 
 /* All 128 in one role; the 129th is refused before it is looked at. */
