@@ -403,7 +403,7 @@ letter(const char *change)
 }
 
 static void
-print_file(const json_t *f)
+print_file(FILE *to, const json_t *f)
 {
 	char before[OUT_SIZE], after[OUT_SIZE], size[2 * OUT_SIZE + 8] = "";
 	const char *change = talk_text(f, "change");
@@ -418,12 +418,12 @@ print_file(const json_t *f)
 		snprintf(size, sizeof(size), "  %s, was %s", after, before);
 	else if (was || is)
 		snprintf(size, sizeof(size), "  %s", is ? after : before);
-	out_line("  %c %s%s%s", letter(change), talk_text(f, "path"),
+	out_line_to(to, "  %c %s%s%s", letter(change), talk_text(f, "path"),
 	    strcmp(talk_text(f, "kind"), "dir") == 0 ? "/" : "", size);
 }
 
 static void
-print_tensor(const json_t *t)
+print_tensor(FILE *to, const json_t *t)
 {
 	char shape[256] = "";
 	size_t i, n = 0;
@@ -436,13 +436,14 @@ print_tensor(const json_t *t)
 			    "%s%lld", i > 0 ? "x" : "",
 			    (long long)json_integer_value(size));
 	}
-	out_line("  %c %s: %s  %s %s", letter(talk_text(t, "change")),
+	out_line_to(to, "  %c %s: %s  %s %s", letter(talk_text(t, "change")),
 	    talk_text(t, "path"), talk_text(t, "name"), talk_text(t, "dtype"),
 	    shape);
 }
 
 static void
-print_list(const json_t *list, size_t most, void (*print)(const json_t *))
+print_list(FILE *to, const json_t *list, size_t most,
+    void (*print)(FILE *, const json_t *))
 {
 	size_t i;
 	json_t *item;
@@ -450,36 +451,37 @@ print_list(const json_t *list, size_t most, void (*print)(const json_t *))
 	json_array_foreach(list, i, item)
 	{
 		if (most != 0 && i == most) {
-			out_line("  ... and %zu more",
+			out_line_to(to, "  ... and %zu more",
 			    json_array_size(list) - i);
 			return;
 		}
-		print(item);
+		print(to, item);
 	}
 }
 
 void
-changes_print(const json_t *c, size_t most)
+changes_print(FILE *to, const json_t *c, size_t most)
 {
 	const json_t *tensors = json_object_get(c, "tensors");
 	uint64_t bytes = talk_number(c, "bytes");
 	uint64_t shared = talk_number(c, "shared_bytes");
 	char fresh[OUT_SIZE], same[OUT_SIZE];
 
-	out_line("files: %llu added, %llu removed, %llu changed, %llu the same",
+	out_line_to(to,
+	    "files: %llu added, %llu removed, %llu changed, %llu the same",
 	    (unsigned long long)talk_number(c, "added"),
 	    (unsigned long long)talk_number(c, "removed"),
 	    (unsigned long long)talk_number(c, "changed"),
 	    (unsigned long long)talk_number(c, "same"));
-	print_list(json_object_get(c, "files"), most, print_file);
+	print_list(to, json_object_get(c, "files"), most, print_file);
 	if (tensors == NULL)
 		return;
 	if (json_array_size(tensors) > 0) {
-		out_line("tensors in chunks that are not the same: %zu",
+		out_line_to(to, "tensors in chunks that are not the same: %zu",
 		    json_array_size(tensors));
-		print_list(tensors, most, print_tensor);
+		print_list(to, tensors, most, print_tensor);
 	}
-	out_line("bytes: %s shared, %s new (%.1f %%)", out_size(shared, same),
-	    out_size(bytes - shared, fresh),
+	out_line_to(to, "bytes: %s shared, %s new (%.1f %%)",
+	    out_size(shared, same), out_size(bytes - shared, fresh),
 	    bytes > 0 ? 100.0 * (double)(bytes - shared) / (double)bytes : 0.0);
 }

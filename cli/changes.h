@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "vault/owned.h"
 #include "vault/version.h"
@@ -34,6 +35,6 @@ struct changes_of {
 int changes_between(json_t **out, const struct changes_of *which) MUST_USE;
 
 /* For people; at most `most` lines a list (0: all). */
-void changes_print(const json_t *changes, size_t most);
+void changes_print(FILE *f, const json_t *changes, size_t most);
 
 #endif

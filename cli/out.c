@@ -121,24 +121,38 @@ out_clean(const char *text)
 	return out;
 }
 
-void
-out_line(const char *fmt, ...)
+static void PRINTF_LIKE(2, 0) print_line(FILE *f, const char *fmt, va_list ap)
 {
 	OWNED_MEM(char) text = NULL;
 	OWNED_MEM(char) clean = NULL;
-	va_list ap;
-	int n;
 
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
+	if (vasprintf(&text, fmt, ap) < 0) {
 		text = NULL;
 		return;
 	}
 	clean = out_clean(text);
 	if (clean != NULL)
-		puts(clean);
+		fprintf(f, "%s\n", clean);
+}
+
+void
+out_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line(stdout, fmt, ap);
+	va_end(ap);
+}
+
+void
+out_line_to(FILE *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line(f, fmt, ap);
+	va_end(ap);
 }
 
 /* Characters, not bytes: good enough for names, which are rarely wide. */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "vault/owned.h"
 
@@ -30,8 +31,9 @@ char *out_size(uint64_t bytes, char buf[static OUT_SIZE]);
 #define OUT_TIME 24
 char *out_time(int64_t ms, char buf[static OUT_TIME]);
 
-/* A line on stdout, cleaned. */
+/* A line on stdout, cleaned; and one elsewhere. */
 void out_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void out_line_to(FILE *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Columns that line up.  A heading that begins with '>' is set to the right.
  * Nothing is printed when there are no rows. */

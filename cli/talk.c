@@ -26,8 +26,8 @@ talk_open(struct client **out, const struct options *o)
 	return client_open(out, &how);
 }
 
-static int
-parse_reply(char *text, json_t **out)
+int
+talk_parse(char *text, json_t **out)
 {
 	json_error_t e;
 
@@ -51,7 +51,7 @@ talk_json(struct client *c, enum msg_type type, const char *argument,
 
 	if ((r = client_json(c, type, argument, &text)) != 0)
 		return r;
-	return parse_reply(text, out);
+	return talk_parse(text, out);
 }
 
 int
@@ -62,7 +62,7 @@ talk_json_id(struct client *c, enum msg_type type, uint64_t id, json_t **out)
 
 	if ((r = client_json_id(c, type, id, &text)) != 0)
 		return r;
-	return parse_reply(text, out);
+	return talk_parse(text, out);
 }
 
 /* A model whose versions went on in the next reply is one model. */
@@ -112,7 +112,7 @@ list_more(struct client *c, enum msg_type type, const char *name,
 	int r;
 
 	if ((r = client_list(c, type, m, &text)) != 0 ||
-	    (r = parse_reply(text, &j)) != 0)
+	    (r = talk_parse(text, &j)) != 0)
 		return r;
 	at = talk_text(j, "next");
 	if (strcmp(at, m->after) == 0 && at[0] != '\0')
@@ -198,7 +198,7 @@ talk_labels(const struct msg_version *m, json_t **out)
 {
 	char *copy = strdup(m->labels);
 
-	return copy != NULL ? parse_reply(copy, out) : ERR_NOMEM;
+	return copy != NULL ? talk_parse(copy, out) : ERR_NOMEM;
 }
 
 int

@@ -30,6 +30,9 @@ int talk_json_id(struct client *c, enum msg_type type, uint64_t id,
 int talk_list(struct client *c, enum msg_type type, const char *name,
     const struct msg_list *m, json_t **out) MUST_USE;
 
+/* A reply's text as an object; text is taken over.  ERR_FORMAT, said. */
+int talk_parse(char *text, json_t **out) MUST_USE;
+
 /* The object store of the vault that was asked for, for reading or for
  * writing.  ERR_NOT_FOUND, ERR_DENIED, said with what would mend it. */
 int talk_store(struct store **out, const struct options *o, bool writing)

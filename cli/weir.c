@@ -31,6 +31,13 @@ struct command {
 static cmd_fn run_help;
 static cmd_fn run_version;
 
+#define SIGNS                                                                  \
+	"  --key KEY  whose signature: a name, a key file, or agent:COMMENT; " \
+	"may be\n             repeated ('weir help key show')\n"               \
+	"  --key-passphrase-file FILE  the key's passphrase, instead of "      \
+	"asking\n"                                                             \
+	"  --yes      sign without asking\n"
+
 /* clang-format off */
 static const struct command commands[] = {
 	{ "init", cmd_init, 1, 1, false,
@@ -102,6 +109,85 @@ static const struct command commands[] = {
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",
 	    "ID [--reason TEXT]\n" },
+	{ "trust init", cmd_trust_init, 0, 0, false,
+	    "say who may sign: the vault's first trust root",
+	    "--key KEY... [--public KEY]... [--policy FILE] [--yes]\n"
+	    "Without --policy: any one of the keys signs, revokes and rolls "
+	    "back; more\nthan half of them promote, and sign the next trust "
+	    "root.\n"
+	    "  --public [NAME=]KEY  somebody else's public key: a file or a "
+	    "line\n"
+	    "  --policy FILE        keys and rules as JSON (see 'trust show "
+	    "--policy')\n"
+	    SIGNS },
+	{ "trust show", cmd_trust_show, 0, 0, false,
+	    "who may sign what",
+	    "[--export|--policy]\n"
+	    "  --export  the signed root, to be pinned on hosts: mount "
+	    "--trust FILE\n"
+	    "  --policy  its keys and rules as JSON, to be edited\n" },
+	{ "trust set", cmd_trust_set, 1, 1, false,
+	    "propose the next trust root",
+	    "POLICY --key KEY... [--yes]\n"
+	    "POLICY is a file as 'trust show --policy' prints it.  It takes "
+	    "the\nsignatures that the old one and the new one ask for.\n"
+	    SIGNS },
+	{ "trust approve", cmd_trust_approve, 1, 1, false,
+	    "sign a trust root that waits",
+	    "T3 --key KEY... [--yes]\n"
+	    SIGNS },
+	{ "trust withdraw", cmd_trust_withdraw, 1, 1, false,
+	    "take a trust root back that waits",
+	    "T3 --reason TEXT\n" },
+	{ "sign", cmd_sign, 1, 1, false,
+	    "sign a version, so that it can be served",
+	    "MODEL@DIGITS --key KEY... [--yes] [--no-wait]\n"
+	    "           [--classification TEXT] [--owner TEXT] [--source-run "
+	    "TEXT]\n"
+	    "           [--licence TEXT] [--label KEY=VALUE]...\n"
+	    "DIGITS are 32 or more.  The digest is computed here, from the "
+	    "manifest;\nkeyd's verifier reads the version before.\n"
+	    "  --no-wait  refuse a version that is not verified yet\n"
+	    SIGNS },
+	{ "promote ls", cmd_promote_ls, 0, 1, false,
+	    "list what waits for signatures",
+	    "[MODEL] [--all]\n"
+	    "  --all  what is in force, withdrawn or stale, too\n" },
+	{ "promote show", cmd_promote_show, 1, 1, false,
+	    "everything that a statement says",
+	    "P7\n" },
+	{ "promote approve", cmd_promote_approve, 1, 1, false,
+	    "sign a promotion or rollback that waits",
+	    "P7 --key KEY... [--yes]\n"
+	    SIGNS },
+	{ "promote withdraw", cmd_promote_withdraw, 1, 1, false,
+	    "take a promotion back that waits",
+	    "P7 --reason TEXT\n" },
+	{ "promote", cmd_promote, 2, 2, false,
+	    "move a channel to a version, or propose it",
+	    "MODEL@DIGITS CHANNEL --key KEY... --reason TEXT\n"
+	    "           [--ticket TEXT] [--expires TIME] [--yes]\n"
+	    "'weir help promote ls' and its like tell of those that wait.\n"
+	    "  --reason TEXT   why; it is signed\n"
+	    "  --ticket TEXT   where it was decided\n"
+	    "  --expires TIME  2026-12-31, or 90d; at most what the rule "
+	    "allows\n"
+	    SIGNS },
+	{ "rollback", cmd_rollback, 2, 2, false,
+	    "move a channel back to a version that it had",
+	    "MODEL CHANNEL --to SERIAL --key KEY... --reason TEXT\n"
+	    "           [--ticket TEXT] [--expires TIME] [--yes]\n"
+	    "It gets a new serial; 'weir channel log MODEL:CHANNEL' has the "
+	    "old ones.\n"
+	    SIGNS },
+	{ "channel log", cmd_channel_log, 1, 1, false,
+	    "what a channel pointed to, when, and who signed it",
+	    "MODEL:CHANNEL\n" },
+	{ "revoke", cmd_revoke, 1, 1, false,
+	    "sign that a version must never be served again",
+	    "MODEL@DIGITS --key KEY... --reason TEXT [--yes]\n"
+	    "Without --reason: sign a revocation of it that waits.\n"
+	    SIGNS },
 	{ "key gen", cmd_key_gen, 1, 1, false,
 	    "make a person's signing key; prints its public half",
 	    "NAME [--key-passphrase-file FILE]\n"

@@ -41,6 +41,10 @@ const struct msg_hello_reply *client_peer(const struct client *c);
 int client_call(struct client *c, enum msg_type type, const struct writer *body,
     struct reader *reply) MUST_USE;
 
+/* From now on a refusal with this error is an answer like any other, and is not
+ * said; 0: all are said. */
+void client_expect(struct client *c, int err);
+
 /* A call whose request is a string, or nothing (NULL), or a number, or that lists
  * something, and whose reply is one JSON text; the caller frees. */
 int client_json(struct client *c, enum msg_type type, const char *argument,
