@@ -204,14 +204,14 @@ describe(const struct catalogue_statement *s)
 static int
 take_promotion(void *arg, const struct catalogue_statement *s)
 {
-	return json_array_append_new(arg, describe(s)) == 0 ? 0 : ERR_NOMEM;
+	return broker_trust_append(arg, describe(s));
 }
 
 int
 broker_channel_log(struct broker_call *c)
 {
+	struct broker_newest l = { 0 };
 	struct broker_target t;
-	json_t *list;
 	int err = broker_model_visible(c, &t);
 
 	if (err != 0)
@@ -220,12 +220,12 @@ broker_channel_log(struct broker_call *c)
 		return broker_call_fail(c, ERR_USAGE,
 		    "%s is a version; a channel has a log: MODEL:CHANNEL",
 		    t.shown);
-	list = json_array();
+	l.list = json_array();
 	err = catalogue_statement_log(c->b->how.catalogue, t.ref.name,
-	    t.ref.channel, take_promotion, list);
+	    t.ref.channel, take_promotion, &l);
 	if (err != 0) {
-		json_decref(list);
+		json_decref(l.list);
 		return broker_call_fail(c, err, "the catalogue cannot be read");
 	}
-	return broker_call_json(c, json_pack("{s:o}", "log", list));
+	return broker_call_json(c, json_pack("{s:o}", "log", l.list));
 }

@@ -125,20 +125,49 @@ struct model_list {
 /* What a model takes besides its name and versions. */
 #define MODEL_SIZE (DIGEST_HEX_SIZE + 64)
 
-static bool
-may_see(const struct model_list *l, const struct catalogue_version *v)
+/* Whether the channel of a grant points to v; a grant without one is for any. */
+static int
+points_to(const struct model_list *l, const struct grant *g,
+    const struct catalogue_version *v, bool *points)
+{
+	struct digest now;
+	int err = 0;
+
+	*points = g->channel[0] == '\0';
+	if (*points || strcmp(g->model, v->model) != 0)
+		return 0;
+	err = catalogue_version_channel(l->c->b->how.catalogue, v->model,
+	    g->channel, &now);
+	*points = err == 0 && digest_equal(&now, &v->version);
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+static int
+may_see(const struct model_list *l, const struct catalogue_version *v,
+    bool *may)
 {
 	char hex[DIGEST_HEX_SIZE];
-	const struct grant_want want = {
-		.model = v->model,
-		.channel = digest_equal(&v->version, &l->latest) ? LATEST : "",
-		.version = digest_hex(&v->version, hex),
-		.now_ms = l->now_ms,
-	};
-	const struct grant *g;
+	int err = 0;
 
-	return l->all ||
-	    grant_choose(l->grants, l->grant_count, &want, &g) == GRANT_OK;
+	*may = l->all;
+	digest_hex(&v->version, hex);
+	for (size_t i = 0; err == 0 && !*may && i < l->grant_count; i++) {
+		const struct grant *g = &l->grants[i];
+		const struct grant_want want = {
+			.model = v->model,
+			.channel = g->channel,
+			.version = hex,
+			.now_ms = l->now_ms,
+		};
+		const struct grant *chosen;
+		bool points;
+
+		err = points_to(l, g, v, &points);
+		if (err == 0)
+			*may = points &&
+			    grant_choose(g, 1, &want, &chosen) == GRANT_OK;
+	}
+	return err;
 }
 
 static json_t *
@@ -209,14 +238,14 @@ static int
 list_version(void *arg, const struct catalogue_version *v)
 {
 	struct model_list *l = arg;
+	bool may = false;
+	int err = 0;
 
-	if (strcmp(l->name, v->model) != 0) {
-		int err = next_model(l, v);
-
-		if (err != 0)
-			return err;
-	}
-	return may_see(l, v) ? add_version(l, v) : 0;
+	if (strcmp(l->name, v->model) != 0)
+		err = next_model(l, v);
+	if (err == 0)
+		err = may_see(l, v, &may);
+	return err == 0 && may ? add_version(l, v) : err;
 }
 
 /* What the caller is granted, expired grants among it. */

@@ -452,7 +452,7 @@ broker_statement_get(struct broker_call *c)
 
 struct telling {
 	struct broker_call *c;
-	json_t *list;
+	struct broker_newest l;
 };
 
 static int
@@ -471,9 +471,7 @@ list_one(void *arg, const struct catalogue_statement *row)
 		err = broker_offer_told(&o, l->c, &h);
 	if (err != 0)
 		return err;
-	return json_array_append_new(l->list, describe(&o, row)) == 0 ?
-	    0 :
-	    ERR_NOMEM;
+	return broker_trust_append(&l->l, describe(&o, row));
 }
 
 int
@@ -488,12 +486,12 @@ broker_statement_ls(struct broker_call *c)
 	if (model[0] != '\0' && !ref_name_ok(model))
 		return broker_call_fail(c, ERR_USAGE,
 		    "that is not the name of a model");
-	l.list = json_array();
+	l.l.list = json_array();
 	err = catalogue_statement_each(c->b->how.catalogue, model, list_one,
 	    &l);
 	if (err != 0) {
-		json_decref(l.list);
+		json_decref(l.l.list);
 		return broker_call_fail(c, err, "the catalogue cannot be read");
 	}
-	return broker_call_json(c, json_pack("{s:o}", "statements", l.list));
+	return broker_call_json(c, json_pack("{s:o}", "statements", l.l.list));
 }

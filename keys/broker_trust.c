@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/broker_trust.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,19 @@ broker_trust_name(const struct catalogue_statement *s,
 	snprintf(out, BROKER_NAME, "%c%ju", letters[s->about],
 	    (uintmax_t)s->id);
 	return out;
+}
+
+int
+broker_trust_append(struct broker_newest *l, void *item)
+{
+	if (json_array_append_new(l->list, item) != 0)
+		return ERR_NOMEM;
+	l->bytes += listing_size(item);
+	while (l->bytes > MSG_JSON_MAX - LISTING_FRAME) {
+		l->bytes -= listing_size(json_array_get(l->list, 0));
+		(void)json_array_remove(l->list, 0);
+	}
+	return 0;
 }
 
 /* --- beliefs --- */

@@ -69,6 +69,14 @@ void broker_trust_count(const struct trust_count *n, const struct trust_root *r,
 char *broker_trust_name(const struct catalogue_statement *s,
     char out[static BROKER_NAME]);
 
+/* Append to a list that is to fit a reply: the first ones go to make room.  Takes
+ * over item; ERR_NOMEM also when it is NULL. */
+struct broker_newest {
+	void *list; /* json_t */
+	size_t bytes;
+};
+int broker_trust_append(struct broker_newest *l, void *item) MUST_USE;
+
 /* --- broker_offer.c: a statement that somebody brings or signs --- */
 
 struct broker_offer {

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "tests/lib/bureau.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/test.h"
@@ -285,6 +285,27 @@ a_grant_comes_first(void **state)
 	desk_person_go(&bin);
 }
 
+static void
+a_list_that_is_too_long_keeps_its_newest(void **state)
+{
+	struct broker_newest l = { .list = json_array() };
+	static char filling[100000];
+
+	(void)state;
+	memset(filling, 'x', sizeof(filling) - 1);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(broker_trust_append(&l,
+				     json_pack("[i, s]", i, filling)),
+		    0);
+	assert_int_equal(json_array_size(l.list), 9);
+	assert_true(json_dumpb(l.list, NULL, 0, JSON_COMPACT) < MSG_JSON_MAX);
+	assert_int_equal(json_integer_value(
+			     json_array_get(json_array_get(l.list, 8), 0)),
+	    19);
+	assert_int_equal(broker_trust_append(&l, NULL), ERR_NOMEM);
+	json_decref(l.list);
+}
+
 /* --- replay --- */
 
 static int
@@ -536,6 +557,7 @@ main(void)
 		TEST(a_revoked_version_is_opened_in_no_way),
 		TEST(what_was_accepted_is_judged_by_the_newest_root),
 		TEST(a_grant_comes_first),
+		TEST(a_list_that_is_too_long_keeps_its_newest),
 		TEST(the_trail_alone_gives_the_same_catalogue),
 		TEST(what_was_answered_stands_after_a_crash),
 		TEST(a_disk_that_fails_moves_no_channel_halfway),
