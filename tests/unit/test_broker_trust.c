@@ -324,9 +324,21 @@ print(void *arg, const struct catalogue_statement *s)
 	return 0;
 }
 
+static int
+print_version(void *arg, const struct catalogue_version *v)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	fprintf(arg, "%s %s %d\n", v->model, digest_hex(&v->version, hex),
+	    v->verified);
+	return 0;
+}
+
 static char *
 printed(struct catalogue *c)
 {
+	const struct catalogue_versions all = { .model = "",
+		.after_model = "" };
 	char *out = NULL, hex[DIGEST_HEX_SIZE];
 	struct digest now;
 	size_t n;
@@ -334,6 +346,7 @@ printed(struct catalogue *c)
 
 	assert_non_null(f);
 	assert_int_equal(catalogue_statement_each(c, "", print, f), 0);
+	assert_int_equal(catalogue_version_each(c, &all, print_version, f), 0);
 	assert_int_equal(catalogue_version_channel(c, "llama", "prod", &now),
 	    0);
 	fprintf(f, "prod %s, next %ju\n", digest_hex(&now, hex),

@@ -62,10 +62,6 @@ static const char *const life[] = {
 	     "\",\"object\":\"" OBJECT "\",\"reason\":\"r\"}",
 	HEAD "\"kind\":\"extents\"" BY "\"session\":1,\"version\":\"" VA
 	     "\",\"reads\":[]}",
-	HEAD "\"kind\":\"verify\"" BY "\"model\":\"llama\",\"version\":\"" VA
-	     "\",\"ok\":false,\"files\":1,\"bytes\":7,\"reason\":\"r\"}",
-	HEAD "\"kind\":\"verify\"" BY "\"model\":\"llama\",\"version\":\"" VB
-	     "\",\"ok\":true,\"files\":3,\"bytes\":7}",
 	HEAD "\"kind\":\"role.rm\"" BY "\"role\":\"uploader\",\"family\":"
 	     "\"llama\",\"to\":\"user:bob\"}",
 	HEAD "\"kind\":\"session.close\"" BY "\"session\":1,\"reason\":\"r\"}",
@@ -234,38 +230,6 @@ a_version_keeps_its_first_copy_and_latest_moves(void **state)
 	assert_true(digest_equal(&latest, &a));
 	assert_int_equal(catalogue_version_channel(c, "llama", "prod", &latest),
 	    ERR_NOT_FOUND);
-}
-
-static void
-the_verifiers_last_verdict_stands(void **state)
-{
-	OWNED(catalogue) c = open_at(*state, "c");
-	struct catalogue_version v;
-	struct digest a, b;
-
-	assert_int_equal(digest_parse(&a, VA), 0);
-	assert_int_equal(digest_parse(&b, VB), 0);
-	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(apply(c, i, life[i]), 0);
-	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
-	assert_int_equal(v.verified, CATALOGUE_UNVERIFIED);
-	for (size_t i = 5; i < LIFE; i++)
-		assert_int_equal(apply(c, i, life[i]), 0);
-	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
-	assert_int_equal(v.verified, CATALOGUE_BAD);
-	assert_string_equal(v.verify_reason, "r");
-	assert_int_equal(catalogue_version_get(c, "llama", &b, &v), 0);
-	assert_int_equal(v.verified, CATALOGUE_VERIFIED);
-	assert_string_equal(v.verify_reason, "");
-	assert_int_equal(apply(c, LIFE,
-			     HEAD "\"kind\":\"verify\"" BY "\"model\":"
-				  "\"llama\",\"version\":\"" VA
-				  "\",\"ok\":true,\"files\":3,"
-				  "\"bytes\":7}"),
-	    0);
-	assert_int_equal(catalogue_version_get(c, "llama", &a, &v), 0);
-	assert_int_equal(v.verified, CATALOGUE_VERIFIED);
-	assert_string_equal(v.verify_reason, "");
 }
 
 static void
@@ -499,19 +463,6 @@ an_entry_that_lacks_something_is_refused(void **state)
 		     "\"purpose\":\"sell\"}",
 		HEAD "\"kind\":\"session.open\"" BY "\"session\":1,"
 		     "\"purpose\":\"get\",\"versions\":[{}]}",
-		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":0}",
-		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":1,"
-		     "\"signers\":[],\"effective\":true}",
-		HEAD "\"kind\":\"statement.add\"" BY "\"statement\":1,"
-		     "\"signers\":[],\"envelope\":{},\"effective\":true}",
-		HEAD "\"kind\":\"statement.sign\"" BY "\"statement\":1,"
-		     "\"signer\":\"carol\",\"keyid\":\"" VA
-		     "\",\"sig\":\"AA==\",\"effective\":true}",
-		HEAD "\"kind\":\"statement.withdraw\"" BY "\"reason\":\"r\"}",
-		HEAD "\"kind\":\"sign.oms\"" BY "\"model\":\"llama\"}",
-		HEAD "\"kind\":\"sign.oms\"" BY "\"model\":\"llama\","
-		     "\"version\":\"" VA "\",\"name\":\"n\",\"key\":"
-		     "\"k\",\"sig\":\"AA==\"}",
 	};
 	OWNED(catalogue) c = open_at(*state, "c");
 
@@ -631,7 +582,6 @@ main(void)
 		TEST(roles_come_and_go),
 		TEST(grants_are_kept_as_they_were_given),
 		TEST(a_version_keeps_its_first_copy_and_latest_moves),
-		TEST(the_verifiers_last_verdict_stands),
 		TEST(digits_find_one_version_or_tell_of_several),
 		TEST(a_session_adds_up_what_it_was_given),
 		TEST(lists_go_on_behind_where_they_ended),
