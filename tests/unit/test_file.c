@@ -384,6 +384,26 @@ a_file_is_replaced_with_its_mode(void **state)
 }
 
 static void
+what_is_created_takes_nobodys_name(void **state)
+{
+	OWNED_SCRATCH s = scratch_new();
+	struct stat st;
+
+	(void)state;
+	expect(file_create(s.dir, "f", "one", 3, 0600), 0, 0);
+	expect(file_create(s.dir, "f", "two", 3, 0600), ERR_CONFLICT, 0);
+	assert_holds(&s, "f", "one");
+	assert_int_equal(fstatat(s.dir->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(symlinkat("nowhere", s.dir->fd, "link"), 0);
+	expect(file_create(s.dir, "link", "two", 3, 0600), ERR_CONFLICT, 0);
+	assert_int_equal(file_mkdir(s.dir, "d", 0700), 0);
+	expect(file_create(s.dir, "d", "two", 3, 0600), ERR_CONFLICT, 0);
+	/* No temporary file stays behind. */
+	assert_int_equal(count_named(&s, ""), 3);
+}
+
+static void
 a_directory_is_not_replaced_or_removed(void **state)
 {
 	OWNED_SCRATCH s = scratch_new();
@@ -530,6 +550,7 @@ main(void)
 		cmocka_unit_test(loading_stops_at_the_limit),
 		cmocka_unit_test(a_pipe_can_be_loaded),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
+		cmocka_unit_test(what_is_created_takes_nobodys_name),
 		cmocka_unit_test(a_directory_is_not_replaced_or_removed),
 		cmocka_unit_test(
 		    a_replace_that_fails_leaves_the_old_file_and_no_other),
