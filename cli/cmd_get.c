@@ -8,6 +8,8 @@
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "cli/talk.h"
+#include "keys/chain.h"
+#include "keys/session.h"
 #include "vault/err.h"
 #include "vault/extract.h"
 #include "vault/log.h"
@@ -17,6 +19,9 @@ struct get {
 	char *reference;
 	const char *dest;
 	struct client *client;
+	struct options_list trust;
+	bool first_use;
+	bool allow_unsigned;
 	uint64_t session;
 };
 
@@ -45,8 +50,12 @@ release(void *arg, uint64_t first, uint32_t count, uint8_t (*keys)[KEY_SIZE])
 }
 
 static int
-open_session(struct get *g, struct msg_session *out)
+open_session(struct get *g, struct chain_session *out)
 {
+	const struct chain_how how = { .trust_files = g->trust.items,
+		.trust_count = g->trust.count,
+		.first_use = g->first_use,
+		.allow_unsigned = g->allow_unsigned };
 	char host[256], exe[4096];
 	struct msg_session_open m = {
 		.principal = (char[]){ "" },
@@ -55,12 +64,10 @@ open_session(struct get *g, struct msg_session *out)
 		.host = host,
 		.pid = (uint32_t)getpid(),
 		.exe = exe,
-		.trust = MSG_UNSIGNED,
 		.count = 1,
 		.refs = &g->reference,
 	};
 	ssize_t n;
-	int r;
 
 	if (gethostname(host, sizeof(host)) != 0)
 		snprintf(host, sizeof(host), "?");
@@ -68,12 +75,7 @@ open_session(struct get *g, struct msg_session *out)
 	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = '\0';
 
-	if ((r = client_session_open(g->client, &m, out)) != 0)
-		return r;
-	if (out->count == 1)
-		return 0;
-	msg_session_clear(out);
-	return log_err(ERR_FORMAT, "keyd opened no version");
+	return chain_session_open(out, g->client, &how, &m);
 }
 
 static int
@@ -108,22 +110,29 @@ extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
 }
 
 static int
-print_result(const struct get *g, const struct msg_version *m, uint64_t bytes,
+print_result(const struct get *g, const struct chain_session *s, uint64_t bytes,
     uint64_t files)
 {
+	const struct msg_version *m = &s->session.versions[0];
+	const struct chain_version *c = &s->versions[0];
 	char hex[DIGEST_HEX_SIZE], size[OUT_SIZE];
 	OWNED_JSON j = NULL;
 
 	digest_hex(&m->version, hex);
 	if (!g->o->quiet)
-		log_info("%s@%.12s: %s, written to '%s' in plain; every file "
-			 "matched its digest",
-		    m->model, hex, out_size(bytes, size), g->dest);
+		log_info("%s@%.12s (%s%s): %s, written to '%s' in plain; every "
+			 "file matched its digest",
+		    m->model, hex, c->is_signed ? "signed by " : "unsigned",
+		    c->is_signed ? c->signed_by : "", out_size(bytes, size),
+		    g->dest);
 	if (!g->o->json)
 		return 0;
-	j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "model", m->model,
-	    "version", hex, "dest", g->dest, "files", (json_int_t)files,
-	    "bytes", (json_int_t)bytes, "session", (json_int_t)g->session);
+	j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s*, s:s}", "model",
+	    m->model, "version", hex, "dest", g->dest, "files",
+	    (json_int_t)files, "bytes", (json_int_t)bytes, "session",
+	    (json_int_t)g->session, "signed", c->is_signed, "signed_by",
+	    c->signed_by, "trust",
+	    session_trust_name((enum msg_trust)s->trust));
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
 
@@ -131,7 +140,7 @@ static int
 run(struct get *g)
 {
 	OWNED(client) client = NULL;
-	struct msg_session session;
+	struct chain_session session = { 0 };
 	uint64_t bytes = 0, files = 0;
 	int r, closed;
 
@@ -140,9 +149,9 @@ run(struct get *g)
 	g->client = client;
 	if ((r = open_session(g, &session)) != 0)
 		return r;
-	g->session = session.session;
+	g->session = session.session.session;
 
-	r = extract(g, &session.versions[0], &bytes, &files);
+	r = extract(g, &session.session.versions[0], &bytes, &files);
 	closed = client_session_close(client, g->session,
 	    r == 0	    ? "done" :
 		*g->o->stop ? "interrupted" :
@@ -153,9 +162,9 @@ run(struct get *g)
 		    g->dest);
 		r = CMD_INTERRUPTED;
 	} else if (r == 0) {
-		r = print_result(g, &session.versions[0], bytes, files);
+		r = print_result(g, &session, bytes, files);
 	}
-	msg_session_clear(&session);
+	chain_session_clear(&session);
 	return r != 0 ? r : closed;
 }
 
@@ -164,11 +173,17 @@ cmd_get(struct options *o, int argc, char **argv)
 {
 	struct options_operands operands;
 	struct get g = { .o = o };
+	const struct options_own own[] = {
+		{ "trust", 0, OPTIONS_LIST, &g.trust },
+		{ "trust-on-first-use", 0, OPTIONS_FLAG, &g.first_use },
+		{ "allow-unsigned", 0, OPTIONS_FLAG, &g.allow_unsigned },
+		OPTIONS_END,
+	};
 	struct ref ref;
 	int r;
 
-	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
-	    (r = talk_ref(o, operands.items[0], &ref)) != 0)
+	if ((r = options_parse(o, own, argc, argv, &operands)) != 0 ||
+	    (r = chain_reference(operands.items[0], &ref)) != 0)
 		return r;
 	g.reference = operands.items[0];
 	g.dest = operands.items[1];

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cli/cmd.h"
-#include "cli/talk.h"
 #include "cli/tools.h"
+#include "keys/chain.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -37,19 +37,29 @@ struct mount {
 	const char *user;
 	const char *stall;
 	bool foreground;
+	struct options_list trust;
+	bool first_use;
+	bool allow_unsigned;
 };
 
 static int
 make_arguments(const struct mount *m, const struct options_operands *operands,
     struct arguments *out)
 {
-	out->items = calloc(operands->count + 24, sizeof(*out->items));
+	out->items = calloc(operands->count + 2 * m->trust.count + 24,
+	    sizeof(*out->items));
 	if (out->items == NULL)
 		return ERR_NOMEM;
 	add(out, "weir-mount");
 	add_option(out, "--vault", m->o->vault);
 	add_option(out, "--passphrase-file", m->o->unlock.passphrase_file);
 	add_option(out, "--key-file", m->o->unlock.key_file);
+	for (size_t i = 0; i < m->trust.count; i++)
+		add_option(out, "--trust", m->trust.items[i]);
+	if (m->first_use)
+		add(out, "--trust-on-first-use");
+	if (m->allow_unsigned)
+		add(out, "--allow-unsigned");
 	add_option(out, "--user", m->user);
 	add_option(out, "--stall", m->stall);
 	if (m->foreground)
@@ -84,7 +94,7 @@ check_arguments(const struct mount *m, const struct options_operands *operands)
 	if (operands->divided && operands->items[operands->before][0] == '\0')
 		return options_wrong(m->o, "the COMMAND behind -- is empty");
 	for (size_t i = 0; i + 1 < operands->before; i++)
-		if ((r = talk_ref(m->o, operands->items[i], &ref)) != 0)
+		if ((r = chain_reference(operands->items[i], &ref)) != 0)
 			return r;
 	return 0;
 }
@@ -97,6 +107,9 @@ cmd_mount(struct options *o, int argc, char **argv)
 		{ "user", 0, OPTIONS_TEXT, &m.user },
 		{ "stall", 0, OPTIONS_TEXT, &m.stall },
 		{ "foreground", 'f', OPTIONS_FLAG, &m.foreground },
+		{ "trust", 0, OPTIONS_LIST, &m.trust },
+		{ "trust-on-first-use", 0, OPTIONS_FLAG, &m.first_use },
+		{ "allow-unsigned", 0, OPTIONS_FLAG, &m.allow_unsigned },
 		OPTIONS_END,
 	};
 	struct options_operands operands;

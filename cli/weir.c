@@ -59,9 +59,11 @@ static const struct command commands[] = {
 	    "  --name NAME        what '-' is called in the version\n" },
 	{ "get", cmd_get, 2, 2, true,
 	    "write a version out as plain files",
-	    "REF DEST\n"
+	    "REF DEST [--trust FILE]... [--trust-on-first-use] "
+	    "[--allow-unsigned]\n"
 	    "DEST must not exist, or be an empty directory.  Needs a grant "
-	    "with --export.\n" },
+	    "with --export.\n"
+	    "REF and the options say what may be read, as for mount.\n" },
 	{ "ls", cmd_ls, 0, 1, false,
 	    "list models and versions, or a version's files",
 	    "[MODEL|REF] [--files]\n"
@@ -203,9 +205,18 @@ static const struct command commands[] = {
 	    "KEY is a name, a weir or OpenSSH key file, or agent:COMMENT.\n" },
 	{ "mount", cmd_mount, 2, MANY, false,
 	    "make versions readable below a directory",
-	    "REF... MOUNTPOINT [--user NAME] [-f] [-- COMMAND...]\n"
-	    "Files are at MOUNTPOINT/MODEL/CHANNEL/ and "
-	    "MOUNTPOINT/MODEL/@VERSION/.\n"
+	    "REF... MOUNTPOINT [--trust FILE]... [--trust-on-first-use]\n"
+	    "           [--allow-unsigned] [--user NAME] [-f] [-- COMMAND...]\n"
+	    "REF is MODEL:CHANNEL or MODEL@DIGEST.  Files are at "
+	    "MOUNTPOINT/MODEL/CHANNEL/\n"
+	    "and MOUNTPOINT/MODEL/@VERSION/.\n"
+	    "  --trust FILE      the trust root that says who may sign; else "
+	    "those in\n"
+	    "                    /etc/weir/trust.d, and what this host has "
+	    "seen\n"
+	    "  --trust-on-first-use\n"
+	    "                    take keyd's word for the trust root, once\n"
+	    "  --allow-unsigned  MODEL@DIGEST that nobody has signed, too\n"
 	    "  -f, --foreground  stay until unmounted\n"
 	    "  --user NAME       mount for somebody else (as root)\n"
 	    "  -- COMMAND...     run COMMAND; unmount when it ends\n" },

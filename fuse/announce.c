@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "keys/session.h"
+#include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -22,16 +24,18 @@ say_line(const struct announce_how *how)
 
 	for (uint16_t i = 0; i < s->count; i++) {
 		const struct msg_version *v = &s->versions[i];
+		const struct chain_version *c = &how->versions[i];
 		char hex[DIGEST_HEX_SIZE];
 		size_t n = strlen(line);
 
 		digest_hex(&v->version, hex);
 		hex[12] = '\0';
-		snprintf(line + n, sizeof(line) - n, "%s%s%s%s@%s",
+		snprintf(line + n, sizeof(line) - n, "%s%s%s%s@%s (%s%s)",
 		    i > 0 ? ", " : "", v->model, v->channel[0] ? ":" : "",
-		    v->channel, hex);
+		    v->channel, hex, c->is_signed ? "signed by " : "unsigned",
+		    c->is_signed ? c->signed_by : "");
 	}
-	log_info("session %" PRIu64 ": %s (unsigned) at '%s'", s->session, line,
+	log_info("session %" PRIu64 ": %s at '%s'", s->session, line,
 	    log_name(name, sizeof(name), how->mountpoint,
 		strlen(how->mountpoint)));
 }
@@ -43,8 +47,24 @@ set(json_t *object, const char *name, json_t *value)
 	return json_object_set_new(object, name, value) == 0;
 }
 
+static bool
+set_signed(json_t *o, const struct chain_version *c)
+{
+	char until[ENTRY_TIME_SIZE];
+
+	if (!set(o, "signed", json_boolean(c->is_signed)))
+		return false;
+	if (c->is_signed && !set(o, "signed_by", json_string(c->signed_by)))
+		return false;
+	return c->serial == 0 ||
+	    (set(o, "serial", json_integer((json_int_t)c->serial)) &&
+		set(o, "promoted_by", json_string(c->promoted_by)) &&
+		set(o, "expires",
+		    json_string(entry_time_text(c->expires_ms, until))));
+}
+
 static json_t *
-version_json(const struct msg_version *v)
+version_json(const struct msg_version *v, const struct chain_version *c)
 {
 	json_t *o = json_object();
 	char hex[DIGEST_HEX_SIZE];
@@ -56,7 +76,7 @@ version_json(const struct msg_version *v)
 	    !set(o, "version", json_string(digest_hex(&v->version, hex))) ||
 	    !set(o, "grant", json_integer((json_int_t)v->grant)) ||
 	    !set(o, "type", json_string(load ? "load" : "browse")) ||
-	    !set(o, "signed", json_false())) {
+	    !set_signed(o, c)) {
 		json_decref(o);
 		return NULL;
 	}
@@ -69,11 +89,13 @@ session_json(const struct announce_how *how)
 	const struct msg_session *s = how->session;
 	json_t *o = json_object(), *list = json_array();
 	bool ok = set(o, "session", json_integer((json_int_t)s->session)) &&
-	    set(o, "mountpoint", json_string(how->mountpoint));
+	    set(o, "mountpoint", json_string(how->mountpoint)) &&
+	    set(o, "trust",
+		json_string(session_trust_name((enum msg_trust)how->trust)));
 
 	for (uint16_t i = 0; ok && i < s->count; i++)
 		ok = json_array_append_new(list,
-			 version_json(&s->versions[i])) == 0;
+			 version_json(&s->versions[i], &how->versions[i])) == 0;
 	if (!set(o, "versions", list) || !ok) {
 		json_decref(o);
 		return NULL;

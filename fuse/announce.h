@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "keys/msg.h"
+#include "keys/chain.h"
 #include "vault/owned.h"
 
 /* That a mount stands: a line for people on stderr, one object for programs on
@@ -12,6 +12,8 @@
 struct announce_how {
 	const char *mountpoint;
 	const struct msg_session *session;
+	const struct chain_version *versions; /* session->count */
+	enum chain_trust trust;
 	bool json;
 	bool quiet;
 };

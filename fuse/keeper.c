@@ -15,7 +15,7 @@
 struct keeper {
 	struct keeper_how how;
 	struct client *client; /* NULL: keyd was lost */
-	struct msg_session session;
+	struct chain_session chain;
 	bool said; /* that keyd cannot be had */
 };
 
@@ -41,7 +41,8 @@ keeper_new(struct keeper **out, const struct keeper_how *how,
 	k->how = *how;
 	err = connect_keyd(k, &k->client);
 	if (err == 0)
-		err = client_session_open(k->client, open, &k->session);
+		err = chain_session_open(&k->chain, k->client, &how->trust,
+		    open);
 	if (err != 0)
 		return err;
 	/* From here on there is nobody to ask for a passphrase. */
@@ -57,14 +58,26 @@ keeper_free(struct keeper *k)
 	if (k == NULL)
 		return;
 	client_free(k->client);
-	msg_session_clear(&k->session);
+	chain_session_clear(&k->chain);
 	free(k);
 }
 
 const struct msg_session *
 keeper_session(const struct keeper *k)
 {
-	return &k->session;
+	return &k->chain.session;
+}
+
+const struct chain_version *
+keeper_versions(const struct keeper *k)
+{
+	return k->chain.versions;
+}
+
+enum chain_trust
+keeper_trust(const struct keeper *k)
+{
+	return k->chain.trust;
 }
 
 int
@@ -90,7 +103,7 @@ is_verdict(int err)
 static int
 resume(struct keeper *k)
 {
-	struct msg_session_resume m = { .session = k->session.session };
+	struct msg_session_resume m = { .session = k->chain.session.session };
 	struct msg_session again = { 0 };
 	int err;
 
@@ -101,7 +114,7 @@ resume(struct keeper *k)
 		k->client = NULL;
 		return err;
 	}
-	memcpy(m.token, k->session.token, sizeof(m.token));
+	memcpy(m.token, k->chain.session.token, sizeof(m.token));
 	err = client_session_resume(k->client, &m, &again);
 	msg_session_resume_clear(&m);
 	if (err == 0)
@@ -130,11 +143,11 @@ keeper_close(struct keeper *k, const char *reason)
 
 	log_level(LEVEL_SILENT);
 	if (k->client != NULL)
-		err = client_session_close(k->client, k->session.session,
+		err = client_session_close(k->client, k->chain.session.session,
 		    reason);
 	log_level(LEVEL_USUAL);
 	/* keyd may have gone, and perhaps come back. */
 	if (err == ERR_UNREACHABLE && resume(k) == 0)
-		(void)!client_session_close(k->client, k->session.session,
+		(void)!client_session_close(k->client, k->chain.session.session,
 		    reason);
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "keys/chain.h"
 #include "keys/client.h"
 #include "keys/msg.h"
 #include "keys/unlock.h"
@@ -18,15 +19,20 @@ struct keeper;
 struct keeper_how {
 	const char *vault;
 	struct unlock_source unlock;
+	struct chain_how trust;
 };
 
-/* Open a session.  The errors of client_open and session.open, logged. */
+/* Open a session of what this host accepts.  The errors of client_open and
+ * chain_session_open, logged. */
 int keeper_new(struct keeper **out, const struct keeper_how *how,
     const struct msg_session_open *open) MUST_USE;
 void keeper_free(struct keeper *k);
 OWNED_TYPE(keeper);
 
 const struct msg_session *keeper_session(const struct keeper *k);
+/* What was accepted, in the session's order; and how. */
+const struct chain_version *keeper_versions(const struct keeper *k);
+enum chain_trust keeper_trust(const struct keeper *k);
 
 /* Another connection that has said hello, for a worker. */
 int keeper_connect(struct keeper *k, int *out) MUST_USE;

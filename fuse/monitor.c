@@ -65,7 +65,8 @@ static int
 open_session(struct monitor *m)
 {
 	const struct keeper_how keeper = { .vault = m->how->vault,
-		.unlock = m->how->unlock };
+		.unlock = m->how->unlock,
+		.trust = m->how->trust };
 	char host[HOST_NAME_MAX + 1] = "", exe[PROCS_EXE_SIZE];
 	struct msg_session_open open = {
 		.principal = m->target.principal,
@@ -74,7 +75,6 @@ open_session(struct monitor *m)
 		.host = host,
 		.pid = (uint32_t)getpid(),
 		.exe = exe,
-		.trust = MSG_UNSIGNED,
 		.count = m->how->count,
 		.refs = m->how->refs,
 	};
@@ -201,6 +201,8 @@ on_ready(struct monitor *m)
 {
 	const struct announce_how how = { .mountpoint = m->place.path,
 		.session = keeper_session(m->keeper),
+		.versions = keeper_versions(m->keeper),
+		.trust = keeper_trust(m->keeper),
 		.json = m->how->json,
 		.quiet = m->how->quiet };
 	int err;

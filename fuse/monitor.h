@@ -6,16 +6,18 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "keys/chain.h"
 #include "keys/unlock.h"
 
 /*
- * The monitor of a mount: opens the session, mounts, starts the worker and
+ * The monitor of a mount: checks what keyd shows, opens the session, mounts, starts the worker and
  * outlives it, so that whatever happens the mount goes and the session is
  * closed with a reason.  It holds no keys of chunks, and serves nothing.
  */
 struct monitor_how {
 	const char *vault;	     /* absolute */
 	struct unlock_source unlock; /* absolute */
+	struct chain_how trust;	     /* how the versions are checked */
 	const char *user;	     /* NULL: the caller mounts for itself */
 	char **refs;
 	uint16_t count;

@@ -21,17 +21,23 @@
 #define WEIR_VERSION "0.1"
 #define STALL_DEFAULT_S 60
 #define STALL_MAX_S 86400
+#define TRUST_FILES_MAX 32
 
 static const char usage[] =
     "usage: weir-mount [-V DIR] [options] REF... MOUNTPOINT [-- COMMAND...]\n"
     "\n"
     "Make versions readable at MOUNTPOINT/MODEL/CHANNEL/ and\n"
-    "MOUNTPOINT/MODEL/@VERSION/.\n"
+    "MOUNTPOINT/MODEL/@VERSION/.  REF is MODEL:CHANNEL or MODEL@DIGEST, and\n"
+    "what it stands for must be signed as the pinned trust root says.\n"
     "\n"
     "  -V, --vault DIR           the vault (or WEIR_VAULT)\n"
     "      --passphrase-file F   what unlocks it, where a keyd must be "
     "started\n"
     "      --key-file F\n"
+    "      --trust FILE          a trust root that is pinned; may be "
+    "repeated\n"
+    "      --trust-on-first-use  take keyd's word for the trust root, once\n"
+    "      --allow-unsigned      MODEL@DIGEST that nobody has signed, too\n"
     "      --user NAME           mount for this user (as root)\n"
     "  -f, --foreground          stay until unmounted\n"
     "      --stall SECONDS       how long reads wait for keyd or the store "
@@ -49,6 +55,9 @@ static const char usage[] =
 enum {
 	OPT_PASSPHRASE = 256,
 	OPT_KEY,
+	OPT_TRUST,
+	OPT_FIRST_USE,
+	OPT_UNSIGNED,
 	OPT_USER,
 	OPT_STALL,
 	OPT_JSON,
@@ -59,6 +68,9 @@ static const struct option options[] = {
 	{ "vault", required_argument, NULL, 'V' },
 	{ "passphrase-file", required_argument, NULL, OPT_PASSPHRASE },
 	{ "key-file", required_argument, NULL, OPT_KEY },
+	{ "trust", required_argument, NULL, OPT_TRUST },
+	{ "trust-on-first-use", no_argument, NULL, OPT_FIRST_USE },
+	{ "allow-unsigned", no_argument, NULL, OPT_UNSIGNED },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "stall", required_argument, NULL, OPT_STALL },
@@ -93,6 +105,24 @@ parse_stall(uint32_t *out, const char *text)
 	return 0;
 }
 
+/* The trust roots that were named; they live as long as the process. */
+static int
+add_trust(struct monitor_how *how, const char *file)
+{
+	const char **more;
+
+	if (how->trust.trust_count == TRUST_FILES_MAX)
+		return wrong("at most 32 files go with --trust");
+	more = calloc(how->trust.trust_count + 1, sizeof(*more));
+	if (more == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < how->trust.trust_count; i++)
+		more[i] = how->trust.trust_files[i];
+	more[how->trust.trust_count++] = file;
+	how->trust.trust_files = more;
+	return GO_ON;
+}
+
 static int
 take_option(struct monitor_how *how, int c)
 {
@@ -105,6 +135,14 @@ take_option(struct monitor_how *how, int c)
 		break;
 	case OPT_KEY:
 		how->unlock.key_file = optarg;
+		break;
+	case OPT_TRUST:
+		return add_trust(how, optarg);
+	case OPT_FIRST_USE:
+		how->trust.first_use = true;
+		break;
+	case OPT_UNSIGNED:
+		how->trust.allow_unsigned = true;
 		break;
 	case OPT_USER:
 		how->user = optarg;
@@ -148,7 +186,6 @@ static int
 take_operands(struct monitor_how *how, int count, char **items)
 {
 	struct ref ref;
-	char name[REF_NAME_MAX];
 
 	if (count < 2)
 		return wrong("it takes at least one reference and the "
@@ -159,12 +196,8 @@ take_operands(struct monitor_how *how, int count, char **items)
 	how->count = (uint16_t)(count - 1);
 	how->mountpoint = items[count - 1];
 	for (uint16_t i = 0; i < how->count; i++)
-		if (ref_parse(&ref, items[i]) != 0)
-			return log_err(ERR_USAGE,
-			    "'%s' is no reference: "
-			    "MODEL[:CHANNEL|@DIGITS]",
-			    log_name(name, sizeof(name), items[i],
-				strlen(items[i])));
+		if (chain_reference(items[i], &ref) != 0)
+			return ERR_USAGE;
 	if (how->vault == NULL)
 		how->vault = getenv("WEIR_VAULT");
 	if (how->vault == NULL || how->vault[0] == '\0')
@@ -211,7 +244,7 @@ static int
 make_variable_absolute(const char *name)
 {
 	const char *path = getenv(name);
-	int err = make_absolute(&path);
+	int err = path != NULL && path[0] != '\0' ? make_absolute(&path) : 0;
 
 	if (err == 0 && path != NULL && setenv(name, path, 1) != 0)
 		err = ERR_NOMEM;
@@ -231,6 +264,10 @@ make_paths_absolute(struct monitor_how *how)
 		err = make_variable_absolute("WEIR_PASSPHRASE_FILE");
 	if (err == 0)
 		err = make_variable_absolute("WEIR_KEY_FILE");
+	if (err == 0)
+		err = make_variable_absolute("WEIR_STATE_DIR");
+	if (err == 0)
+		err = make_variable_absolute("WEIR_TRUST_DIR");
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "vault/err.h"
 
 #define ID_FAILED "7a1f2f2bd39b4f0a8ac2e1a7d56d9cf3"
+#define ID_DISTRUST "284bdfefa6104439ba2000057d7937ff"
 #define FIELDS_MAX 32
 
 struct kind {
@@ -117,6 +118,16 @@ announce_failed(const char *vault, int err)
 	sd_journal_send("MESSAGE=weir-keyd stops: %s", err_text(err),
 	    "MESSAGE_ID=" ID_FAILED, "PRIORITY=%d", LOG_CRIT, "WEIR_VAULT=%s",
 	    vault, "WEIR_ERROR=%s", err_text(err), NULL);
+}
+
+void
+announce_distrust(const char *vault, const char *reference, const char *reason)
+{
+	sd_journal_send("MESSAGE=%s is refused: %s",
+	    reference[0] != '\0' ? reference : "the vault", reason,
+	    "MESSAGE_ID=" ID_DISTRUST, "PRIORITY=%d", LOG_CRIT, "WEIR_VAULT=%s",
+	    vault, "WEIR_REFERENCE=%s", reference, "WEIR_REASON=%s", reason,
+	    NULL);
 }
 
 void

@@ -20,6 +20,10 @@ void announce_entry(const char *vault, uint64_t index,
 /* keyd can do no more. */
 void announce_failed(const char *vault, int err);
 
+/* This host refused what keyd showed for a reference ("": for any). */
+void announce_distrust(const char *vault, const char *reference,
+    const char *reason);
+
 /* A line for people, of a program without stderr: a sink for log_sink. */
 void announce_line(void *unused, const char *line);
 

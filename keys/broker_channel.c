@@ -164,7 +164,7 @@ int
 broker_channel_proof(struct broker_call *c)
 {
 	struct broker_target t;
-	int err = broker_model_visible(c, &t);
+	int err = broker_model_visible(c, ROLE_MOUNTER, &t);
 
 	return err == 0 ? prove(c, &t) : err;
 }
@@ -212,7 +212,7 @@ broker_channel_log(struct broker_call *c)
 {
 	struct broker_newest l = { 0 };
 	struct broker_target t;
-	int err = broker_model_visible(c, &t);
+	int err = broker_model_visible(c, 0, &t);
 
 	if (err != 0)
 		return err;

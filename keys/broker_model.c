@@ -376,10 +376,11 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 }
 
 int
-broker_model_visible(struct broker_call *c, struct broker_target *t)
+broker_model_visible(struct broker_call *c, unsigned int roles,
+    struct broker_target *t)
 {
 	OWNED_MEM(char) text = NULL;
-	unsigned int held;
+	unsigned int held = 0;
 	bool may;
 	int err;
 
@@ -388,7 +389,8 @@ broker_model_visible(struct broker_call *c, struct broker_target *t)
 	err = broker_model_resolve(c, text, t);
 	if (err == 0)
 		err = broker_call_roles(c, &held);
-	if (err == 0)
+	may = (held & roles) != 0;
+	if (err == 0 && !may)
 		err = may_get(c, t, held, &may);
 	if (err != 0 || (may && t->found))
 		return err;
@@ -406,7 +408,7 @@ int
 broker_model_version(struct broker_call *c)
 {
 	struct broker_target t;
-	int err = broker_model_visible(c, &t);
+	int err = broker_model_visible(c, 0, &t);
 
 	return err == 0 ? reply_version(c, &t) : err;
 }

@@ -12,10 +12,6 @@
 #define REFS_RECORDED 16 /* of a refusal; more say nothing more */
 #define REF_RECORDED 200 /* bytes of each */
 
-/* Callers that do not check for themselves yet open `latest`, unsigned.  When
- * none is left this goes, and its one use. */
-#define LATEST_UNSIGNED true
-
 /* A version that somebody asks to read, and the grant that lets it. */
 struct wanted {
 	struct broker_target target;
@@ -176,11 +172,9 @@ choose(const struct opening *o, struct wanted *w)
 static int
 check_unsigned(const struct opening *o, const struct broker_target *t)
 {
-	const char *channel = t->ref.channel;
 	char reason[64 + sizeof(t->shown)];
 
-	if (channel[0] == '\0' ||
-	    (LATEST_UNSIGNED && strcmp(channel, "latest") == 0))
+	if (t->ref.channel[0] == '\0')
 		return 0;
 	snprintf(reason, sizeof(reason), "%s is a channel, but unsigned",
 	    t->shown);

@@ -269,10 +269,11 @@ struct broker_target {
  * that several versions begin with.  Not found is no error. */
 int broker_model_resolve(struct broker_call *c, const char *text,
     struct broker_target *out) MUST_USE;
-/* The one reference of a request, which the caller must be let see, and which must
- * be there; with a sentence. */
-int broker_model_visible(struct broker_call *c, struct broker_target *t)
-    MUST_USE;
+/* The one reference of a request, which the caller must be let see (one of these
+ * roles will do, besides the usual ones), and which must be there; with a
+ * sentence. */
+int broker_model_visible(struct broker_call *c, unsigned int roles,
+    struct broker_target *t) MUST_USE;
 int broker_model_key(struct broker *b, uint64_t upload,
     struct version_key **out) MUST_USE;
 int broker_model_manifest_key(struct broker *b, uint64_t upload,

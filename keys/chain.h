@@ -25,12 +25,17 @@ enum chain_trust { /* the `trust` byte of session.open */
 	CHAIN_UNSIGNED = 2,
 };
 
+/*
+ * Named trust files say which vault it is to be: then the directory is not
+ * looked at, and a vault that none of them is of is refused.
+ */
 struct chain_how {
 	const char *const *trust_files; /* --trust */
 	size_t trust_count;
 	bool first_use;	       /* --trust-on-first-use */
 	bool allow_unsigned;   /* --allow-unsigned */
-	const char *directory; /* of pinned roots; NULL: /etc/weir/trust.d */
+	const char *directory; /* of pinned roots; NULL: WEIR_TRUST_DIR, else
+				  /etc/weir/trust.d */
 };
 
 /*
@@ -53,6 +58,7 @@ struct chain_version {
 	uint64_t serial;    /* 0: named by its digest */
 	int64_t expires_ms; /* of the promotion; 0: none */
 	char *signed_by;    /* "carol, dave"; NULL: unsigned */
+	char *promoted_by;  /* the same; NULL: named by its digest */
 	struct digest root; /* the OMS root that was signed */
 	/* model.sig's parts, NULL when it has none. */
 	char *oms_json;
@@ -60,17 +66,43 @@ struct chain_version {
 void chain_version_clear(struct chain_version *v);
 
 /*
- * Check a reference.  ERR_USAGE for one that names neither channel nor digits, and for
- * `latest`; ERR_INTEGRITY with the rule that is not met, the keys that counted and those
- * that are missing; ERR_NOT_FOUND, ERR_DENIED.
+ * Check a reference.  ERR_USAGE for one that names neither channel nor digits, for
+ * `latest`, and for an unsigned version beside a channel; ERR_INTEGRITY with the rule
+ * that is not met, the keys that counted and those that are missing; ERR_CONFLICT
+ * when the trust root changed meanwhile; ERR_NOT_FOUND, ERR_DENIED (not
+ * logged: session.open says why, and records it).
+ *
+ * A version that is not signed is accepted only with allow_unsigned, and by 32
+ * digits or more: with fewer it is keyd that would choose which one is meant.
  */
 int chain_accept(struct chain *c, const char *reference,
     struct chain_version *out) MUST_USE;
+
+/* ERR_USAGE, with what to type instead, for a reference that no host accepts,
+ * whatever keyd says.  For the command line. */
+int chain_reference(const char *reference, struct ref *out) MUST_USE;
 
 /* The weakest of what was accepted so far. */
 enum chain_trust chain_trust(const struct chain *c);
 
 /* Remember what was accepted; after the session is open, and agrees. */
 int chain_commit(struct chain *c) MUST_USE;
+
+/* A session whose versions this host has accepted. */
+struct chain_session {
+	struct msg_session session;
+	struct chain_version *versions; /* session.count, in its order */
+	enum chain_trust trust;
+};
+void chain_session_clear(struct chain_session *s);
+
+/*
+ * All of it: accept the references of `open`, open the session with what was
+ * accepted (open's refs and trust are not looked at otherwise), compare what keyd
+ * opened, remember.  When the two differ it is tried once more, for a channel
+ * may have moved meanwhile; then ERR_INTEGRITY, and no session is left open.
+ */
+int chain_session_open(struct chain_session *out, struct client *client,
+    const struct chain_how *how, const struct msg_session_open *open) MUST_USE;
 
 #endif

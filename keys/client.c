@@ -23,6 +23,8 @@ struct client {
 	struct msg_hello_reply peer;
 	pid_t child;  /* an embedded keyd that we started; 0: none */
 	int expected; /* a refusal that is not said; 0: none */
+	bool quiet;
+	char *sentence; /* of the last refusal; NULL: none */
 };
 
 void
@@ -38,7 +40,20 @@ client_free(struct client *c)
 	writer_free(&c->out);
 	writer_free(&c->in);
 	msg_hello_reply_clear(&c->peer);
+	free(c->sentence);
 	free(c);
+}
+
+void
+client_quiet(struct client *c, bool quiet)
+{
+	c->quiet = quiet;
+}
+
+const char *
+client_sentence(const struct client *c)
+{
+	return c->sentence != NULL ? c->sentence : "";
 }
 
 const struct msg_hello_reply *
@@ -103,9 +118,11 @@ client_call(struct client *c, enum msg_type type, const struct writer *body,
     struct reader *reply)
 {
 	OWNED_MEM(char) sentence = NULL;
-	int refused = 0;
-	int err = exchange(c, type, body, reply, &sentence, &refused);
+	int refused = 0, err;
 
+	free(c->sentence);
+	c->sentence = NULL;
+	err = exchange(c, type, body, reply, &sentence, &refused);
 	if (err == ERR_UNREACHABLE)
 		return log_err(err, "weir-keyd has gone");
 	if (err == ERR_FORMAT)
@@ -114,9 +131,13 @@ client_call(struct client *c, enum msg_type type, const struct writer *body,
 		    " protocol");
 	if (err != 0)
 		return err;
-	if (refused == 0 || refused == c->expected)
-		return refused;
-	return log_err(refused, "%s", sentence);
+	if (refused == 0)
+		return 0;
+	c->sentence = sentence;
+	sentence = NULL;
+	if (!c->quiet && refused != c->expected)
+		log_error("%s", client_sentence(c));
+	return refused;
 }
 
 void

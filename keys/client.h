@@ -33,6 +33,12 @@ OWNED_TYPE(client);
 
 const struct msg_hello_reply *client_peer(const struct client *c);
 
+/* Do not log refusals of keyd's: the caller says what is to be said. */
+void client_quiet(struct client *c, bool quiet);
+/* The sentence of the last refusal, borrowed until the next call; "" if there
+ * was none. */
+const char *client_sentence(const struct client *c);
+
 /*
  * One request and its reply.  body is the request's body (NULL: empty).  On 0
  * *reply reads the fields after the status; its bytes are valid until the next

@@ -41,7 +41,8 @@ class Bench:
     def __init__(self, args, top):
         self.args, self.top, self.rows = args, top, {}
         self.build = pathlib.Path(args.build).resolve()
-        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"))
+        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
+                        WEIR_STATE_DIR=str(top / "state"))
         self.source, self.mount = top / "source", top / "mnt"
         for d in (self.source, self.mount, top / "cipher", top / "plain"):
             d.mkdir()
@@ -75,15 +76,18 @@ class Bench:
         pathlib.Path(name).write_text(f"{kilobytes}\n")
 
     def weir_mount(self, reference):
-        self.weir("mount", reference, self.mount)
+        self.weir("mount", "--allow-unsigned", reference, self.mount)
         return lambda: self.weir("umount", self.mount)
+
+    def shown(self, reference):
+        return self.mount / reference.replace("@", "/@")
 
     # -- rows ------------------------------------------------------------
 
     def prepare(self):
         random_file(self.source / "model.bin", self.args.size_mb)
         self.weir("init", self.top / "vault")
-        self.weir("put", "bench", self.source, "--quiet")
+        self.reference = self.weir("put", "bench", self.source, "--quiet").strip()
         self.grant("bench")
         if wanted(self.args, "mmap", "read"):
             run("gocryptfs", "-q", "-init", "-passfile", self.top / "password", self.top / "cipher")
@@ -103,8 +107,8 @@ class Bench:
                     close = self.gocryptfs(readahead)
                     self.read_cold(how, who, self.top / "plain/model.bin")
                     close()
-                close = self.weir_mount("bench")
-                self.read_cold(how, "weir", self.mount / "bench/latest/model.bin")
+                close = self.weir_mount(self.reference)
+                self.read_cold(how, "weir", self.shown(self.reference) / "model.bin")
                 close()
 
     def puts(self):
@@ -124,8 +128,8 @@ class Bench:
             shutil.rmtree(vault)
 
     def rss(self):
-        close = self.weir_mount("bench")
-        path, peak, done = self.mount / "bench/latest/model.bin", 0, threading.Event()
+        close = self.weir_mount(self.reference)
+        path, peak, done = self.shown(self.reference) / "model.bin", 0, threading.Event()
         pid = json.loads(self.weir("session", "ls", "--json"))["sessions"][-1]["pid"]
         workers = [int(p) for p in run("pgrep", "-P", pid).split()]
         readers = [subprocess.Popen([str(self.build / "tests/bench/reader"), "read", str(path)],
@@ -142,15 +146,15 @@ class Bench:
         files, tensors = 1000, 100
         size = self.args.chunks // files * 65536
         run(sys.executable, pathlib.Path(__file__).parent / "many.py", large, files, tensors, size)
-        self.weir("put", "large", large, "--quiet")
+        reference = self.weir("put", "large", large, "--quiet").strip()
         shutil.rmtree(large)
         self.grant("large")
         for _ in range(self.args.rounds):
             drop_caches()
             start = time.monotonic()
-            close = self.weir_mount("large")
+            close = self.weir_mount(reference)
             mounted = time.monotonic()
-            with open(self.mount / "large/latest/part-0500.safetensors", "rb", buffering=0) as f:
+            with open(self.shown(reference) / "part-0500.safetensors", "rb", buffering=0) as f:
                 f.seek(size // 2)
                 f.read(1)
             self.sample("first", "mount", (mounted - start) * 1000)

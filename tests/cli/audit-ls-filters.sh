@@ -8,11 +8,11 @@ mkvault vault
 mkdir "$tmp/m"
 head -c 3000000 /dev/urandom >"$tmp/m/weights-1.bin"
 head -c 100 /dev/urandom >"$tmp/m/weights-2.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir put other "$tmp/m" >/dev/null 2>&1
 weir grant add llama --to "$me" --loads 1 --export --reason why 2>/dev/null >&2
 weir grant add other --to user:nobody --browse --reason t 2>/dev/null >&2
-weir get llama "$tmp/copy" 2>/dev/null
+weir get --allow-unsigned "$ref" "$tmp/copy" 2>/dev/null
 
 # count JQ-CONDITION ARGUMENT...: how many entries, and that all of them fit
 entries()

@@ -13,9 +13,9 @@ while [ $i -lt 300 ]; do
 	echo "$i" >"$tmp/m/$i.bin"
 	i=$((i + 1))
 done
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir grant add llama --to "$me" --loads 9 --export --reason test 2>/dev/null >&2
-weir get llama "$tmp/out" 2>/dev/null
+weir get --allow-unsigned "$ref" "$tmp/out" 2>/dev/null
 idle
 
 opinion()

@@ -9,6 +9,7 @@ mkdir "$tmp/m"
 echo x >"$tmp/m/a"
 
 exits 0 'done: 0' weir put llama "$tmp/m"
+ref=$out
 ln -s /etc/passwd "$tmp/m/bad"
 exits 1 'failed: 1' weir put llama "$tmp/m"
 rm "$tmp/m/bad"
@@ -17,7 +18,7 @@ exits 2 'usage: 2' weir put
 exits 2 'an unknown command: 2' weir frobnicate
 exits 2 'an unknown option: 2' weir put llama "$tmp/m" --frobnicate
 exits 2 'no vault named: 2' env -u WEIR_VAULT weir ls
-exits 4 'denied: 4' weir get llama "$tmp/x"
+exits 4 'denied: 4' weir get --allow-unsigned "$ref" "$tmp/x"
 exits 5 'no vault there: 5' weir -V "$tmp/absent" ls
 like "$err" 'weir init' 'and how to make one'
 exits 5 'no such model: 5' weir show nothing

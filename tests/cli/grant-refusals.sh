@@ -11,24 +11,24 @@ head -c 100000 /dev/urandom >"$tmp/m/w.bin"
 ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir put other "$tmp/m" >/dev/null 2>&1
 
-exits 4 'grant-or-nothing: no mount without a grant' weir mount llama "$tmp/mnt"
+exits 4 'grant-or-nothing: no mount without a grant' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 like "$err" "weir grant add llama" 'says which command would mend it'
 like "$err" "$me" 'and for whom'
-exits 4 'get without a grant' weir get llama "$tmp/x"
+exits 4 'get without a grant' weir get --allow-unsigned "$ref" "$tmp/x"
 like "$err" 'weir grant add .*--export' 'says which command would mend it'
 
 exits 0 'a grant for another model' weir grant add other --to "$me" \
     --loads 1 --reason t
-exits 4 'does not help' weir mount llama "$tmp/mnt"
+exits 4 'does not help' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 exits 0 'a grant for somebody else' weir grant add llama --to user:nobody \
     --loads 1 --reason t
-exits 4 'does not help either' weir mount llama "$tmp/mnt"
+exits 4 'does not help either' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 
 exits 0 'a grant that ends in two seconds' weir grant add llama --to "$me" \
     --loads 1 --until 2s --export --reason t
-exits 0 'lets be read until then' weir get llama "$tmp/soon"
+exits 0 'lets be read until then' weir get --allow-unsigned "$ref" "$tmp/soon"
 sleep 2.1
-exits 4 'and not after' weir get llama "$tmp/late"
+exits 4 'and not after' weir get --allow-unsigned "$ref" "$tmp/late"
 like "$err" 'expired|ended' 'saying why'
 exits 0 'grant ls' weir grant ls --json
 is "$(printf '%s' "$out" | jq '[.grants[] | select(.expired)] | length')" 0 \
@@ -46,12 +46,14 @@ exits 0 'a grant for one version, by some digits' weir grant add \
     --reason t
 id=$out
 like "$id" '^[0-9]+$' 'prints its number'
-exits 0 'lets that version be read' weir get "$ref" "$tmp/by-digest"
+exits 0 'lets that version be read' weir get \
+    --allow-unsigned "$ref" "$tmp/by-digest"
 echo more >"$tmp/m/more"
-weir put llama "$tmp/m" >/dev/null 2>&1
-exits 4 'and not the next one' weir get llama "$tmp/next"
+next=$(weir put llama "$tmp/m" 2>/dev/null)
+exits 4 'and not the next one' weir get --allow-unsigned "$next" \
+    "$tmp/next"
 exits 0 'taking it back' weir grant rm "$id" --reason over
-exits 4 'ends that' weir get "$ref" "$tmp/after"
+exits 4 'ends that' weir get --allow-unsigned "$ref" "$tmp/after"
 exits 5 'taking it back again' weir grant rm "$id"
 like "$err" "grant $id was removed already, by $me at 2" 'says when it was done'
 exits 0 'grant ls --all' weir grant ls --all
@@ -80,8 +82,14 @@ exits 2 'for loads a week' weir grant add llama --to "$me" --loads 1/week \
 exits 2 'that has ended' weir grant add llama --to "$me" --loads 1 \
     --until 2001-01-01 --reason t
 
-exits 5 'a model that is not there' weir get nothing "$tmp/x"
-exits 5 'a version that is not there' weir get llama@00000000 "$tmp/x"
+exits 5 'a model that is not there' weir get --allow-unsigned \
+    nothing@00000000 "$tmp/x"
+exits 5 'a version that is not there' weir get --allow-unsigned \
+    llama@00000000 "$tmp/x"
+exits 2 'what was put last, which nobody has signed' weir get llama "$tmp/x"
+like "$err" 'weir promote llama@DIGEST prod.*weir ls llama' \
+    'is told what to do instead'
+exits 2 'the same by its name' weir get --allow-unsigned llama:latest "$tmp/x"
 exits 2 'what is no reference' weir get 'llama:' "$tmp/x"
 
 exits 0 'the trail' weir audit ls --json --kind session.refused

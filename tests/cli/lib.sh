@@ -234,6 +234,10 @@ wait_for()
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
 cleanup_fn rm -rf "$tmp"
+# What this host remembers, and what is pinned on it, is the test's own.
+WEIR_STATE_DIR=$tmp/state
+WEIR_TRUST_DIR=$tmp/trust.d
+export WEIR_STATE_DIR WEIR_TRUST_DIR
 
 # --- vaults -----------------------------------------------------------------
 

@@ -13,42 +13,55 @@ mnt=$tmp/mnt
 mkdir "$mnt"
 cleanup_fn unmount "$mnt"
 
-exits 5 'a mountpoint that is not there' weir mount llama "$tmp/absent"
+exits 5 'a mountpoint that is not there' \
+    weir mount --allow-unsigned "$ref" "$tmp/absent"
 exits 2 'no reference' weir mount "$mnt"
-exits 2 'no command behind --' weir mount llama "$mnt" --
+exits 2 'no command behind --' weir mount \
+    --allow-unsigned "$ref" "$mnt" --
 like "$err" 'which COMMAND' 'is asked for'
-exits 2 'an empty one' weir mount llama "$mnt" -- ''
-exits 2 'nor for weir-mount' weir-mount llama "$mnt" --
-exits 5 'a model that is not there' weir mount nothing "$mnt"
+exits 2 'an empty one' weir mount --allow-unsigned "$ref" "$mnt" -- ''
+exits 2 'nor for weir-mount' weir-mount --allow-unsigned \
+    "$ref" "$mnt" --
+exits 5 'a model that is not there' \
+    weir mount --allow-unsigned nothing@00000000 "$mnt"
+exits 2 'what was put last, which nobody has signed' weir mount llama "$mnt"
+like "$err" 'weir promote llama@DIGEST prod.*weir ls llama' \
+    'is told what to do instead'
+exits 2 'the same by its name' weir mount --allow-unsigned llama:latest "$mnt"
+exits 5 'a version, where nothing is pinned' weir mount "$ref" "$mnt"
+like "$err" 'no trust root .* is pinned on this host.*--trust FILE' \
+    'is told so'
+exits 2 'an unsigned version by few digits' weir mount --allow-unsigned \
+    "$(printf %s "$ref" | cut -c 1-30)" "$mnt"
+like "$err" 'nobody has signed it.*32' 'is told why that does not do'
 is "$(ls "$mnt")" '' 'nothing was mounted'
 
-exits 0 'mount' weir mount llama "$mnt"
+exits 0 'mount' weir mount --allow-unsigned "$ref" "$mnt"
 grep -q " $mnt .* fuse.weir " /proc/self/mountinfo
 ok $? 'is a mount of type fuse.weir'
-is "$(readlink "$mnt/llama/latest")" "@${ref#llama@}" \
-    'the channel is a link to the version'
-is "$(describe "$mnt/llama/latest/")" "$(describe "$tmp/tree")" \
-    'which holds what was put'
-is "$(ls -A "$mnt") $(names_in "$mnt/llama")" 'llama 2' 'and nothing else'
-for op in "touch $mnt/llama/latest/new" "rm $mnt/llama/latest/one-byte" \
-    "mkdir $mnt/x" "chmod 777 $mnt/llama/latest/one-byte" \
-    "ln -s a $mnt/llama/b" "truncate -s 0 $mnt/llama/latest/one-byte" \
+dir=$mnt/llama/@${ref#llama@}
+is "$(describe "$dir/")" "$(describe "$tmp/tree")" 'it holds what was put'
+is "$(ls -A "$mnt") $(names_in "$mnt/llama")" 'llama 1' 'and nothing else'
+for op in "touch $dir/new" "rm $dir/one-byte" \
+    "mkdir $mnt/x" "chmod 777 $dir/one-byte" \
+    "ln -s a $mnt/llama/b" "truncate -s 0 $dir/one-byte" \
     "mv $mnt/llama $mnt/other"; do
 	# shellcheck disable=SC2086 # a command and its arguments
 	err=$($op 2>&1) && ok 1 "$op"
 	like "$err" 'Read-only file system' "${op%% *} is refused"
 done
-exits 6 'a second mount there is refused' weir mount llama "$mnt"
+exits 6 'a second mount there is refused' weir mount --allow-unsigned \
+    "$ref" "$mnt"
 exits 0 'session ls' weir session ls --json
 is "$(printf '%s' "$out" | jq -r '.sessions[0].mountpoint')" "$mnt" \
     'has the mountpoint'
 exits 0 'status' weir status
 like "$out" "$mnt" 'has it, too'
-weir put llama "$top/vault" >/dev/null 2>&1
-is "$(readlink "$mnt/llama/latest")" "@${ref#llama@}" \
+next=$(weir put llama "$top/vault" 2>/dev/null)
+is "$(ls -A "$mnt/llama")" "@${ref#llama@}" \
     'a mount keeps the version that it opened'
 
-exec 7<"$mnt/llama/latest/weights.bin"
+exec 7<"$dir/weights.bin"
 exits 6 'umount with an open file' weir umount "$mnt"
 like "$err" 'force' 'is refused, and says how'
 exec 7<&-
@@ -61,21 +74,21 @@ exits 5 'umount of what is not mounted' weir umount "$mnt"
 is "$(weir audit ls --json --kind session.resume 2>/dev/null)" '' \
     'a mount that never lost keyd has resumed nothing'
 
-exits 0 'around a command' weir mount "$ref" "$mnt" -- \
+exits 0 'around a command' weir mount --allow-unsigned "$ref" "$mnt" -- \
     cmp "$mnt/llama/@${ref#llama@}/weights.bin" "$tmp/tree/weights.bin"
 is "$(ls "$mnt")" '' 'it ends with it'
 exits 42 'the exit status is the command'\''s' \
-    weir mount "$ref" "$mnt" -- sh -c 'exit 42'
-exits 143 'a signal, too' weir mount "$ref" "$mnt" -- \
+    weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'exit 42'
+exits 143 'a signal, too' weir mount --allow-unsigned "$ref" "$mnt" -- \
     sh -c 'kill -TERM $$'
 exits 127 'a command that is not there' \
-    weir mount "$ref" "$mnt" -- "$tmp/no-such-command"
+    weir mount --allow-unsigned "$ref" "$mnt" -- "$tmp/no-such-command"
 is "$(ls "$mnt")" '' 'leaves no mount'
 exits 0 'standard input and output are the command'\''s' sh -c \
-    "echo hello | weir mount '$ref' '$mnt' -- cat"
+    "echo hello | weir mount --allow-unsigned '$ref' '$mnt' -- cat"
 is "$out" hello 'as they were'
 
-weir mount "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
+weir mount --allow-unsigned "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
 pid=$!
 wait_for 10 test -e "$mnt/llama"
 ok $? 'in the foreground'
@@ -87,15 +100,16 @@ wait_for 10 sh -c "! kill -0 $pid"
 ok $? 'until it is told to end'
 is "$(ls "$mnt")" '' 'and it unmounts'
 
-weir mount "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
+weir mount --allow-unsigned "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
 pid=$!
 wait_for 10 test -e "$mnt/llama"
 exits 0 'umount from elsewhere' weir umount "$mnt"
 wait_for 10 sh -c "! kill -0 $pid"
 ok $? 'ends it'
 
-exits 0 'two versions in one mount' weir mount "$ref" llama "$mnt"
-is "$(names_in "$mnt/llama")" 3 'are beside each other'
+exits 0 'two versions in one mount' weir mount --allow-unsigned \
+    "$ref" "$next" "$mnt"
+is "$(names_in "$mnt/llama")" 2 'are beside each other'
 exec 7<"$mnt/llama/@${ref#llama@}/weights.bin"
 exits 0 'umount --force with an open file' weir umount --force "$mnt"
 exec 7<&-

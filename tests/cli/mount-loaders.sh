@@ -18,7 +18,7 @@ cleanup_fn unmount "$mnt"
 head -c 40000001 /dev/urandom >"$tmp/m/model.bin"
 head -c 30000002 /dev/zero | tr '\0' 'w' >>"$tmp/m/model.bin"
 head -c 4097 /dev/urandom >"$tmp/m/small.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
 hash=$(sha256sum <"$tmp/m/model.bin" | cut -d ' ' -f 1)
 hash_small=$(sha256sum <"$tmp/m/small.bin" | cut -d ' ' -f 1)
@@ -29,11 +29,11 @@ loads()
 	name=$1
 	program=$load/$2
 	shift 2
-	got=$(weir mount --quiet llama "$mnt" -- \
-	    "$program" "$mnt/llama/latest/model.bin" "$@" 2>"$tmp/.err")
+	got=$(weir mount --quiet --allow-unsigned "$ref" "$mnt" -- \
+	    "$program" "$mnt/llama/@${ref#*@}/model.bin" "$@" 2>"$tmp/.err")
 	is "$got" "$hash" "$name" || diag "$(cat "$tmp/.err")"
-	got=$(weir mount --quiet llama "$mnt" -- \
-	    "$program" "$mnt/llama/latest/small.bin" "$@" 2>"$tmp/.err")
+	got=$(weir mount --quiet --allow-unsigned "$ref" "$mnt" -- \
+	    "$program" "$mnt/llama/@${ref#*@}/small.bin" "$@" 2>"$tmp/.err")
 	is "$got" "$hash_small" "$name, a small file" ||
 	    diag "$(cat "$tmp/.err")"
 }
@@ -57,8 +57,8 @@ loads 'sha256sum: 32 KiB' sequential 32768
 loads 'tar: 10 KiB' sequential 10240
 
 # All of them at once, on one mount.
-exits 0 'one mount for all' weir mount --quiet llama "$mnt"
-file=$mnt/llama/latest/model.bin
+exits 0 'one mount for all' weir mount --quiet --allow-unsigned "$ref" "$mnt"
+file=$mnt/llama/@${ref#*@}/model.bin
 # Without a batch of children that outlive it: each writes its line.
 for program in mmap_private mmap_populate mmap_writable populate_windows \
     threads_lseek pread_threads direct direct_unaligned end_first whole \

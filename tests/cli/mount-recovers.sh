@@ -14,10 +14,10 @@ mkdir "$tmp/m" "$tmp/mnt"
 mnt=$tmp/mnt
 cleanup_fn unmount "$mnt"
 head -c 100000007 /dev/urandom >"$tmp/m/model.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
 hash=$(sha256sum <"$tmp/m/model.bin" | cut -d ' ' -f 1)
-file=$mnt/llama/latest/model.bin
+file=$mnt/llama/@${ref#*@}/model.bin
 
 # Processes of this vault's keyd, and of this mount: all name the vault or were
 # started by what does.
@@ -36,7 +36,7 @@ worker()
 	pgrep -P "$(monitor)" weir-mount
 }
 
-exits 0 'mount' weir mount --stall 20 llama "$mnt"
+exits 0 'mount' weir mount --stall 20 --allow-unsigned "$ref" "$mnt"
 
 # A slow reader, and keyd killed again and again.
 "$load/random" "$file" 65536 >"$tmp/sum" 2>&1 &
@@ -58,8 +58,8 @@ wait_for 10 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 
 # A keyd that hangs: reads wait, the rest goes on; then they fail.
-exits 0 'mount' weir mount --stall 3 llama "$mnt"
-ls "$mnt/llama/latest" >/dev/null
+exits 0 'mount' weir mount --stall 3 --allow-unsigned "$ref" "$mnt"
+ls "$mnt/llama/@${ref#*@}" >/dev/null
 kill -STOP "$(keyd)"
 timeout 20 dd if="$file" of=/dev/null bs=64k count=1 2>"$tmp/dd" &
 reader=$!
@@ -78,7 +78,7 @@ ok $? 'and works again when keyd goes on'
 exits 0 'umount' weir umount "$mnt"
 
 # The worker dies: the mount goes, the session is closed.
-weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 wait_for 10 test -e "$file"
 kill -9 "$(worker)"
 wait $!
@@ -91,11 +91,11 @@ like "$(weir audit ls --kind session.close | tail -n 1)" 'worker died' \
     'with the reason'
 
 # The command is told, too.
-exits 1 'a command whose worker is killed ends' weir mount llama "$mnt" -- \
+exits 1 'a command whose worker is killed ends' weir mount --allow-unsigned "$ref" "$mnt" -- \
     sh -c "kill -9 \$(pgrep -P \$PPID -f '[-]-worker'); sleep 60"
 
 # The monitor dies: the worker goes with it; the dead mount can be removed.
-weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 wait_for 10 test -e "$file"
 "$load/sequential" "$file" >/dev/null
 w=$(worker)
@@ -109,7 +109,7 @@ like "$(weir audit ls --kind extents | tail -n 1)" 'model.bin' \
     'and what was read was told before'
 
 # SIGTERM, with a file open: readers fail, the mount goes.
-weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 m=$!
 wait_for 10 test -e "$file"
 exec 7<"$file"

@@ -41,16 +41,17 @@ ok $? 'the markers can be found where they are'
 prlimit --core=unlimited --pid $$
 cd "$tmp/cores" || exit 1
 exits 0 'put' weir put llama "$tmp/m"
+ref=$out
 nowhere 'after put'
 weir grant add llama --to "$me" --loads 9 --export --reason t 2>/dev/null >&2
-exits 0 'get' weir get llama "$tmp/copy"
+exits 0 'get' weir get --allow-unsigned "$ref" "$tmp/copy"
 nowhere 'after get'
 rm -rf "$tmp/copy"
 
 if (: <>/dev/fuse) 2>/dev/null; then
 	cleanup_fn unmount "$tmp/mnt"
-	exits 0 'mount' weir mount llama "$tmp/mnt"
-	cmp -s "$tmp/mnt/llama/latest/secret-file-name.bin" \
+	exits 0 'mount' weir mount --allow-unsigned "$ref" "$tmp/mnt"
+	cmp -s "$tmp/mnt/llama/@${ref#*@}/secret-file-name.bin" \
 	    "$tmp/m/secret-file-name.bin"
 	ok $? 'and read'
 	nowhere 'after reads from a mount'

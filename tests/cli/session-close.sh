@@ -10,23 +10,23 @@ mkdir "$tmp/m" "$tmp/mnt"
 head -c 60000000 /dev/urandom >"$tmp/m/a.bin"
 cp "$tmp/m/a.bin" "$tmp/m/b.bin"
 printf x >>"$tmp/m/b.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 mnt=$tmp/mnt
 cleanup_fn unmount "$mnt"
 
 # reads FILE: 1 MiB of it, not from a page cache
 reads()
 {
-	timeout 20 dd if="$mnt/llama/latest/$1" of=/dev/null bs=1M skip="$2" \
+	timeout 20 dd if="$mnt/llama/@${ref#*@}/$1" of=/dev/null bs=1M skip="$2" \
 	    count=1 status=none 2>"$tmp/dd"
 }
 
 for how in close revoke; do
 	grant=$(weir grant add llama --to "$me" --loads 9 --reason t 2>/dev/null)
-	exits 0 "$how: mount" weir mount llama "$mnt"
+	exits 0 "$how: mount" weir mount --allow-unsigned "$ref" "$mnt"
 	reads a.bin 0
 	ok $? 'it can be read'
-	exec 8<"$mnt/llama/latest/b.bin"
+	exec 8<"$mnt/llama/@${ref#*@}/b.bin"
 	id=$(weir session ls --json | jq '.sessions[0].session')
 	if [ $how = close ]; then
 		exits 0 'session close' weir session close "$id" \

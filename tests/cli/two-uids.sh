@@ -13,6 +13,8 @@ for u in k a b; do
 	useradd --no-create-home --shell /bin/sh "$name" ||
 	    skip_all 'useradd does not work here'
 	cleanup_fn userdel "$name"
+	mkdir -m 700 "$tmp/state-$name"
+	chown "$name" "$tmp/state-$name"
 done
 keyd=weirk$suffix
 alice=weira$suffix
@@ -24,8 +26,8 @@ become()
 {
 	who=$1
 	shift
-	exec setpriv --reuid "$who" --regid "$(id -g "$who")" --clear-groups \
-	    -- "$@"
+	WEIR_STATE_DIR=$tmp/state-$who exec setpriv --reuid "$who" \
+	    --regid "$(id -g "$who")" --clear-groups -- "$@"
 }
 
 as()
@@ -60,6 +62,7 @@ echo '{"a": 1}' >"$tmp/m/config.json"
 head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
 chmod -R a+rX "$tmp/m"
 exits 0 'the owner puts' as "$keyd" weir put llama "$tmp/m"
+ref=$out
 exits 4 'alice may not put' as "$alice" weir put llama "$tmp/m"
 exits 4 'nor grant' as "$alice" weir grant add llama --to "user:$alice" \
     --loads 1 --reason t
@@ -74,20 +77,20 @@ chown "$alice" "$tmp/mnt-a"
 chown "$bob" "$tmp/mnt-b"
 cleanup_fn unmount "$tmp/mnt-a"
 cleanup_fn unmount "$tmp/mnt-b"
-exits 4 'bob may not mount' as "$bob" weir mount llama "$tmp/mnt-b"
-exits 4 'nor the owner, without a grant' as "$keyd" weir get llama "$tmp/x"
-exits 4 'nor root' weir get llama "$tmp/x"
+exits 4 'bob may not mount' as "$bob" weir mount --allow-unsigned "$ref" "$tmp/mnt-b"
+exits 4 'nor the owner, without a grant' as "$keyd" weir get --allow-unsigned "$ref" "$tmp/x"
+exits 4 'nor root' weir get --allow-unsigned "$ref" "$tmp/x"
 
 if as "$alice" test -w /dev/fuse && [ -u "$(command -v fusermount3)" ]; then
 	mounter=$alice
-	exits 0 'alice mounts' as "$alice" weir mount llama "$tmp/mnt-a"
+	exits 0 'alice mounts' as "$alice" weir mount --allow-unsigned "$ref" "$tmp/mnt-a"
 else
 	mounter=root
 	as "$keyd" weir role add mounter --to user:root 2>/dev/null
-	exits 0 'root mounts for alice' weir mount llama "$tmp/mnt-a" \
+	exits 0 'root mounts for alice' weir mount --allow-unsigned "$ref" "$tmp/mnt-a" \
 	    --user "$alice"
 fi
-file=$tmp/mnt-a/llama/latest/w.bin
+file=$tmp/mnt-a/llama/@${ref#*@}/w.bin
 as "$alice" cmp -s "$file" "$tmp/m/w.bin"
 ok $? 'alice reads what was put'
 
@@ -139,7 +142,7 @@ PY
 chmod 644 "$tmp/probe.py"
 cd "$tmp/mnt-a" 2>/dev/null || cd /
 # Alice holds it open, its pages cached, its directory entered.
-become "$alice" sh -c "cd '$tmp/mnt-a/llama/latest' && exec 7<w.bin 8</dev/null &&
+become "$alice" sh -c "cd '$tmp/mnt-a/llama/@${ref#*@}' && exec 7<w.bin 8</dev/null &&
     cat w.bin >/dev/null && exec sleep 60" &
 holder=$!
 cleanup_fn end_process $holder

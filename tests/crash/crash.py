@@ -63,7 +63,8 @@ class Sweep:
         (top / "key").write_bytes(os.urandom(32))
         (top / "mnt").mkdir()
         (top / "tree").mkdir()
-        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"))
+        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
+                        WEIR_STATE_DIR=str(top / "state"))
         self.source = os.urandom(SIZE)
         (top / "tree/blob.bin").write_bytes(self.source)
         self.mount = top / "mnt"
@@ -81,7 +82,7 @@ class Sweep:
     def prepare(self):
         user = subprocess.run(["id", "-un"], text=True, stdout=subprocess.PIPE).stdout.strip()
         self.weir("init", self.top / "vault")
-        self.weir("put", "blob", self.top / "tree", "--quiet")
+        self.reference = self.weir("put", "blob", self.top / "tree", "--quiet").strip()
         self.weir("grant", "add", "blob", "--to", f"user:{user}", "--loads", 1000, "--reason", "crash test")
 
     def rounds(self):
@@ -120,9 +121,9 @@ class Sweep:
         return rows
 
     def round(self, number):
-        self.weir("mount", "blob", self.mount)
+        self.weir("mount", "--allow-unsigned", self.reference, self.mount)
         session, pids = self.processes()
-        path = self.mount / "blob/latest/blob.bin"
+        path = self.mount / self.reference.replace("@", "/@") / "blob.bin"
         readers = [Reader(path, self.source, self.random.random(), i % 2 == 0) for i in range(4)]
         for r in readers:
             r.start()

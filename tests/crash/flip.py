@@ -16,7 +16,8 @@ import argparse, errno, json, os, pathlib, random, shutil, subprocess, sys, temp
 class Flip:
     def __init__(self, args, top):
         self.args, self.top, self.random = args, top, random.Random(args.seed)
-        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"))
+        self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
+                        WEIR_STATE_DIR=str(top / "state"))
         self.mount, self.tree, self.bin = top / "mnt", top / "tree", top / "bin"
         self.bin.mkdir()
         for name in ("weir", "weir-keyd", "weir-mount"):
@@ -42,19 +43,19 @@ class Flip:
     def open_vault(self):
         user = subprocess.run(["id", "-un"], text=True, stdout=subprocess.PIPE).stdout.strip()
         self.weir("init", self.top / "vault")
-        self.weir("put", "small", self.tree, "--quiet")
+        self.reference = self.weir("put", "small", self.tree, "--quiet").strip()
         self.weir("grant", "add", "small", "--to", f"user:{user}", "--loads", 1000, "--reason", "flip")
         self.objects = sorted(p for p in (self.top / "vault/objects").rglob("*") if p.is_file())
 
     def remount(self):
         subprocess.run(["umount", str(self.mount)], stderr=subprocess.DEVNULL)
-        self.weir("mount", "small", self.mount)
+        self.weir("mount", "--allow-unsigned", self.reference, self.mount)
 
     def read_all(self, what):
         """Read every file; returns whether all came back identical."""
         identical = True
         for name, data in self.sources.items():
-            fd = os.open(self.mount / "small/latest" / name, os.O_RDONLY)
+            fd = os.open(self.mount / self.reference.replace("@", "/@") / name, os.O_RDONLY)
             try:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
                 got = os.pread(fd, len(data) + 1, 0)
@@ -130,7 +131,7 @@ class Flip:
                 path.chmod(0o600)
                 path.write_bytes(flipped)
                 try:
-                    p = subprocess.run([str(self.bin / "weir"), "mount", "small", str(self.mount)],
+                    p = subprocess.run([str(self.bin / "weir"), "mount", "--allow-unsigned", self.reference, str(self.mount)],
                                        env=self.env, stdin=subprocess.DEVNULL, capture_output=True)
                     if p.returncode == 0:
                         self.judge(f"{path.name[:12]}: byte {at}, new mount")

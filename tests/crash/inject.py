@@ -26,16 +26,16 @@ class Injection:
             (top / f"tree{i}/a.bin").write_bytes(os.urandom(200000))
             (top / f"tree{i}/b.txt").write_text("text\n")
         self.must(self.base, "init", self.base)
-        self.must(self.base, "put", "first", top / "tree0", "--quiet")
+        reference = self.must(self.base, "put", "first", top / "tree0", "--quiet").strip()
         self.must(self.base, "grant", "add", "first", "--to", f"user:{self.user}", "--loads", 9, "--export", "--reason", "x")
         self.commands = {
             "put": ("put", "second", top / "tree1", "--quiet"),
             "grant": ("grant", "add", "first", "--to", "user:nobody", "--loads", 1, "--reason", "injected"),
-            "get": ("get", "first", top / "out"),
+            "get": ("get", "--allow-unsigned", reference, top / "out"),
         }
 
     def weir(self, vault, *argv, strace=()):
-        env = dict(os.environ, WEIR_VAULT=str(vault), WEIR_KEY_FILE=str(self.key))
+        env = dict(os.environ, WEIR_VAULT=str(vault), WEIR_KEY_FILE=str(self.key), WEIR_STATE_DIR=str(self.top / "state"))
         return subprocess.run([*strace, str(self.bin / "weir"), *map(str, argv)], env=env, text=True, timeout=120,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

@@ -59,7 +59,9 @@ class Record:
         self.args, self.top, self.random = args, top, random.Random(args.seed)
         self.bin = pathlib.Path(args.build).resolve()
         self.acknowledged = []  # (position, kind, what)
-        self.env = dict(os.environ, WEIR_KEY_FILE=str(top / "key"), WEIR_VAULT=str(top / "fs/vault"))
+        self.newest = {}  # of each model, what was put last
+        self.env = dict(os.environ, WEIR_KEY_FILE=str(top / "key"), WEIR_VAULT=str(top / "fs/vault"),
+                        WEIR_STATE_DIR=str(top / "host"))
         for d in ("blk", "fs", "state", "trees"):
             (top / d).mkdir()
         (top / "key").write_bytes(os.urandom(32))
@@ -81,6 +83,7 @@ class Record:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(self.random.randbytes(size))
         reference = self.weir("put", f"model-{i % 2}", tree, "--quiet")
+        self.newest[i % 2] = reference
         self.acknowledged.append((self.position(), "put", reference))
 
     def grant(self, i):
@@ -91,7 +94,7 @@ class Record:
 
     def get(self, i):
         dest = self.top / f"got-{i}"
-        self.weir("get", f"model-{i % 2}", dest)
+        self.weir("get", "--allow-unsigned", self.newest[i % 2], dest)
         shutil.rmtree(dest)
         self.acknowledged.append((self.position(), "release", i))
 

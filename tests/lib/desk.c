@@ -438,14 +438,31 @@ desk_put(struct desk_person *p, const char *model, const size_t *sizes,
 	return take_in(p, &begun, tree, version);
 }
 
+/* The version that a bare model was put as last; other references as they
+ * are. */
+static void
+name_version(struct desk *d, const char *ref, char out[static 256])
+{
+	char hex[DIGEST_HEX_SIZE];
+	struct digest version;
+
+	snprintf(out, 256, "%s", ref);
+	if (strpbrk(ref, ":@") == NULL &&
+	    catalogue_version_channel(d->catalogue, ref, "latest", &version) ==
+		0)
+		snprintf(out, 256, "%s@%s", ref, digest_hex(&version, hex));
+}
+
 int
 desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
     const char *principal, struct msg_session *out)
 {
 	OWNED_WRITER body = writer_of(8192);
 	struct reader reply;
+	char named[256];
 	int err;
 
+	name_version(p->d, ref, named);
 	writer_string(&body, principal);
 	writer_u8(&body, (uint8_t)purpose);
 	writer_string(&body, "/mnt");
@@ -454,7 +471,7 @@ desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
 	writer_string(&body, "/bin/test");
 	writer_u8(&body, MSG_UNSIGNED);
 	writer_u16(&body, 1);
-	writer_string(&body, ref);
+	writer_string(&body, named);
 	err = desk_ask(p, MSG_SESSION_OPEN, &body, &reply);
 	if (err == 0)
 		MUST(msg_session_read(out, &reply));

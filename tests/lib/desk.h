@@ -77,6 +77,7 @@ int desk_grant_rm(struct desk_person *p, uint64_t id);
 /* Put files of these sizes as a version. */
 int desk_put(struct desk_person *p, const char *model, const size_t *sizes,
     size_t count, struct digest *version);
+/* Unsigned; MODEL is the version that was put last. */
 int desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
     const char *principal, struct msg_session *out);
 int desk_release(struct desk_person *p, uint64_t session, uint64_t first,

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/chain_parts.h"
+#include "vault/err.h"
+#include "vault/fields.h"
+#include "vault/file.h"
+#include "vault/log.h"
+
+#define KNOWN_MAX 64
+#define FILE_MAX (STATEMENT_ENVELOPE_MAX + 4096U) /* white space around it */
+#define NAME_SIZE 256
+#define TRUST_DIRECTORY "/etc/weir/trust.d"
+
+/* A root that this host goes by already: pinned, or seen. */
+struct known {
+	struct statement *s;
+	struct trust_root *r;
+	char *envelope;
+	char what[NAME_SIZE + 32];
+};
+
+struct known_list {
+	struct known items[KNOWN_MAX];
+	size_t count;
+	size_t pinned; /* of them, the first ones */
+	size_t others; /* files with roots of other vaults */
+};
+
+static void
+known_clear(struct known *k)
+{
+	statement_free(k->s);
+	trust_root_free(k->r);
+	free(k->envelope);
+}
+
+static void
+known_list_clear(struct known_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		known_clear(&l->items[i]);
+}
+
+/* --- what is pinned, and what was seen --- */
+
+/* ERR_NOT_FOUND: of another vault. */
+static int
+read_known(const struct chain *c, struct known *k, const void *text, size_t n,
+    char why[static STATEMENT_WHY])
+{
+	const struct statement_fields *f;
+	enum trust_verdict verdict;
+	char *copy;
+	int err = statement_parse(&k->s, text, n, why);
+
+	if (err != 0)
+		return err;
+	f = statement_fields(k->s);
+	if (f->about != STATEMENT_TRUST) {
+		snprintf(why, STATEMENT_WHY, "it is a %s statement",
+		    statement_about_name(f->about));
+		return ERR_FORMAT;
+	}
+	if (memcmp(f->vault, c->vault, sizeof(c->vault)) != 0)
+		return ERR_NOT_FOUND;
+	err = trust_root_parse(&k->r, k->s, why);
+	if (err != 0)
+		return err;
+	verdict = trust_accept_first(k->r, k->s);
+	if (verdict != TRUST_OK) {
+		snprintf(why, STATEMENT_WHY, "trust root %" PRIu64 " is %s",
+		    f->number, trust_text(verdict));
+		return ERR_FORMAT;
+	}
+	err = statement_envelope(k->s, &copy);
+	if (err == 0)
+		k->envelope = copy;
+	return err;
+}
+
+static int
+add_file(const struct chain *c, struct known_list *l, const char *path,
+    bool strict)
+{
+	OWNED_MEM(uint8_t) bytes = NULL;
+	char name[NAME_SIZE], why[STATEMENT_WHY] = "";
+	struct known k = { 0 };
+	size_t n;
+	int err = file_load(NULL, path, FILE_MAX, &bytes, &n);
+
+	log_name(name, sizeof(name), path, strlen(path));
+	if (err == ERR_NOT_FOUND)
+		return strict ? log_err(err, "there is no '%s'", name) : 0;
+	if (err == ERR_LIMIT)
+		return log_err(err, "'%s' is too long for a trust root", name);
+	if (err == 0)
+		err = read_known(c, &k, bytes, n, why);
+	if (err == 0 && l->count == KNOWN_MAX)
+		err = log_err(ERR_LIMIT, "more than %d pinned trust roots",
+		    KNOWN_MAX);
+	if (err == 0) {
+		snprintf(k.what, sizeof(k.what), "pinned in '%s'", name);
+		l->items[l->count++] = k;
+		return 0;
+	}
+	known_clear(&k);
+	if (err == ERR_NOT_FOUND) {
+		l->others++;
+		return 0;
+	}
+	if (err != ERR_FORMAT)
+		return err;
+	if (strict)
+		return log_err(err, "'%s' is no trust root: %s", name, why);
+	log_warn("'%s' is no trust root, and is passed over: %s", name, why);
+	return 0;
+}
+
+static const char *
+directory_of(const struct chain_how *how)
+{
+	const char *given = secure_getenv("WEIR_TRUST_DIR");
+
+	if (how->directory != NULL)
+		return how->directory;
+	return given != NULL && given[0] != '\0' ? given : TRUST_DIRECTORY;
+}
+
+static int
+is_json(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && n > 5 &&
+	    strcmp(d->d_name + n - 5, ".json") == 0;
+}
+
+static int
+add_directory(const struct chain *c, struct known_list *l)
+{
+	const char *directory = directory_of(c->how);
+	struct dirent **names;
+	int n = scandir(directory, &names, is_json, alphasort);
+	int err = 0;
+
+	/* None is there where nothing is pinned. */
+	for (int i = 0; i < n; i++) {
+		OWNED_MEM(char) path = NULL;
+		char *joined;
+
+		if (err == 0 &&
+		    asprintf(&joined, "%s/%s", directory, names[i]->d_name) < 0)
+			err = ERR_NOMEM;
+		else if (err == 0) {
+			path = joined;
+			err = add_file(c, l, path, false);
+		}
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	return err;
+}
+
+/* Named ones say which vault it is to be; those of the directory are of any. */
+static int
+add_pinned(struct chain *c, struct known_list *l)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < c->how->trust_count; i++)
+		err = add_file(c, l, c->how->trust_files[i], true);
+	if (err == 0 && c->how->trust_count == 0)
+		err = add_directory(c, l);
+	l->pinned = l->count;
+	if (err == 0 && c->how->trust_count > 0 && l->pinned == 0)
+		return chain_refuse(c, NULL,
+		    "this is vault %s, and what was pinned is a trust root of "
+		    "another one",
+		    c->vault_hex);
+	return err;
+}
+
+static int
+add_seen(struct chain *c, struct known_list *l)
+{
+	char why[STATEMENT_WHY] = "";
+	struct known k = { .what = "that this host has seen" };
+	const char *text;
+	uint64_t number;
+	bool first_use;
+	int err;
+
+	text = seen_root(c->seen, &number, &first_use);
+	if (text == NULL)
+		return 0;
+	if (l->count == KNOWN_MAX)
+		return log_err(ERR_LIMIT, "more than %d pinned trust roots",
+		    KNOWN_MAX - 1);
+	err = read_known(c, &k, text, strlen(text), why);
+	if (err == 0 && trust_root_number(k.r) != number)
+		err = ERR_FORMAT;
+	if (err == 0) {
+		l->items[l->count++] = k;
+		return 0;
+	}
+	known_clear(&k);
+	return err == ERR_NOMEM ?
+	    err :
+	    log_err(ERR_FORMAT,
+		"the trust root that this host has seen cannot be read back: "
+		"%s; restore the state directory, or move it away and pin the "
+		"root anew (--trust)",
+		why);
+}
+
+/* --- the way up --- */
+
+/* A root that this host goes by already is not replaced by another one with
+ * its number. */
+static int
+check_known(struct chain *c, const struct known_list *l)
+{
+	struct digest d = trust_root_digest(c->root);
+	uint64_t number = trust_root_number(c->root);
+
+	for (size_t i = 0; i < l->count; i++) {
+		const struct known *k = &l->items[i];
+		struct digest other = trust_root_digest(k->r);
+
+		if (trust_root_number(k->r) == number &&
+		    !digest_equal(&d, &other))
+			return chain_refuse(c, NULL,
+			    "keyd shows another trust root %" PRIu64
+			    " than the one %s",
+			    number, k->what);
+	}
+	return 0;
+}
+
+static int
+become(struct chain *c, const struct known_list *l, struct trust_root *r,
+    const struct statement *s)
+{
+	char *envelope;
+	int err = statement_envelope(s, &envelope);
+
+	if (err != 0) {
+		trust_root_free(r);
+		return err;
+	}
+	trust_root_free(c->root);
+	free(c->envelope);
+	c->root = r;
+	c->envelope = envelope;
+	return check_known(c, l);
+}
+
+/* Why a root does not follow; its own keys and those of the one before must
+ * both sign. */
+static int
+refuse_next(struct chain *c, enum trust_verdict verdict,
+    const struct trust_root *r, const struct statement *s)
+{
+	const struct trust_root *under = c->root;
+	char what[64];
+	struct trust_count n;
+
+	snprintf(what, sizeof(what), "trust root %" PRIu64,
+	    statement_fields(s)->number);
+	if (under != NULL)
+		trust_count_of(&n, under, s);
+	if (under == NULL || trust_count_met(&n))
+		under = r;
+	return chain_refuse_statement(c, NULL, what, verdict, under, s);
+}
+
+/* The next root, as keyd shows it; the first one when there is none yet. */
+static int
+step(struct chain *c, const struct known_list *l, const json_t *json)
+{
+	OWNED(statement) s = NULL;
+	OWNED(trust_root) next = NULL;
+	enum trust_verdict verdict;
+	char why[STATEMENT_WHY] = "";
+	struct trust_root *r;
+	int err = chain_envelope(c, NULL, json, "a trust root", &s);
+
+	if (err != 0)
+		return err;
+	if (statement_fields(s)->about != STATEMENT_TRUST)
+		return chain_refuse(c, NULL,
+		    "keyd shows a %s statement for a trust root",
+		    statement_about_name(statement_fields(s)->about));
+	err = trust_root_parse(&next, s, why);
+	if (err == ERR_FORMAT || err == ERR_LIMIT)
+		return chain_refuse(c, NULL, "trust root %" PRIu64 ": %s",
+		    statement_fields(s)->number, why);
+	if (err != 0)
+		return err;
+	if (c->root != NULL)
+		verdict = trust_accept_next(c->root, next, s);
+	else if (memcmp(trust_root_vault(next), c->vault, sizeof(c->vault)) !=
+	    0)
+		verdict = TRUST_OTHER_VAULT;
+	else if (trust_root_number(next) != 1)
+		verdict = TRUST_NUMBER;
+	else
+		verdict = trust_accept_first(next, s);
+	if (verdict != TRUST_OK)
+		return refuse_next(c, verdict, next, s);
+	r = next;
+	next = NULL;
+	return become(c, l, r, s);
+}
+
+static uint64_t
+number_of(const struct chain *c)
+{
+	return c->root != NULL ? trust_root_number(c->root) : 0;
+}
+
+/* What keyd has after the root at hand; *more: it may have more. */
+static int
+ask(struct chain *c, const struct known_list *l, bool *more)
+{
+	OWNED_MEM(char) text = NULL;
+	json_auto_t *json = NULL;
+	const struct why silent = { NULL, 0 };
+	struct fields f;
+	const json_t *roots, *one;
+	uint64_t newest;
+	size_t i;
+	int err = client_trust_get(c->client, number_of(c), &text);
+
+	if (err != 0)
+		return err;
+	err = fields_load(&json, text, strlen(text), "trust.get", &silent);
+	f = fields_of(json, "trust.get", &silent);
+	newest = (uint64_t)fields_number(&f, "number", 0, FIELDS_NUMBER_MAX);
+	roots = fields_array(&f, "roots", SIZE_MAX);
+	if (err != 0 || fields_end(&f) != 0)
+		return log_err(ERR_FORMAT,
+		    "weir-keyd sent a malformed reply to trust.get");
+	json_array_foreach(roots, i, one)
+	{
+		err = step(c, l, one);
+		if (err != 0)
+			return err;
+	}
+	if (newest < number_of(c))
+		return chain_refuse(c, NULL,
+		    "keyd shows trust root %" PRIu64
+		    ", and this host goes by trust root %" PRIu64 " already",
+		    newest, number_of(c));
+	*more = number_of(c) < newest;
+	if (i == 0 && number_of(c) < newest)
+		return chain_refuse(c, NULL,
+		    "keyd says that trust root %" PRIu64
+		    " is in force, and does not show what follows root "
+		    "%" PRIu64,
+		    newest, number_of(c));
+	return 0;
+}
+
+/* The lowest known one: from there all others must be met. */
+static int
+begin(struct chain *c, const struct known_list *l)
+{
+	const struct known *low = NULL;
+	OWNED(trust_root) r = NULL;
+	struct trust_root *copy;
+	int err;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (low == NULL ||
+		    trust_root_number(l->items[i].r) <
+			trust_root_number(low->r))
+			low = &l->items[i];
+	if (low == NULL)
+		return 0;
+	err = trust_root_parse(&r, low->s, NULL);
+	if (err != 0)
+		return err;
+	copy = r;
+	r = NULL;
+	return become(c, l, copy, low->s);
+}
+
+static int
+climb(struct chain *c, const struct known_list *l)
+{
+	bool more = true;
+	int err = begin(c, l);
+
+	while (err == 0 && more)
+		err = ask(c, l, &more);
+	for (size_t i = 0; err == 0 && i < l->count; i++)
+		if (trust_root_number(l->items[i].r) > number_of(c))
+			return chain_refuse(c, NULL,
+			    "keyd shows trust root %" PRIu64
+			    ", older than trust root %" PRIu64 " %s",
+			    number_of(c), trust_root_number(l->items[i].r),
+			    l->items[i].what);
+	return err;
+}
+
+static int
+nothing_pinned(const struct chain *c)
+{
+	return log_err(ERR_NOT_FOUND,
+	    "no trust root of vault %s is pinned on this host: put the one "
+	    "that the release managers give you (weir trust show --json) into "
+	    "'%s/NAME.json', or name it with --trust FILE; "
+	    "--trust-on-first-use takes keyd's word for it, once",
+	    c->vault_hex, directory_of(c->how));
+}
+
+static int
+update(struct chain *c, struct known_list *l)
+{
+	uint64_t number;
+	bool first_use;
+	int err = add_pinned(c, l);
+
+	if (err == 0)
+		err = add_seen(c, l);
+	if (err != 0)
+		return err;
+	if (l->count == 0 && !c->how->first_use)
+		return c->how->allow_unsigned ? 0 : nothing_pinned(c);
+	err = climb(c, l);
+	if (err != 0)
+		return err;
+	if (c->root == NULL)
+		return c->how->allow_unsigned ?
+		    0 :
+		    log_err(ERR_NOT_FOUND,
+			"vault %s has no trust root that says who may sign; "
+			"its owner makes one: weir trust init",
+			c->vault_hex);
+	c->first_use = l->pinned == 0 &&
+	    (seen_root(c->seen, &number, &first_use) == NULL || first_use);
+	return 0;
+}
+
+int
+chain_root_climb(struct chain *c)
+{
+	struct known_list l = { 0 };
+	int err = update(c, &l);
+
+	known_list_clear(&l);
+	return err;
+}
