@@ -15,6 +15,7 @@
 
 #define ID_FAILED "7a1f2f2bd39b4f0a8ac2e1a7d56d9cf3"
 #define ID_DISTRUST "284bdfefa6104439ba2000057d7937ff"
+#define ID_CHANGED "4c28b617ae244f96951159e32891bf65"
 #define FIELDS_MAX 32
 
 struct kind {
@@ -115,9 +116,13 @@ announce_entry(const char *vault, uint64_t index, const struct entry_view *e)
 void
 announce_failed(const char *vault, int err)
 {
-	sd_journal_send("MESSAGE=weir-keyd stops: %s", err_text(err),
-	    "MESSAGE_ID=" ID_FAILED, "PRIORITY=%d", LOG_CRIT, "WEIR_VAULT=%s",
-	    vault, "WEIR_ERROR=%s", err_text(err), NULL);
+	bool changed = err == ERR_INTEGRITY;
+
+	sd_journal_send("MESSAGE=weir-keyd stops: %s",
+	    changed ? "the vault's files were changed" : err_text(err),
+	    "MESSAGE_ID=%s", changed ? ID_CHANGED : ID_FAILED, "PRIORITY=%d",
+	    changed ? LOG_ALERT : LOG_CRIT, "WEIR_VAULT=%s", vault,
+	    "WEIR_ERROR=%s", err_text(err), NULL);
 }
 
 void

@@ -284,6 +284,13 @@ broker_tick(struct broker *b, int64_t since_ms)
 	b->now_ms = since_ms;
 	if (b->failed != 0)
 		return;
+	err = trail_failed(b->how.trail);
+	if (err != 0) {
+		broker_record_failed(b, err,
+		    err == ERR_INTEGRITY ? "the trail was changed" :
+					   "the trail cannot be written");
+		return;
+	}
 	err = broker_session_end_alone(b);
 	if (err == 0) {
 		err = catalogue_flush(b->how.catalogue);

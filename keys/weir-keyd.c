@@ -409,6 +409,8 @@ run(const struct options *o)
 	err = start(&k);
 	if (err == 0)
 		err = ready(&k);
+	if (err == ERR_INTEGRITY)
+		announce_failed(o->vault, err);
 	if (err != 0)
 		return err;
 	err = front_run(k.front, k.broker, o->embedded);

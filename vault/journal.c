@@ -53,6 +53,16 @@ journal_segment(const struct journal *j)
 	return j->segment_start;
 }
 
+int
+journal_look(const struct journal *j, struct stat *out)
+{
+	struct stat named;
+
+	if (fstat(j->segment->fd, out) != 0)
+		return log_sys("stat '%s'", j->segment->name);
+	return journal_scan_look(j->dir, j->segment_start, out, &named);
+}
+
 static int
 open_segment(struct journal *j, uint64_t start)
 {

@@ -61,6 +61,11 @@ uint64_t journal_next(const struct journal *j);
 /* The index of the first record of the segment that is appended to. */
 uint64_t journal_segment(const struct journal *j);
 
+/* The segment's file, as fstat has it; ERR_INTEGRITY, logged, when its name is
+ * gone or another file's. */
+struct stat;
+int journal_look(const struct journal *j, struct stat *out) MUST_USE;
+
 /*
  * Append one record without syncing; nothing is promised before
  * journal_sync returns 0.  After an error of write or sync the journal is

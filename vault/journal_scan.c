@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vault/err.h"
@@ -79,6 +80,31 @@ add_name(void *arg, const char *name)
 		return ERR_NOMEM;
 	l->starts = more;
 	more[l->count++] = start;
+	return 0;
+}
+
+int
+journal_scan_look(const struct file *dir, uint64_t start,
+    const struct stat *written, struct stat *out)
+{
+	char name[JOURNAL_SCAN_NAME];
+
+	journal_scan_name(start, name);
+	if (fstatat(dir->fd, name, out, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return log_sys("look for '%s/%s'", dir->name, name);
+		return log_err(ERR_INTEGRITY,
+		    "the trail was changed: somebody removed '%s/%s'; find "
+		    "out who, and restore the vault from a backup",
+		    dir->name, name);
+	}
+	if (out->st_ino != written->st_ino || out->st_dev != written->st_dev ||
+	    out->st_size != JOURNAL_SEGMENT)
+		return log_err(ERR_INTEGRITY,
+		    "the trail was changed: '%s/%s' is not the file that is "
+		    "written; find out who did that, and restore the vault "
+		    "from a backup",
+		    dir->name, name);
 	return 0;
 }
 

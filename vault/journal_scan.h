@@ -36,6 +36,14 @@ int journal_scan_list(const struct file *dir, uint64_t **out, size_t *count)
 int journal_scan_create(const struct file *dir, uint64_t start,
     const uint8_t *bytes, size_t n) MUST_USE;
 
+/*
+ * That the segment's name is still that of the file that is written, of its
+ * length.  ERR_INTEGRITY, said in a log line.
+ */
+struct stat;
+int journal_scan_look(const struct file *dir, uint64_t start,
+    const struct stat *written, struct stat *out) MUST_USE;
+
 /* Where the journal ends. */
 struct journal_scan {
 	uint64_t first;	  /* index of the first record that is kept */

@@ -7,23 +7,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/trail_log.h"
+#include "vault/trail_pending.h"
 #include "vault/trail_waiter.h"
+#include "vault/trail_watch.h"
 
 #define INTEGRATE_SECONDS 1
-
-/* An entry on its way: queued, then durable and waiting for its tile. */
-struct pending {
-	STAILQ_ENTRY(pending) next;
-	uint64_t index;
-	size_t length;
-	uint8_t bytes[];
-};
-STAILQ_HEAD(pending_list, pending);
 
 /*
  * Two threads: the committer owns the journal, the integrator the log.  The
@@ -34,13 +28,15 @@ struct trail {
 	struct file *journal_dir;
 	struct journal *journal;
 	struct trail_log *log;
+	struct trail_watch *watch;
+	struct trail_watch_journal left; /* as the committer left the journal */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;	  /* for the committer */
 	pthread_cond_t integrate; /* for the integrator */
 	pthread_cond_t changed;	  /* durable, published or dead moved */
-	struct pending_list queue;
-	struct pending_list durable_list;
+	struct trail_pending_list queue;
+	struct trail_pending_list durable_list;
 	struct trail_waiters waiters; /* for an entry to be durable, */
 	struct trail_waiters readers; /* and to be published */
 	size_t queued_bytes;
@@ -58,30 +54,6 @@ struct trail {
 	pthread_t integrator;
 	bool committing, integrating;
 };
-
-static void
-pending_list_clear(struct pending_list *l)
-{
-	struct pending *p;
-
-	while ((p = STAILQ_FIRST(l)) != NULL) {
-		STAILQ_REMOVE_HEAD(l, next);
-		free(p);
-	}
-}
-
-static struct pending *
-pending_new(uint64_t index, const void *entry, size_t n)
-{
-	struct pending *p = malloc(sizeof(*p) + n);
-
-	if (p == NULL)
-		return NULL;
-	p->index = index;
-	p->length = n;
-	memcpy(p->bytes, entry, n);
-	return p;
-}
 
 /* Tell the waiters what has come to pass.  Called without the mutex: what they
  * do is their own affair. */
@@ -109,9 +81,9 @@ die(struct trail *t, int err)
 }
 
 static int
-commit(struct trail *t, struct pending_list *batch)
+commit(struct trail *t, struct trail_pending_list *batch, struct stat *st)
 {
-	struct pending *p;
+	struct trail_pending *p;
 	int err = 0;
 
 	STAILQ_FOREACH(p, batch, next) {
@@ -121,28 +93,31 @@ commit(struct trail *t, struct pending_list *batch)
 		if (err != 0)
 			return err;
 	}
-	return journal_sync(t->journal);
+	err = journal_sync(t->journal);
+	return err != 0 ? err : journal_look(t->journal, st);
 }
 
 /* The committer's turn: all that waits becomes durable by one sync. */
 static void
 commit_batch(struct trail *t)
 {
-	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct trail_pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
 	uint64_t count = 0;
-	struct pending *p;
+	struct trail_pending *p;
+	struct stat st = { 0 };
 	int err;
 
 	STAILQ_CONCAT(&batch, &t->queue);
 	STAILQ_FOREACH(p, &batch, next)
 		count++;
 	t->queued_bytes = 0;
+	t->left.busy = true;
 	pthread_mutex_unlock(&t->mutex);
-	err = commit(t, &batch);
+	err = commit(t, &batch, &st);
 	pthread_mutex_lock(&t->mutex);
 
 	if (err != 0) {
-		pending_list_clear(&batch);
+		trail_pending_clear(&batch);
 		die(t, err);
 	} else {
 		STAILQ_CONCAT(&t->durable_list, &batch);
@@ -152,6 +127,9 @@ commit_batch(struct trail *t)
 	pthread_mutex_unlock(&t->mutex);
 	tell_waiters(t);
 	pthread_mutex_lock(&t->mutex);
+	t->left.st = st;
+	t->left.segment = journal_segment(t->journal);
+	t->left.commits++;
 }
 
 /* Segments that the log holds go; the journal is the committer's, so they go
@@ -182,6 +160,7 @@ commit_loop(void *arg)
 		if (!STAILQ_EMPTY(&t->queue)) {
 			commit_batch(t);
 			trim_journal(t);
+			t->left.busy = false;
 		} else if (t->stopping)
 			break;
 		else
@@ -195,9 +174,9 @@ commit_loop(void *arg)
 }
 
 static int
-integrate(struct trail *t, struct pending_list *batch)
+integrate(struct trail *t, struct trail_pending_list *batch)
 {
-	struct pending *p;
+	struct trail_pending *p;
 	int err = 0;
 
 	STAILQ_FOREACH(p, batch, next) {
@@ -208,18 +187,42 @@ integrate(struct trail *t, struct pending_list *batch)
 	return trail_log_publish(t->log);
 }
 
+static void
+journal_left(void *arg, struct trail_watch_journal *out)
+{
+	struct trail *t = arg;
+	LOCKED(lock, &t->mutex);
+
+	*out = t->left;
+}
+
+/* Whether the files are still what was written.  Out of memory is no verdict:
+ * there is a next time.  Called and returns with the mutex held. */
+static void
+look(struct trail *t)
+{
+	int err;
+
+	pthread_mutex_unlock(&t->mutex);
+	err = trail_watch_look(t->watch, trail_log_checkpoint(t->log),
+	    trail_log_note(t->log), journal_left, t);
+	pthread_mutex_lock(&t->mutex);
+	if (err != 0 && err != ERR_NOMEM)
+		die(t, err);
+}
+
 /* Called and returns with the mutex held. */
 static void
 integrate_batch(struct trail *t)
 {
-	struct pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct trail_pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
 	char *note = NULL;
 	int err;
 
 	STAILQ_CONCAT(&batch, &t->durable_list);
 	pthread_mutex_unlock(&t->mutex);
 	err = integrate(t, &batch);
-	pending_list_clear(&batch);
+	trail_pending_clear(&batch);
 	if (err == 0 && (note = strdup(trail_log_note(t->log))) == NULL)
 		err = ERR_NOMEM;
 	pthread_mutex_lock(&t->mutex);
@@ -257,6 +260,9 @@ integrate_loop(void *arg)
 
 	pthread_mutex_lock(&t->mutex);
 	while (t->dead == 0) {
+		look(t);
+		if (t->dead != 0)
+			break;
 		if (t->published < t->durable) {
 			integrate_batch(t);
 			pthread_mutex_unlock(&t->mutex);
@@ -283,11 +289,11 @@ static int
 replay_record(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 {
 	struct replay *r = arg;
-	struct pending *p;
+	struct trail_pending *p;
 
 	if (index < r->size)
 		return trail_log_compare(r->t->log, index, bytes, n);
-	p = pending_new(index, bytes, n);
+	p = trail_pending_new(index, bytes, n);
 	if (p == NULL)
 		return ERR_NOMEM;
 	STAILQ_INSERT_TAIL(&r->t->durable_list, p, next);
@@ -297,7 +303,7 @@ replay_record(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 static int
 replay_to_caller(struct trail *t, const struct trail_open *how, uint64_t size)
 {
-	struct pending *p;
+	struct trail_pending *p;
 	int err = 0;
 
 	if (how->each == NULL)
@@ -370,7 +376,14 @@ open_trail(struct trail *t, const struct trail_open *how)
 	if (err == 0)
 		err = t->dead;
 	t->trimmed = t->published;
-	return err != 0 ? err : journal_trim(t->journal, t->published);
+	t->left.segment = journal_segment(t->journal);
+	if (err == 0)
+		err = journal_trim(t->journal, t->published);
+	if (err == 0)
+		err = journal_look(t->journal, &t->left.st);
+	return err != 0 ?
+	    err :
+	    trail_watch_new(&t->watch, t->dir, t->journal_dir, &how->id);
 }
 
 static int
@@ -456,9 +469,10 @@ trail_free(struct trail *t)
 	if (t == NULL)
 		return;
 	stop_threads(t);
-	pending_list_clear(&t->queue);
-	pending_list_clear(&t->durable_list);
+	trail_pending_clear(&t->queue);
+	trail_pending_clear(&t->durable_list);
 	journal_free(t->journal);
+	trail_watch_free(t->watch);
 	trail_log_free(t->log);
 	file_free(t->journal_dir);
 	file_free(t->dir);
@@ -474,14 +488,14 @@ int
 trail_append(struct trail *t, const void *entry, size_t n, uint64_t *index)
 {
 	LOCKED(lock, &t->mutex);
-	struct pending *p;
+	struct trail_pending *p;
 
 	if (t->dead != 0)
 		return t->dead;
 	if (n == 0 || n > JOURNAL_PAYLOAD_MAX ||
 	    t->queued_bytes + n > TRAIL_QUEUE_MAX)
 		return ERR_LIMIT;
-	p = pending_new(t->next, entry, n);
+	p = trail_pending_new(t->next, entry, n);
 	if (p == NULL)
 		return ERR_NOMEM;
 	t->queued_bytes += n;
@@ -548,6 +562,14 @@ trail_size(struct trail *t)
 	LOCKED(lock, &t->mutex);
 
 	return t->durable;
+}
+
+int
+trail_failed(struct trail *t)
+{
+	LOCKED(lock, &t->mutex);
+
+	return t->dead;
 }
 
 /* With the mutex held: have the integrator publish all that is durable. */

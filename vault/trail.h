@@ -79,6 +79,10 @@ void trail_notify(struct trail *t, uint64_t index,
 /* Entries that are durable. */
 uint64_t trail_size(struct trail *t);
 
+/* The error that the trail died of, or 0.  ERR_INTEGRITY: somebody changed its
+ * files; it looks once a second, and before each checkpoint. */
+int trail_failed(struct trail *t);
+
 /* Integrate now; the published checkpoint covers at least what was durable
  * at the call.  The caller frees *note (may be NULL). */
 int trail_publish(struct trail *t, struct note_checkpoint *out, char **note)
