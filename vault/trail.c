@@ -2,9 +2,7 @@
 #include "vault/trail.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,48 +10,9 @@
 
 #include "vault/err.h"
 #include "vault/log.h"
-#include "vault/trail_log.h"
-#include "vault/trail_pending.h"
-#include "vault/trail_waiter.h"
-#include "vault/trail_watch.h"
+#include "vault/trail_parts.h"
 
 #define INTEGRATE_SECONDS 1
-
-/*
- * Two threads: the committer owns the journal, the integrator the log.  The
- * mutex guards the lists and numbers and is never held over I/O.
- */
-struct trail {
-	struct file *dir;
-	struct file *journal_dir;
-	struct journal *journal;
-	struct trail_log *log;
-	struct trail_watch *watch;
-	struct trail_watch_journal left; /* as the committer left the journal */
-
-	pthread_mutex_t mutex;
-	pthread_cond_t work;	  /* for the committer */
-	pthread_cond_t integrate; /* for the integrator */
-	pthread_cond_t changed;	  /* durable, published or dead moved */
-	struct trail_pending_list queue;
-	struct trail_pending_list durable_list;
-	struct trail_waiters waiters; /* for an entry to be durable, */
-	struct trail_waiters readers; /* and to be published */
-	size_t queued_bytes;
-	uint64_t next;
-	uint64_t durable;
-	uint64_t published;
-	uint64_t trimmed; /* up to here the journal's segments have gone */
-	uint64_t wanted;  /* publish at least up to here, now */
-	struct note_checkpoint checkpoint;
-	char *note;
-	int dead;
-	bool stopping;
-	bool committer_done;
-	pthread_t committer;
-	pthread_t integrator;
-	bool committing, integrating;
-};
 
 /* Tell the waiters what has come to pass.  Called without the mutex: what they
  * do is their own affair. */
@@ -150,8 +109,8 @@ trim_journal(struct trail *t)
 	pthread_mutex_lock(&t->mutex);
 }
 
-static void *
-commit_loop(void *arg)
+void *
+trail_commit_loop(void *arg)
 {
 	struct trail *t = arg;
 
@@ -212,8 +171,8 @@ look(struct trail *t)
 }
 
 /* Called and returns with the mutex held. */
-static void
-integrate_batch(struct trail *t)
+void
+trail_integrate_batch(struct trail *t)
 {
 	struct trail_pending_list batch = STAILQ_HEAD_INITIALIZER(batch);
 	char *note = NULL;
@@ -253,8 +212,8 @@ integrator_rest(struct trail *t)
 		r = pthread_cond_timedwait(&t->integrate, &t->mutex, &until);
 }
 
-static void *
-integrate_loop(void *arg)
+void *
+trail_integrate_loop(void *arg)
 {
 	struct trail *t = arg;
 
@@ -264,7 +223,7 @@ integrate_loop(void *arg)
 		if (t->dead != 0)
 			break;
 		if (t->published < t->durable) {
-			integrate_batch(t);
+			trail_integrate_batch(t);
 			pthread_mutex_unlock(&t->mutex);
 			tell_waiters(t);
 			pthread_mutex_lock(&t->mutex);
@@ -276,175 +235,6 @@ integrate_loop(void *arg)
 	pthread_mutex_unlock(&t->mutex);
 	tell_waiters(t);
 	return NULL;
-}
-
-/* What journal_open replays: checked against the log below the checkpoint,
- * kept for integration above it. */
-struct replay {
-	struct trail *t;
-	uint64_t size; /* the checkpoint's */
-};
-
-static int
-replay_record(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
-{
-	struct replay *r = arg;
-	struct trail_pending *p;
-
-	if (index < r->size)
-		return trail_log_compare(r->t->log, index, bytes, n);
-	p = trail_pending_new(index, bytes, n);
-	if (p == NULL)
-		return ERR_NOMEM;
-	STAILQ_INSERT_TAIL(&r->t->durable_list, p, next);
-	return 0;
-}
-
-static int
-replay_to_caller(struct trail *t, const struct trail_open *how, uint64_t size)
-{
-	struct trail_pending *p;
-	int err = 0;
-
-	if (how->each == NULL)
-		return 0;
-	if (how->from < size)
-		err = trail_log_each(t->log, how->from, how->each, how->arg);
-	STAILQ_FOREACH(p, &t->durable_list, next) {
-		if (err == 0 && p->index >= how->from)
-			err = how->each(how->arg, p->index, p->bytes,
-			    p->length);
-	}
-	return err;
-}
-
-static int
-open_files(struct trail *t, const struct trail_open *how)
-{
-	struct trail_log_how log = { .key = how->key, .seed = how->seed };
-	struct replay replay = { .t = t };
-	struct journal_open journal = { .id = how->id,
-		.each = replay_record,
-		.arg = &replay };
-	int err;
-
-	err = file_open(&t->dir, how->vault, "trail", O_RDONLY | O_DIRECTORY,
-	    0);
-	if (err == 0)
-		err = file_open(&t->journal_dir, t->dir, "journal",
-		    O_RDONLY | O_DIRECTORY, 0);
-	if (err == ERR_NOT_FOUND)
-		return log_err(ERR_INTEGRITY,
-		    "the trail was removed: '%s/trail' is missing; restore "
-		    "the vault from a backup",
-		    how->vault->name);
-	log.dir = t->dir;
-	if (err == 0)
-		err = trail_log_open(&t->log, &log);
-	if (err != 0)
-		return err;
-
-	replay.size = trail_log_checkpoint(t->log)->size;
-	journal.dir = t->journal_dir;
-	journal.below = replay.size;
-	err = journal_open(&t->journal, &journal);
-	if (err == 0)
-		err = trail_log_check_end(t->log, journal_next(t->journal));
-	return err;
-}
-
-static int
-open_trail(struct trail *t, const struct trail_open *how)
-{
-	uint64_t size;
-	int err = open_files(t, how);
-
-	if (err != 0)
-		return err;
-	size = trail_log_checkpoint(t->log)->size;
-	t->next = t->durable = journal_next(t->journal);
-	if (t->next < how->from)
-		return log_err(ERR_INTEGRITY,
-		    "the trail was cut: it ends at entry %llu, and the "
-		    "catalogue knows more; restore the vault from a backup",
-		    (unsigned long long)t->next);
-	err = replay_to_caller(t, how, size);
-	if (err == 0)
-		err = trail_log_begin(t->log);
-	if (err == 0)
-		integrate_batch(t);
-	if (err == 0)
-		err = t->dead;
-	t->trimmed = t->published;
-	t->left.segment = journal_segment(t->journal);
-	if (err == 0)
-		err = journal_trim(t->journal, t->published);
-	if (err == 0)
-		err = journal_look(t->journal, &t->left.st);
-	return err != 0 ?
-	    err :
-	    trail_watch_new(&t->watch, t->dir, t->journal_dir, &how->id);
-}
-
-static int
-start(pthread_t *thread, bool *started, void *(*loop)(void *arg),
-    struct trail *t)
-{
-	sigset_t all, old;
-	int r;
-
-	/* Signals are for the thread that waits for them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(thread, NULL, loop, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0)
-		return log_err(ERR_NOMEM, "no thread for the trail");
-	*started = true;
-	return 0;
-}
-
-static int
-start_threads(struct trail *t)
-{
-	int err = start(&t->committer, &t->committing, commit_loop, t);
-
-	if (err == 0)
-		err = start(&t->integrator, &t->integrating, integrate_loop, t);
-	return err;
-}
-
-int
-trail_open(struct trail **out, const struct trail_open *how)
-{
-	OWNED(trail) t = calloc(1, sizeof(*t));
-	pthread_condattr_t attr;
-	int err;
-
-	if (t == NULL)
-		return ERR_NOMEM;
-	STAILQ_INIT(&t->queue);
-	STAILQ_INIT(&t->durable_list);
-	STAILQ_INIT(&t->waiters);
-	STAILQ_INIT(&t->readers);
-	pthread_mutex_init(&t->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->work, NULL);
-	pthread_cond_init(&t->integrate, &attr);
-	pthread_cond_init(&t->changed, NULL);
-	pthread_condattr_destroy(&attr);
-
-	pthread_mutex_lock(&t->mutex);
-	err = open_trail(t, how);
-	pthread_mutex_unlock(&t->mutex);
-	if (err == 0)
-		err = start_threads(t);
-	if (err != 0)
-		return err;
-	*out = t;
-	t = NULL;
-	return 0;
 }
 
 static void
