@@ -37,6 +37,7 @@ struct monitor {
 	const struct monitor_how *how;
 	struct target target; /* whom it is for */
 	struct mountpoint_place place;
+	struct mountpoint_id mount;
 	bool mounted;
 	bool ready;
 	bool ended; /* keyd ended the session */
@@ -133,13 +134,16 @@ mount_it(struct monitor *m)
 		.uid = m->target.uid,
 		.gid = m->target.gid };
 	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
+	struct mountpoint_made made;
 	int err;
 
 	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
 	    digest_hex(&v->version, hex));
-	err = mountpoint_mount(&m->place, &how, &c.fds[0]);
+	err = mountpoint_mount(&m->place, &how, &made);
 	if (err != 0)
 		return err;
+	c.fds[0] = made.fd;
+	m->mount = made.id;
 	m->mounted = true;
 	/* Held open, it could not be unmounted. */
 	close(m->place.dir);
@@ -157,7 +161,7 @@ set_readahead(const struct monitor *m)
 	for (uint16_t i = 0; i < s->count; i++)
 		if (s->versions[i].readahead_kb > kb)
 			kb = s->versions[i].readahead_kb;
-	err = mountpoint_readahead(m->place.path, kb);
+	err = mountpoint_readahead(&m->mount, kb);
 	if (err == ERR_DENIED)
 		log_info("only root can set the kernel's read-ahead: reads "
 			 "are of 128 KiB, and slower");
@@ -317,6 +321,8 @@ on_worker(sd_event_source *source, const siginfo_t *info, void *arg)
 	(void)source;
 	m->worker = 0;
 	if (m->ready && info->si_code == CLD_EXITED && info->si_status == 0) {
+		/* Its number may be another mount's by now. */
+		m->mounted = false;
 		finish(m, 0, "unmounted");
 		return 0;
 	}
@@ -405,15 +411,6 @@ watch(struct monitor *m)
 			log_err(ERR_IO, "sd-event: %s", strerrordesc_np(-r));
 }
 
-static bool
-still_mounted(const struct monitor *m)
-{
-	OWNED_MOUNTPOINTS l = { 0 };
-
-	return m->mounted && mountpoint_list(&l) == 0 &&
-	    mountpoint_at(&l, m->place.path) != NULL;
-}
-
 static void
 pause_ms(long ms)
 {
@@ -423,7 +420,8 @@ pause_ms(long ms)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 }
 
-/* True when nobody uses it any more; else it went from the tree only. */
+/* True when it went because nobody used it any more: its worker ends by
+ * itself.  Else it went from the tree only, or somebody saw to that before. */
 static bool
 unmount(struct monitor *m)
 {
@@ -432,17 +430,19 @@ unmount(struct monitor *m)
 	int err = ERR_CONFLICT;
 
 	while (!dead && err == ERR_CONFLICT && clock_ms() < end) {
-		err = mountpoint_leave(m->place.path, false);
+		err = mountpoint_leave(&m->mount, false);
 		if (err == ERR_CONFLICT)
 			pause_ms(BUSY_STEP_MS);
 	}
-	if (err == 0)
-		return true;
+	if (err == 0 || err == ERR_NOT_FOUND)
+		return err == 0;
 	if (err == ERR_CONFLICT && !dead)
 		log_warn("'%s' is in use: its readers fail from now on",
 		    m->place.path);
-	if (mountpoint_leave(m->place.path, true) != 0)
-		log_error("'%s' is still mounted: umount -l '%s'",
+	err = mountpoint_leave(&m->mount, true);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		log_error("'%s' is still mounted: weir umount --force '%s', "
+			  "when nothing is mounted over it",
 		    m->place.path, m->place.path);
 	return false;
 }
@@ -489,10 +489,10 @@ wait_for_command(struct monitor *m)
 static void
 take_down(struct monitor *m)
 {
-	bool unused = !still_mounted(m) || unmount(m);
+	bool unused = m->mounted && unmount(m);
 
 	if (m->worker != 0) {
-		if (!unused || !m->mounted)
+		if (!unused)
 			(void)!control_say(m->control, CONTROL_STOP, 0);
 		wait_for_worker(m);
 	}

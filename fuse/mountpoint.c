@@ -80,6 +80,8 @@ uid_of(const char *options)
 
 /* A line's parts that matter. */
 struct line {
+	const char *number;
+	const char *parent;
 	const char *device;
 	const char *path;
 	const char *type;
@@ -92,8 +94,8 @@ split_line(struct line *l, char *text)
 {
 	const char *field;
 
-	next_field(&text); /* number */
-	next_field(&text); /* parent */
+	l->number = next_field(&text);
+	l->parent = next_field(&text);
 	l->device = next_field(&text);
 	next_field(&text); /* root */
 	l->path = next_field(&text);
@@ -127,6 +129,7 @@ add_mount(struct mountpoint_list *l, const struct line *line)
 
 	if (!parse_device(line->device, &m.major, &m.minor))
 		return 0;
+	m.number = (unsigned int)strtoul(line->number, NULL, 10);
 	items = reallocarray(l->items, l->count + 1, sizeof(*items));
 	if (items == NULL)
 		return ERR_NOMEM;
@@ -137,25 +140,60 @@ add_mount(struct mountpoint_list *l, const struct line *line)
 	return m.path != NULL && m.source != NULL ? 0 : ERR_NOMEM;
 }
 
+/* Whatever is mounted on the root of a mount of ours covers it. */
+static int
+see_cover(struct mountpoint_list *l, const struct line *line)
+{
+	unsigned long parent = strtoul(line->parent, NULL, 10);
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct mountpoint *m = &l->items[i];
+
+		if (m->number != parent)
+			continue;
+		OWNED_MEM(char) path = unescape(line->path);
+
+		if (path == NULL)
+			return ERR_NOMEM;
+		m->covered = m->covered || strcmp(path, m->path) == 0;
+	}
+	return 0;
+}
+
+static int
+add_if_ours(struct mountpoint_list *l, const struct line *line)
+{
+	return strcmp(line->type, TYPE) == 0 ? add_mount(l, line) : 0;
+}
+
+static int
+each_line(struct mountpoint_list *l, const char *text,
+    int (*each)(struct mountpoint_list *l, const struct line *line))
+{
+	OWNED_MEM(char) copy = strdup(text);
+	char *rest = copy, *line;
+	int err = copy != NULL ? 0 : ERR_NOMEM;
+
+	while (err == 0 && (line = strsep(&rest, "\n")) != NULL) {
+		struct line parts;
+
+		if (split_line(&parts, line))
+			err = each(l, &parts);
+	}
+	return err;
+}
+
 int
 mountpoint_parse(struct mountpoint_list *out, const char *text)
 {
 	OWNED_MOUNTPOINTS l = { 0 };
-	OWNED_MEM(char) copy = strdup(text);
-	char *rest = copy, *line;
+	int err = each_line(&l, text, add_if_ours);
 
-	if (copy == NULL)
-		return ERR_NOMEM;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		struct line parts;
-
-		if (!split_line(&parts, line) || strcmp(parts.type, TYPE) != 0)
-			continue;
-		int err = add_mount(&l, &parts);
-
-		if (err != 0)
-			return err;
-	}
+	/* What covers may be listed before what is covered. */
+	if (err == 0)
+		err = each_line(&l, text, see_cover);
+	if (err != 0)
+		return err;
 	*out = l;
 	l = (struct mountpoint_list){ 0 };
 	return 0;
@@ -191,6 +229,16 @@ mountpoint_at(const struct mountpoint_list *l, const char *path)
 {
 	for (size_t i = l->count; i > 0; i--)
 		if (strcmp(l->items[i - 1].path, path) == 0)
+			return &l->items[i - 1];
+	return NULL;
+}
+
+const struct mountpoint *
+mountpoint_of(const struct mountpoint_list *l, const struct mountpoint_id *id)
+{
+	for (size_t i = l->count; i > 0; i--)
+		if (l->items[i - 1].major == id->major &&
+		    l->items[i - 1].minor == id->minor)
 			return &l->items[i - 1];
 	return NULL;
 }
@@ -278,17 +326,8 @@ mount_as_root(const struct mountpoint_place *p,
 	return 0;
 }
 
-int
-mountpoint_mount(const struct mountpoint_place *p,
-    const struct mountpoint_how *how, int *out)
-{
-	if (geteuid() == 0)
-		return mount_as_root(p, how, out);
-	return fusermount_mount(p->path, how->source, out);
-}
-
-int
-mountpoint_leave(const char *path, bool force)
+static int
+leave(const char *path, bool force)
 {
 	const int flags = UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0);
 
@@ -299,10 +338,99 @@ mountpoint_leave(const char *path, bool force)
 	return errno == EBUSY ? ERR_CONFLICT : log_sys("unmount '%s'", path);
 }
 
+/* The device of what is served by fd, where the kernel tells it (6.18 does):
+ * its connection has the same number. */
+static bool
+device_of(int fd, unsigned int *minor)
+{
+	static const char name[] = "\nfuse_connection:";
+	char path[40], text[512];
+	const char *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+
+	OWNED_FD info = open(path, O_RDONLY | O_CLOEXEC);
+
+	n = info >= 0 ? read(info, text, sizeof(text) - 1) : -1;
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	at = strstr(text, name);
+	if (at == NULL)
+		return false;
+	*minor = (unsigned int)strtoul(at + strlen(name), NULL, 10);
+	return true;
+}
+
+/* Which mount was made just now. */
+static int
+identify(const struct mountpoint_place *p, struct mountpoint_made *made)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	const struct mountpoint *m;
+	int err;
+
+	made->id = (struct mountpoint_id){ 0 };
+	if (device_of(made->fd, &made->id.minor))
+		return 0;
+	err = mountpoint_list(&l);
+	if (err != 0) {
+		(void)leave(p->path, true);
+		return err;
+	}
+	m = mountpoint_at(&l, p->path);
+	if (m == NULL)
+		return log_err(ERR_CONFLICT,
+		    "'%s' was unmounted as soon as it was mounted", p->path);
+	made->id = (struct mountpoint_id){ m->major, m->minor };
+	return 0;
+}
+
+int
+mountpoint_mount(const struct mountpoint_place *p,
+    const struct mountpoint_how *how, struct mountpoint_made *out)
+{
+	struct mountpoint_made made = { .fd = -1 };
+	int err;
+
+	if (geteuid() == 0)
+		err = mount_as_root(p, how, &made.fd);
+	else
+		err = fusermount_mount(p->path, how->source, &made.fd);
+	if (err == 0)
+		err = identify(p, &made);
+	if (err != 0) {
+		if (made.fd >= 0)
+			close(made.fd);
+		return err;
+	}
+	*out = made;
+	return 0;
+}
+
+int
+mountpoint_leave(const struct mountpoint_id *id, bool force)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	const struct mountpoint *m;
+	int err = mountpoint_list(&l);
+
+	if (err != 0)
+		return err;
+	m = mountpoint_of(&l, id);
+	if (m == NULL)
+		return ERR_NOT_FOUND;
+	if (m->covered)
+		return ERR_CONFLICT;
+	return leave(m->path, force);
+}
+
 int
 mountpoint_umount(const char *path, bool force)
 {
 	OWNED_MOUNTPOINTS l = { 0 };
+	const struct mountpoint *m = NULL;
 	struct mountpoint_place p;
 	char who[USERS_TEXT_SIZE];
 	int err;
@@ -314,11 +442,17 @@ mountpoint_umount(const char *path, bool force)
 	close(p.dir);
 	p.dir = -1;
 	err = mountpoint_list(&l);
-	if (err == 0 && mountpoint_at(&l, p.path) == NULL)
+	if (err == 0)
+		m = mountpoint_at(&l, p.path);
+	if (err == 0 && m == NULL)
 		err = log_err(ERR_NOT_FOUND, "'%s' is not a mount of weir",
 		    p.path);
+	if (m != NULL && m->covered)
+		err = log_err(ERR_CONFLICT,
+		    "'%s' is covered by another mount: umount '%s' first",
+		    p.path, p.path);
 	if (err == 0) {
-		err = mountpoint_leave(p.path, force);
+		err = leave(p.path, force);
 		if (err == ERR_CONFLICT)
 			log_error("'%s' is in use%s: close that, or weir "
 				  "umount --force",
@@ -329,23 +463,14 @@ mountpoint_umount(const char *path, bool force)
 }
 
 int
-mountpoint_readahead(const char *path, unsigned int kb)
+mountpoint_readahead(const struct mountpoint_id *id, unsigned int kb)
 {
-	OWNED_MOUNTPOINTS l = { 0 };
-	const struct mountpoint *m;
 	char name[80];
-	int err;
 
 	if (geteuid() != 0)
 		return ERR_DENIED;
-	err = mountpoint_list(&l);
-	if (err != 0)
-		return err;
-	m = mountpoint_at(&l, path);
-	if (m == NULL)
-		return ERR_NOT_FOUND;
 	snprintf(name, sizeof(name), "/sys/class/bdi/%u:%u/read_ahead_kb",
-	    m->major, m->minor);
+	    id->major, id->minor);
 
 	OWNED_FD fd = open(name, O_WRONLY | O_CLOEXEC);
 

@@ -15,9 +15,17 @@
  */
 struct mountpoint {
 	char *path;
-	char *source; /* weir:MODEL@VERSION */
+	char *source;	     /* weir:MODEL@VERSION */
+	unsigned int number; /* of this mount; its device may have several */
 	unsigned int major, minor;
-	uid_t uid; /* who may use it */
+	uid_t uid;    /* who may use it */
+	bool covered; /* something else is mounted over it */
+};
+
+/* A mount, whatever becomes of its path: the number of its device, which no
+ * other mount gets while there is one of it. */
+struct mountpoint_id {
+	unsigned int major, minor;
 };
 
 /* In the order of mounting: of those at one path the last one is seen. */
@@ -40,6 +48,11 @@ int mountpoint_parse(struct mountpoint_list *out, const char *text) MUST_USE;
 const struct mountpoint *mountpoint_at(const struct mountpoint_list *l,
     const char *path);
 
+/* This mount, wherever it is now; of several places the one mounted last.
+ * NULL if it is nowhere. */
+const struct mountpoint *mountpoint_of(const struct mountpoint_list *l,
+    const struct mountpoint_id *id);
+
 /* A directory to mount on: what was looked at is what is mounted on. */
 struct mountpoint_place {
 	int dir;
@@ -56,12 +69,17 @@ struct mountpoint_how {
 	gid_t gid;
 };
 
+struct mountpoint_made {
+	int fd; /* /dev/fuse, to serve it by */
+	struct mountpoint_id id;
+};
+
 /*
- * Mount, read-only, and hand out the /dev/fuse descriptor to serve it by.  By
- * mount(2) for root; by fusermount3 for others, who mount for themselves.
+ * Mount, read-only.  By mount(2) for root; by fusermount3 for others, who
+ * mount for themselves.
  */
 int mountpoint_mount(const struct mountpoint_place *p,
-    const struct mountpoint_how *how, int *out) MUST_USE;
+    const struct mountpoint_how *how, struct mountpoint_made *out) MUST_USE;
 
 /*
  * Unmount a mount of weir.  ERR_NOT_FOUND if there is none; ERR_CONFLICT, with
@@ -70,12 +88,17 @@ int mountpoint_mount(const struct mountpoint_place *p,
  */
 int mountpoint_umount(const char *path, bool force) MUST_USE;
 
-/* The same for a mount that this process made: its path as it was found, and
- * nothing logged when it is in use. */
-int mountpoint_leave(const char *path, bool force) MUST_USE;
+/*
+ * The same for a mount that this process made: wherever it is now, it alone,
+ * and nothing logged when it is in use.  ERR_NOT_FOUND, not logged, when
+ * somebody has unmounted it; ERR_CONFLICT even with force when it is covered
+ * by another mount, which must go first.
+ */
+int mountpoint_leave(const struct mountpoint_id *id, bool force) MUST_USE;
 
-/* The kernel's read-ahead of a mount that was found by mountpoint_find and
- * whose INIT is done.  Root only: ERR_DENIED, not logged, for others. */
-int mountpoint_readahead(const char *path, unsigned int kb) MUST_USE;
+/* The kernel's read-ahead of a mount whose INIT is done.  Root only:
+ * ERR_DENIED, not logged, for others. */
+int mountpoint_readahead(const struct mountpoint_id *id, unsigned int kb)
+    MUST_USE;
 
 #endif

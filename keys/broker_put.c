@@ -278,6 +278,7 @@ check_new(struct broker_call *c, const struct broker_upload *u,
 	const struct pages_verify how = {
 		.store = c->b->how.store,
 		.key = u->version,
+		.family = u->family,
 		.version = m->version,
 		.object = m->object,
 	};
@@ -305,12 +306,14 @@ check_new(struct broker_call *c, const struct broker_upload *u,
 
 /* The copy that stays must be sound, or it is not stored. */
 static int
-check_old(struct broker_call *c, const struct catalogue_version *v)
+check_old(struct broker_call *c, const struct broker_upload *u,
+    const struct catalogue_version *v)
 {
 	OWNED(version_key) key = NULL;
 	OWNED(manifest) manifest = NULL;
 	struct pages_verify how = {
 		.store = c->b->how.store,
+		.family = u->family,
 		.version = v->version,
 		.object = v->object,
 	};
@@ -401,7 +404,7 @@ commit(struct broker_call *c, struct broker_upload *u,
 		    "the catalogue cannot be read");
 	err = check_new(c, u, m);
 	if (err == 0 && known == 0)
-		err = check_old(c, &there);
+		err = check_old(c, u, &there);
 	if (err == 0)
 		err = record_put(c, u, m);
 	if (err != 0)

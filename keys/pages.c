@@ -2,6 +2,7 @@
 #include "keys/pages.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "vault/err.h"
@@ -221,7 +222,7 @@ pages_row(struct pages *p, const struct pages_version *v, uint64_t row,
 
 static int
 verify_page(const struct pages_verify *how, const struct page_key *key,
-    const struct manifest *m, uint32_t index, uint32_t *rows)
+    const struct manifest *m, uint32_t index, struct manifest_page **out)
 {
 	const struct manifest_page_ref *ref = &m->pages[index];
 	OWNED(manifest_page) page = NULL;
@@ -235,13 +236,37 @@ verify_page(const struct pages_verify *how, const struct page_key *key,
 		err = manifest_page_parse(&page, plain, length, index,
 		    &ref->digest);
 	if (err == 0)
-		*rows = page->count;
-	return err;
+		err = manifest_page_check(page, m);
+	if (err != 0)
+		return err;
+	*out = page;
+	page = NULL;
+	return 0;
+}
+
+/* The lockbox is not signed: a length or a key that is not the chunk's would
+ * have releases counted short, or open nothing. */
+static int
+compare_rows(const struct pages_verify *how, const struct lockbox *box,
+    const struct manifest_page *page)
+{
+	if (lockbox_count(box) != page->count)
+		return ERR_INTEGRITY;
+	for (uint32_t i = 0; i < page->count; i++) {
+		const struct lockbox_row *row = lockbox_at(box, i);
+		SECRET(uint8_t, key, 32);
+
+		object_chunk_key(key, how->family, &row->sealing);
+		if (row->length != page->rows[i].length ||
+		    sodium_memcmp(key, row->key, KEY_SIZE) != 0)
+			return ERR_INTEGRITY;
+	}
+	return 0;
 }
 
 static int
 verify_box(const struct pages_verify *how, const struct page_key *key,
-    const struct digest *name, uint32_t index, uint32_t rows)
+    const struct digest *name, const struct manifest_page *page)
 {
 	OWNED(lockbox) box = NULL;
 	uint8_t *plain;
@@ -252,12 +277,10 @@ verify_box(const struct pages_verify *how, const struct page_key *key,
 	    &plain, &length);
 	if (err != 0)
 		return err;
-	err = lockbox_parse(&box, plain, length, index);
+	err = lockbox_parse(&box, plain, length, page->index);
 	secret_wipe(plain, length);
 	free(plain);
-	if (err == 0 && lockbox_count(box) != rows)
-		err = ERR_INTEGRITY;
-	return err;
+	return err == 0 ? compare_rows(how, box, page) : err;
 }
 
 int
@@ -279,12 +302,12 @@ pages_verify(const struct pages_verify *how, struct manifest **out)
 	if (err == 0)
 		err = manifest_parse(&m, plain, length, &how->version);
 	for (uint32_t i = 0; err == 0 && i < m->page_count; i++) {
-		uint32_t rows;
+		OWNED(manifest_page) page = NULL;
 
-		err = verify_page(how, manifest_key, m, i, &rows);
+		err = verify_page(how, manifest_key, m, i, &page);
 		if (err == 0)
 			err = verify_box(how, lockbox_key, &m->pages[i].lockbox,
-			    i, rows);
+			    page);
 	}
 	if (err != 0)
 		return err;

@@ -48,12 +48,15 @@ int pages_row(struct pages *p, const struct pages_version *v, uint64_t row,
 
 /*
  * Open the manifest and every page of a version, and see that they belong
- * together: what put calls stored can be read.  The caller frees *out.
+ * together, row by row: the rows are those of the files, each key is the
+ * family's for its chunk, and keys and rows agree about the lengths that
+ * releases count.  What put calls stored can be read.  The caller frees *out.
  * ERR_NOT_FOUND, ERR_INTEGRITY, ERR_FORMAT, ERR_LIMIT.
  */
 struct pages_verify {
 	struct store *store;
 	const struct version_key *key;
+	const struct family_key *family;
 	struct digest version;
 	struct digest object;
 };

@@ -366,38 +366,34 @@ make_tree(struct desk *d, const size_t *sizes, size_t count, char **out)
 	}
 }
 
-static int
-commit(struct desk_person *p, uint64_t upload, const struct intake_result *r)
+int
+desk_begin(struct desk_person *p, const char *model,
+    struct msg_put_begin_reply *out)
 {
-	OWNED_WRITER body = writer_of(FRAME_MAX);
-	char common[] = "{\"a\":\"b\"}", imports[] = "[]";
-	const struct msg_put_commit m = {
-		.upload = upload,
-		.version = r->version,
-		.object = r->object,
-		.files = r->files,
-		.bytes = r->bytes,
-		.weights = r->weights,
-		.chunks = r->chunks,
-		.labels = p->labels != NULL ? p->labels : common,
-		.imports = imports,
-	};
+	OWNED_WRITER body = writer_of(4096);
+	struct reader reply;
+	int err;
 
-	msg_put_commit_write(&body, &m);
-	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
+	msg_string_write(&body, model);
+	err = desk_ask(p, MSG_PUT_BEGIN, &body, &reply);
+	if (err == 0)
+		MUST(msg_put_begin_reply_read(out, &reply));
+	return err;
 }
 
-static int
-take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
-    const char *tree, struct digest *version)
+int
+desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
+    const size_t *sizes, size_t count, struct msg_put_commit *out)
 {
 	struct uploading u = { .p = p, .upload = begun->upload };
 	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = &u };
+	OWNED_MEM(char) tree = NULL;
 	const bool stop = false;
+	const char *path;
 	const struct intake_how how = {
 		.store = p->d->store,
 		.keys = &keys,
-		.paths = &tree,
+		.paths = &path,
 		.path_count = 1,
 		.stop = &stop,
 	};
@@ -406,6 +402,8 @@ take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
 	struct intake_result r;
 	int err;
 
+	make_tree(p->d, sizes, count, &tree);
+	path = tree;
 	MUST(page_key_from(&manifest_key, begun->manifest_key));
 	MUST(page_key_from(&lockbox_key, begun->lockbox_key));
 	keys.manifest_key = manifest_key;
@@ -413,29 +411,48 @@ take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
 	err = intake_run(&how, &r);
 	if (err != 0)
 		return err;
-	err = commit(p, begun->upload, &r);
-	*version = r.version;
+	*out = (struct msg_put_commit){
+		.upload = begun->upload,
+		.version = r.version,
+		.object = r.object,
+		.files = r.files,
+		.bytes = r.bytes,
+		.weights = r.weights,
+		.chunks = r.chunks,
+	};
 	intake_result_clear(&r);
-	return err;
+	return 0;
+}
+
+int
+desk_commit(struct desk_person *p, const struct msg_put_commit *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
+	struct msg_put_commit whole = *m;
+
+	if (m->labels == NULL)
+		whole.labels = labels;
+	if (m->imports == NULL)
+		whole.imports = imports;
+	msg_put_commit_write(&body, &whole);
+	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
 }
 
 int
 desk_put(struct desk_person *p, const char *model, const size_t *sizes,
     size_t count, struct digest *version)
 {
-	OWNED_WRITER body = writer_of(4096);
 	struct msg_put_begin_reply begun;
-	OWNED_MEM(char) tree = NULL;
-	struct reader reply;
-	int err;
+	struct msg_put_commit m;
+	int err = desk_begin(p, model, &begun);
 
-	msg_string_write(&body, model);
-	err = desk_ask(p, MSG_PUT_BEGIN, &body, &reply);
+	if (err == 0)
+		err = desk_take_in(p, &begun, sizes, count, &m);
 	if (err != 0)
 		return err;
-	MUST(msg_put_begin_reply_read(&begun, &reply));
-	make_tree(p->d, sizes, count, &tree);
-	return take_in(p, &begun, tree, version);
+	*version = m.version;
+	return desk_commit(p, &m);
 }
 
 /* The version that a bare model was put as last; other references as they

@@ -77,6 +77,12 @@ int desk_grant_rm(struct desk_person *p, uint64_t id);
 /* Put files of these sizes as a version. */
 int desk_put(struct desk_person *p, const char *model, const size_t *sizes,
     size_t count, struct digest *version);
+/* The same, step by step: the commit has what was put. */
+int desk_begin(struct desk_person *p, const char *model,
+    struct msg_put_begin_reply *out);
+int desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
+    const size_t *sizes, size_t count, struct msg_put_commit *out);
+int desk_commit(struct desk_person *p, const struct msg_put_commit *m);
 /* Unsigned; MODEL is the version that was put last. */
 int desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
     const char *principal, struct msg_session *out);

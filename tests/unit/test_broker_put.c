@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys/frame.h"
 #include "tests/lib/desk.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
-#include "vault/intake.h"
 #include "vault/log.h"
 #include "vault/object.h"
 
@@ -310,77 +308,15 @@ uploads_get_new_numbers_after_a_crash(void **state)
 
 /* --- what a commit must say --- */
 
-static int
-send_commit(struct desk_person *p, struct msg_put_commit *m)
-{
-	OWNED_WRITER body = writer_of(FRAME_MAX);
-	char none[] = "{}", nothing[] = "[]";
-
-	if (m->labels == NULL)
-		m->labels = none;
-	if (m->imports == NULL)
-		m->imports = nothing;
-	msg_put_commit_write(&body, m);
-	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
-}
-
-static int
-no_keys(void *arg, const struct digest *digests, size_t count,
-    uint8_t (*out)[KEY_SIZE])
-{
-	(void)arg;
-	(void)digests;
-	memset(out, 7, count * KEY_SIZE);
-	return 0;
-}
-
 /* Everything in the store, and the commit that would be right. */
 static void
 make_commit(struct desk_person *p, struct msg_put_commit *out)
 {
-	OWNED_WRITER body = writer_of(64);
-	OWNED(page_key) manifest_key = NULL;
-	OWNED(page_key) lockbox_key = NULL;
-	struct intake_keys source = { .chunk_keys = no_keys };
-	const bool stop = false;
-	const char *path;
-	struct intake_how how = {
-		.store = p->d->store,
-		.keys = &source,
-		.paths = &path,
-		.path_count = 1,
-		.stop = &stop,
-	};
+	static const size_t size = 6;
 	struct msg_put_begin_reply begun;
-	struct intake_result r;
-	struct reader reply;
-	OWNED_MEM(char) file = NULL;
-	FILE *f;
 
-	assert_true(asprintf(&file, "%s/file", p->d->scratch.path) > 0);
-	f = fopen(file, "w");
-	assert_non_null(f);
-	fputs("a file", f);
-	assert_int_equal(fclose(f), 0);
-	path = file;
-	msg_string_write(&body, "llama");
-	assert_int_equal(desk_ask(p, MSG_PUT_BEGIN, &body, &reply), 0);
-	assert_int_equal(msg_put_begin_reply_read(&begun, &reply), 0);
-	assert_int_equal(page_key_from(&manifest_key, begun.manifest_key), 0);
-	assert_int_equal(page_key_from(&lockbox_key, begun.lockbox_key), 0);
-	source.manifest_key = manifest_key;
-	source.lockbox_key = lockbox_key;
-	assert_int_equal(intake_run(&how, &r), 0);
-	*out = (struct msg_put_commit){
-		.upload = begun.upload,
-		.version = r.version,
-		.object = r.object,
-		.files = r.files,
-		.bytes = r.bytes,
-		.weights = r.weights,
-		.chunks = r.chunks,
-	};
-	intake_result_clear(&r);
+	assert_int_equal(desk_begin(p, "llama", &begun), 0);
+	assert_int_equal(desk_take_in(p, &begun, &size, 1, out), 0);
 }
 
 static void
@@ -394,40 +330,40 @@ a_commit_that_is_not_true_is_refused(void **state)
 	make_commit(&p, &right);
 	m = right;
 	m.files++;
-	assert_int_equal(send_commit(&p, &m), ERR_INTEGRITY);
+	assert_int_equal(desk_commit(&p, &m), ERR_INTEGRITY);
 	m = right;
 	m.bytes++;
-	assert_int_equal(send_commit(&p, &m), ERR_INTEGRITY);
+	assert_int_equal(desk_commit(&p, &m), ERR_INTEGRITY);
 	m = right;
 	m.weights++;
-	assert_int_equal(send_commit(&p, &m), ERR_INTEGRITY);
+	assert_int_equal(desk_commit(&p, &m), ERR_INTEGRITY);
 	m = right;
 	m.chunks++;
-	assert_int_equal(send_commit(&p, &m), ERR_INTEGRITY);
+	assert_int_equal(desk_commit(&p, &m), ERR_INTEGRITY);
 	m = right;
 	m.version.bytes[0] ^= 1;
-	assert_int_equal(send_commit(&p, &m), ERR_INTEGRITY);
+	assert_int_equal(desk_commit(&p, &m), ERR_INTEGRITY);
 	m = right;
 	m.object.bytes[0] ^= 1;
-	assert_int_equal(send_commit(&p, &m), ERR_NOT_FOUND);
+	assert_int_equal(desk_commit(&p, &m), ERR_NOT_FOUND);
 	m = right;
 	m.upload++;
-	assert_int_equal(send_commit(&p, &m), ERR_DENIED);
+	assert_int_equal(desk_commit(&p, &m), ERR_DENIED);
 	m = right;
 	m.labels = object;
-	assert_int_equal(send_commit(&p, &m), ERR_USAGE);
+	assert_int_equal(desk_commit(&p, &m), ERR_USAGE);
 	m.labels = junk;
-	assert_int_equal(send_commit(&p, &m), ERR_USAGE);
+	assert_int_equal(desk_commit(&p, &m), ERR_USAGE);
 	m = right;
 	m.imports = list;
-	assert_int_equal(send_commit(&p, &m), ERR_USAGE);
+	assert_int_equal(desk_commit(&p, &m), ERR_USAGE);
 	m.imports = object;
-	assert_int_equal(send_commit(&p, &m), ERR_USAGE);
+	assert_int_equal(desk_commit(&p, &m), ERR_USAGE);
 	assert_int_equal(desk_count(*state, "put"), 0);
 	/* and after all that the right one is still good, once */
 	m = right;
-	assert_int_equal(send_commit(&p, &m), 0);
-	assert_int_equal(send_commit(&p, &m), ERR_DENIED);
+	assert_int_equal(desk_commit(&p, &m), 0);
+	assert_int_equal(desk_commit(&p, &m), ERR_DENIED);
 	desk_person_go(&p);
 }
 
@@ -481,12 +417,12 @@ a_commit_needs_every_page_in_the_store(void **state)
 				hex) > 0);
 		assert_true(asprintf(&to, "%s/away", d->path) > 0);
 		assert_int_equal(rename(from, to), 0);
-		assert_int_equal(send_commit(&p, &m), ERR_NOT_FOUND);
+		assert_int_equal(desk_commit(&p, &m), ERR_NOT_FOUND);
 		assert_int_equal(rename(to, from), 0);
 		pages++;
 	}
 	assert_int_equal(pages, 3); /* manifest, page, lockbox page */
-	assert_int_equal(send_commit(&p, &m), 0);
+	assert_int_equal(desk_commit(&p, &m), 0);
 	desk_person_go(&p);
 }
 

@@ -65,6 +65,43 @@ of_two_at_one_path_the_last_one_is_seen(void **state)
 }
 
 static void
+a_mount_is_found_by_its_device_wherever_it_is(void **state)
+{
+	const struct mountpoint_id b = { 0, 46 }, c = { 250, 4095 };
+	const struct mountpoint_id none = { 0, 4095 }, other = { 0, 47 };
+	OWNED_MOUNTPOINTS l = { 0 };
+
+	(void)state;
+	assert_int_equal(mountpoint_parse(&l, sample), 0);
+	assert_string_equal(mountpoint_of(&l, &b)->source, "weir:x@1");
+	assert_string_equal(mountpoint_of(&l, &c)->source, "weir:second@2");
+	assert_null(mountpoint_of(&l, &none));
+	assert_null(mountpoint_of(&l, &other)); /* not of weir */
+}
+
+static void
+what_is_covered_by_another_mount_is_known(void **state)
+{
+	static const char
+	    covered[] = "36 28 0:45 / /a\\040b ro - fuse.weir weir:m@1 ro\n"
+			"37 36 0:46 / /a\\040b/c rw - tmpfs t rw\n"
+			"38 28 0:47 / /d ro - fuse.weir weir:m@2 ro\n"
+			"35 38 0:48 / /d rw - tmpfs t rw\n";
+	OWNED_MOUNTPOINTS l = { 0 };
+	OWNED_MOUNTPOINTS early = { 0 };
+
+	(void)state;
+	assert_int_equal(mountpoint_parse(&l, covered), 0);
+	assert_int_equal(l.count, 2);
+	assert_false(l.items[0].covered);
+	assert_true(l.items[1].covered);
+	/* The last mount at a path is what covers the one before. */
+	assert_int_equal(mountpoint_parse(&early, sample), 0);
+	assert_true(early.items[0].covered);
+	assert_false(early.items[2].covered);
+}
+
+static void
 lines_that_end_anywhere_are_passed_over(void **state)
 {
 	(void)state;
@@ -193,6 +230,8 @@ main(void)
 		cmocka_unit_test(finds_mounts_of_weir_and_no_others),
 		cmocka_unit_test(blanks_in_a_path_are_unescaped),
 		cmocka_unit_test(of_two_at_one_path_the_last_one_is_seen),
+		cmocka_unit_test(a_mount_is_found_by_its_device_wherever_it_is),
+		cmocka_unit_test(what_is_covered_by_another_mount_is_known),
 		cmocka_unit_test(lines_that_end_anywhere_are_passed_over),
 		cmocka_unit_test(nonsense_is_passed_over),
 		cmocka_unit_test(a_bad_escape_stays_as_it_is),

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# A mount that ends takes itself away, wherever it is by then, and nothing
+# else that stands where it stood.
+. "$(dirname "$0")/lib.sh"
+requires fuse
+
+mkvault vault
+mkdir "$tmp/m" "$tmp/up" "$tmp/up/mnt"
+head -c 300000 /dev/urandom >"$tmp/m/w.bin"
+weir put llama "$tmp/m" >/dev/null 2>&1
+weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
+mnt=$tmp/up/mnt
+cleanup_fn unmount "$mnt"
+cleanup_fn unmount "$tmp/moved/mnt"
+
+mounts_at()
+{
+	grep -c " $1 .* fuse.weir " /proc/self/mountinfo
+}
+
+lazily()
+{
+	umount -l "$1" 2>/dev/null || fusermount3 -u -z "$1"
+}
+
+# Taken from the tree while a file is open, its worker goes on; then another
+# mount stands there.
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+first=$!
+wait_for 10 test -e "$mnt/llama/latest"
+exec 7<"$mnt/llama/latest/w.bin"
+lazily "$mnt"
+exits 0 'a second mount, where the first one stood' weir mount llama "$mnt"
+kill -TERM $first
+wait $first
+is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
+cmp -s "$mnt/llama/latest/w.bin" "$tmp/m/w.bin"
+ok $? 'which goes on being read'
+fails 'what the first one served fails' sh -c 'cat <&7'
+exec 7<&-
+
+# Its parent is renamed.
+for how in TERM KILL; do
+	wait_for 10 weir umount "$mnt"
+	weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+	m=$!
+	wait_for 10 test -e "$mnt/llama/latest"
+	mv "$tmp/up" "$tmp/moved"
+	if [ $how = KILL ]; then
+		# shellcheck disable=SC2046 # one number
+		kill -9 $(pgrep -P "$(pgrep -f "^weir-mount .*$mnt\$")" \
+		    weir-mount)
+	else
+		kill -TERM $m
+	fi
+	wait $m
+	is "$(mounts_at "$tmp/moved/mnt")" 0 \
+	    "$how: a mount whose parent was renamed goes"
+	mv "$tmp/moved" "$tmp/up"
+	[ $how = KILL ] || weir mount llama "$mnt" 2>/dev/null
+done
+
+# Something is mounted over it.
+if [ "$(id -u)" -eq 0 ]; then
+	weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+	m=$!
+	wait_for 10 test -e "$mnt/llama/latest"
+	mount -t tmpfs none "$mnt" && cleanup_fn umount -q "$mnt"
+	: >"$mnt/theirs"
+	exits 6 'umount of what is covered is refused' weir umount "$mnt"
+	like "$err" 'covered' 'and says why'
+	kill -TERM $m
+	wait $m
+	is "$(ls "$mnt")" theirs 'the end of a mount leaves what covers it'
+	like "$(cat "$tmp/log")" 'still mounted' 'and says that it is there'
+	umount "$mnt"
+	exits 0 'which can go afterwards' weir umount --force "$mnt"
+fi
+is "$(mounts_at "$mnt")" 0 'nothing is left'
+done_testing
