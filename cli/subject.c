@@ -7,6 +7,7 @@
 
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/oms.h"
 
 #define NAME_SIZE 256
 
@@ -36,53 +37,22 @@ subject_check(const struct options *o, const char *reference, struct ref *out)
 	    reference, out->name, out->name);
 }
 
-/* Files at the top that are left out of the root digest (FORMAT.md). */
-static bool
-is_ignored(const char *path)
-{
-	static const char *const names[] = { ".git", ".gitattributes",
-		".github", ".gitignore", "model.sig" };
-	size_t n = strcspn(path, "/");
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == n && strncmp(path, names[i], n) == 0)
-			return true;
-	return false;
-}
-
-static int
-by_bytes(const void *a, const void *b)
-{
-	const struct manifest_file *const *x = a, *const *y = b;
-
-	return strcmp((*x)->path, (*y)->path);
-}
-
+/* What the statement calls root, and how many files there are. */
 static int
 compute_root(struct subject *s)
 {
 	const struct manifest *m = version_manifest(s->version);
-	OWNED_MEM(const struct manifest_file *) list = NULL;
-	OWNED(digester) d = NULL;
-	size_t n = 0;
+	char why[OMS_WHY] = "";
+	struct oms_files files;
 	int r;
 
-	list = calloc(m->file_count + 1, sizeof(const struct manifest_file *));
-	if (list == NULL)
-		return ERR_NOMEM;
-	if ((r = digester_new(&d)) != 0)
+	if ((r = oms_files_of(&files, m, NULL, 0, false, why)) != 0)
 		return r;
-	for (uint32_t i = 0; i < m->file_count; i++) {
-		if (m->files[i].kind != MANIFEST_FILE)
-			continue;
-		s->files++;
-		if (!is_ignored(m->files[i].path))
-			list[n++] = &m->files[i];
-	}
-	qsort(list, n, sizeof(const struct manifest_file *), by_bytes);
-	for (size_t i = 0; i < n; i++)
-		digester_add(d, list[i]->digest.bytes, DIGEST_SIZE);
-	s->root = digester_end(d);
+	s->root = oms_root(&files);
+	oms_files_clear(&files);
+	for (uint32_t i = 0; i < m->file_count; i++)
+		if (m->files[i].kind == MANIFEST_FILE)
+			s->files++;
 	return 0;
 }
 

@@ -113,10 +113,6 @@ version_accepted(struct broker_offer *o)
 		    belief.verdict == TRUST_REVOKED ? "" : hex,
 		    belief.verdict == TRUST_REVOKED ? "" : " --key KEY");
 	}
-	if (!digest_equal(&statement_fields(belief.version.s)->root, &f->root))
-		return broker_offer_reject(o->c, ERR_INTEGRITY,
-		    "%s names another root digest than the version's statement",
-		    o->title);
 	return 0;
 }
 
@@ -274,6 +270,39 @@ agree_trust(struct broker_offer *o)
 	return agree_log(o);
 }
 
+/* What the signers took for the tree's root digest.  What is damaged can be
+ * revoked all the same. */
+static int
+agree_root(struct broker_offer *o, const struct catalogue_version *v)
+{
+	struct digest root;
+	int err;
+
+	if (o->f->about == STATEMENT_REVOCATION)
+		return 0;
+	err = broker_oms_root(o->c, v, &root);
+	if (err != 0 || digest_equal(&root, &o->f->root))
+		return err;
+	return broker_offer_reject(o->c, ERR_INTEGRITY,
+	    "%s names another root digest than the version's files have",
+	    o->title);
+}
+
+static int
+agree_about(struct broker_offer *o, const struct catalogue_version *v)
+{
+	switch (o->f->about) {
+	case STATEMENT_VERSION:
+		return agree_version(o, v);
+	case STATEMENT_PROMOTION:
+		return agree_promotion(o, v);
+	case STATEMENT_REVOCATION:
+	case STATEMENT_TRUST:
+		break;
+	}
+	return agree_revocation(o);
+}
+
 static int
 agree(struct broker_offer *o)
 {
@@ -283,18 +312,9 @@ agree(struct broker_offer *o)
 	if (o->f->about == STATEMENT_TRUST)
 		return agree_trust(o);
 	err = find_version(o, &v);
-	if (err != 0)
-		return err;
-	switch (o->f->about) {
-	case STATEMENT_VERSION:
-		return agree_version(o, &v);
-	case STATEMENT_PROMOTION:
-		return agree_promotion(o, &v);
-	case STATEMENT_REVOCATION:
-	case STATEMENT_TRUST:
-		break;
-	}
-	return agree_revocation(o);
+	if (err == 0)
+		err = agree_about(o, &v);
+	return err == 0 ? agree_root(o, &v) : err;
 }
 
 static int

@@ -8,6 +8,8 @@
 
 #include "keys/broker_state.h"
 #include "vault/err.h"
+#include "vault/oms.h"
+#include "vault/version.h"
 
 #define DAY INT64_C(86400000)
 
@@ -106,13 +108,40 @@ bureau_root(struct desk *d, const struct bureau_policy *p, uint64_t n,
 	return s;
 }
 
+/* The version's root, from its manifest, as signers would compute it. */
+static struct digest
+root_of(struct desk *d, const char *model, const struct digest *version)
+{
+	const struct catalogue_version at = look_up(d, model, version);
+	struct version_open how = {
+		.store = d->store,
+		.object = at.object,
+		.version = *version,
+	};
+	OWNED(page_key) key = NULL;
+	OWNED(version) v = NULL;
+	char why[OMS_WHY] = "";
+	uint8_t bytes[KEY_SIZE];
+	struct oms_files files;
+	struct digest root;
+
+	MUST(broker_model_manifest_key(d->broker, at.upload, bytes));
+	MUST(page_key_from(&key, bytes));
+	how.manifest_key = key;
+	MUST(version_open(&v, &how));
+	MUST(oms_files_of(&files, version_manifest(v), NULL, 0, false, why));
+	root = oms_root(&files);
+	oms_files_clear(&files);
+	return root;
+}
+
 static struct statement_fields
 fields(struct desk *d, enum statement_about about, const char *model,
     const struct digest *version)
 {
 	struct statement_fields f = {
 		.about = about,
-		.root = digest_of("root", 4),
+		.root = root_of(d, model, version),
 		.time_ms = broker_record_clock(),
 		.model = model,
 		.version = *version,

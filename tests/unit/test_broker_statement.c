@@ -305,6 +305,10 @@ a_version_that_the_catalogue_knows_otherwise_is_refused(void **state)
 	REFUSED(&owner, ERR_INTEGRITY, "says weights",
 	    bureau_say(&owner, &g, P(2), NULL));
 	g = f;
+	g.root.bytes[31] ^= 1;
+	REFUSED(&owner, ERR_INTEGRITY, "another root digest",
+	    bureau_say(&owner, &g, P(2), NULL));
+	g = f;
 	g.put_by = "user:daemon";
 	REFUSED(&owner, ERR_INTEGRITY, "user:daemon put the version",
 	    bureau_say(&owner, &g, P(2), NULL));
@@ -317,7 +321,7 @@ a_version_that_the_catalogue_knows_otherwise_is_refused(void **state)
 	REFUSED(&owner, ERR_INTEGRITY, "another vault",
 	    bureau_say(&owner, &g, P(2), NULL));
 	assert_int_equal(bureau_say(&owner, &f, P(2), NULL), 0);
-	assert_int_equal(desk_count(*state, "refused"), 5);
+	assert_int_equal(desk_count(*state, "refused"), 6);
 	desk_person_go(&owner);
 }
 
