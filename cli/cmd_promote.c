@@ -117,7 +117,8 @@ propose(struct move *m, const struct subject *subject, enum statement_act act,
 	f.to = to;
 	f.reason = m->reason;
 	f.ticket = m->ticket;
-	if ((r = set_expiry(m, &f)) != 0 ||
+	if ((r = history_not_revoked(m->p.client, subject)) != 0 ||
+	    (r = set_expiry(m, &f)) != 0 ||
 	    (r = set_place(m, subject, &f)) != 0)
 		return r;
 	return proposal_make(&m->p, &f, NULL);

@@ -10,21 +10,22 @@
 static int
 run(struct proposal *p, const char *reference, const char *reason)
 {
+	const struct history_which which = { STATEMENT_REVOCATION, "waiting" };
 	OWNED_SUBJECT subject = { 0 };
 	struct statement_fields f;
 	uint64_t waiting;
 	int r;
 
 	if ((r = proposal_open(p, false)) != 0 ||
-	    (r = subject_open(&subject, p->client, p->store, reference)) != 0)
+	    (r = subject_open(&subject, p->client, p->store, reference)) != 0 ||
+	    (r = history_not_revoked(p->client, &subject)) != 0)
 		return r;
 	if (reason != NULL && reason[0] != '\0') {
 		f = proposal_fields(p, STATEMENT_REVOCATION, &subject);
 		f.reason = reason;
 		return proposal_make(p, &f, NULL);
 	}
-	r = history_waiting(p->client, &subject, STATEMENT_REVOCATION,
-	    &waiting);
+	r = history_about(p->client, &subject, &which, &waiting);
 	if (r != 0)
 		return r;
 	if (waiting == 0)

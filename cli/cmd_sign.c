@@ -186,6 +186,7 @@ sign_new(struct sign *s, const struct subject *subject)
 static int
 run(struct sign *s, const char *reference)
 {
+	const struct history_which which = { STATEMENT_VERSION, "waiting" };
 	OWNED_SUBJECT subject = { 0 };
 	uint64_t waiting;
 	int r;
@@ -193,11 +194,12 @@ run(struct sign *s, const char *reference)
 	if ((r = proposal_open(&s->p, false)) != 0 ||
 	    (r = subject_open(&subject, s->p.client, s->p.store, reference)) !=
 		0 ||
+	    (r = history_not_revoked(s->p.client, &subject)) != 0 ||
 	    (r = wait_verified(s, &subject)) != 0)
 		return r;
 	if (says_more(s))
 		return sign_new(s, &subject);
-	r = history_waiting(s->p.client, &subject, STATEMENT_VERSION, &waiting);
+	r = history_about(s->p.client, &subject, &which, &waiting);
 	if (r != 0)
 		return r;
 	if (waiting == 0)

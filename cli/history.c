@@ -69,8 +69,8 @@ history_signed(struct client *client, const char *model,
 }
 
 int
-history_waiting(struct client *client, const struct subject *subject,
-    enum statement_about about, uint64_t *out)
+history_about(struct client *client, const struct subject *subject,
+    const struct history_which *which, uint64_t *out)
 {
 	char hex[DIGEST_HEX_SIZE];
 	OWNED_JSON j = NULL;
@@ -86,14 +86,29 @@ history_waiting(struct client *client, const struct subject *subject,
 	{
 		uint64_t n = talk_number(s, "statement");
 
-		if (is_about(s, about) &&
-		    strcmp(talk_text(s, "state"), "waiting") == 0 &&
+		if (is_about(s, which->about) &&
+		    strcmp(talk_text(s, "state"), which->state) == 0 &&
 		    strcmp(talk_text(s, "version"), hex) == 0 &&
 		    (id == 0 || n < id))
 			id = n;
 	}
 	*out = id;
 	return 0;
+}
+
+int
+history_not_revoked(struct client *client, const struct subject *subject)
+{
+	const struct history_which which = { STATEMENT_REVOCATION,
+		"effective" };
+	uint64_t id;
+	int r = history_about(client, subject, &which, &id);
+
+	if (r != 0 || id == 0)
+		return r;
+	return log_err(ERR_CONFLICT,
+	    "%s is revoked: weir promote show R%ju tells why", subject->full,
+	    (uintmax_t)id);
 }
 
 /* The promotion that keyd keeps under this number, held to what it was said

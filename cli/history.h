@@ -22,9 +22,18 @@ struct history_found {
 int history_signed(struct client *client, const char *model,
     struct history_found *out) MUST_USE;
 
-/* The oldest one that waits and is about this version; 0: none. */
-int history_waiting(struct client *client, const struct subject *subject,
-    enum statement_about about, uint64_t *out) MUST_USE;
+/* The oldest one in this state ("waiting", "effective") that is about this
+ * version; 0: none. */
+struct history_which {
+	enum statement_about about;
+	const char *state;
+};
+int history_about(struct client *client, const struct subject *subject,
+    const struct history_which *which, uint64_t *out) MUST_USE;
+
+/* ERR_CONFLICT, said, when the version is revoked. */
+int history_not_revoked(struct client *client, const struct subject *subject)
+    MUST_USE;
 
 /*
  * Where a channel points: the promotion in force, fetched, and accepted under
