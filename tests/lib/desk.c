@@ -452,6 +452,7 @@ desk_put(struct desk_person *p, const char *model, const size_t *sizes,
 	if (err != 0)
 		return err;
 	*version = m.version;
+	m.labels = p->labels;
 	return desk_commit(p, &m);
 }
 
