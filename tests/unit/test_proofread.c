@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/forest.h"
+#include "tests/lib/shed.h"
+#include "vault/err.h"
+#include "vault/lockbox.h"
+#include "vault/proofread.h"
+
+#define BIG ((9U << 20) + 12345)
+#define PAGE_MAX (1U << 20)
+
+/* What was told of the way. */
+struct told {
+	uint32_t files;
+	uint64_t bytes;
+	unsigned int calls;
+	unsigned int stop_at; /* this call fails */
+};
+
+static int
+progress(void *arg, uint32_t files, uint64_t bytes)
+{
+	struct told *t = arg;
+
+	assert_true(files >= t->files && bytes >= t->bytes);
+	t->files = files;
+	t->bytes = bytes;
+	return ++t->calls == t->stop_at ? ERR_UNREACHABLE : 0;
+}
+
+static int
+proofread(struct shed *s, struct version *v, uint32_t first,
+    unsigned int threads, struct told *t, char why[static PROOFREAD_WHY])
+{
+	const struct proofread_how how = { .version = v,
+		.store = s->store,
+		.lockbox_key = s->keys.lockbox_key,
+		.first_file = first,
+		.threads = threads,
+		.progress = progress,
+		.arg = t };
+
+	return proofread_run(&how, why);
+}
+
+static void
+plant(struct shed *s, struct version **v, struct intake_result *r)
+{
+	static const size_t sizes[] = { 70000, 5, 300000 };
+
+	forest_safetensors(s->src, "a.safetensors", sizes, 3, 7);
+	forest_random(s->src, "big.bin", BIG, 8);
+	forest_file(s->src, "empty", "", 0, 0644);
+	forest_link(s->src, "link", "big.bin");
+	forest_dir(s->src, "sub", 0755);
+	forest_file(s->src, "sub/config.json", "{}\n", 3, 0644);
+	assert_int_equal(shed_put(s, s->src, r), 0);
+	assert_int_equal(shed_open(s, r, v), 0);
+}
+
+/* A copy of v's manifest, changed and stored: what an uploader whose client is
+ * not ours could have put. */
+struct forgery {
+	struct digest file; /* in place of file 0's digest, unless zeros */
+	bool swap;	    /* the first two chunk rows of big.bin */
+	int64_t header;	    /* added to file 0's header bytes */
+	bool key;	    /* another key in the lockbox for row 1 */
+};
+
+static void
+store_page(struct shed *s, const struct page_key *key, enum object_type type,
+    uint32_t index, const struct writer *plain, struct digest *name)
+{
+	OWNED_WRITER w = writer_of(4 * PAGE_MAX);
+	uint32_t header;
+	bool stored;
+
+	assert_int_equal(object_seal_page(key, type, index, plain->bytes,
+			     plain->length, &w, name),
+	    0);
+	assert_int_equal(object_peek(w.bytes, &header), 0);
+	assert_int_equal(store_put(s->store, name, w.bytes, w.length, header,
+			     &stored),
+	    0);
+}
+
+static void
+forge_box(struct shed *s, struct manifest_page_ref *ref)
+{
+	OWNED(lockbox) box = NULL;
+	OWNED(lockbox) other = NULL;
+	OWNED_WRITER w = writer_of(PAGE_MAX);
+	uint8_t *plain;
+	size_t n;
+
+	assert_int_equal(store_open_page(s->store, &ref->lockbox,
+			     OBJECT_LOCKBOX_PAGE, s->keys.lockbox_key, &plain,
+			     &n),
+	    0);
+	assert_int_equal(lockbox_parse(&box, plain, n, 0), 0);
+	free(plain);
+	assert_int_equal(lockbox_new(&other, 0), 0);
+	for (uint32_t i = 0; i < lockbox_count(box); i++) {
+		struct lockbox_row row = *lockbox_at(box, i);
+
+		row.key[0] ^= i == 1;
+		assert_int_equal(lockbox_add(other, &row), 0);
+	}
+	assert_int_equal(lockbox_write(other, &w), 0);
+	store_page(s, s->keys.lockbox_key, OBJECT_LOCKBOX_PAGE, 0, &w,
+	    &ref->lockbox);
+}
+
+static void
+forge_page(struct shed *s, struct version *v, struct manifest *m)
+{
+	struct version_row rows[MANIFEST_PAGE_ROWS];
+	struct manifest_row plain[MANIFEST_PAGE_ROWS];
+	struct manifest_page page = { .rows = plain };
+	OWNED_WRITER w = writer_of(PAGE_MAX);
+	const struct manifest_file *big = manifest_find(m, "big.bin");
+	struct digest was;
+	size_t got;
+
+	assert_int_equal(version_rows_at(v, 0, rows, MANIFEST_PAGE_ROWS, &got),
+	    0);
+	for (size_t i = 0; i < got; i++)
+		plain[i] = rows[i].row;
+	page.count = (uint32_t)got;
+	was = plain[big->first_row].object;
+	plain[big->first_row].object = plain[big->first_row + 1].object;
+	plain[big->first_row + 1].object = was;
+	assert_int_equal(manifest_page_write(&page, &w, &m->pages[0].digest),
+	    0);
+	store_page(s, s->keys.manifest_key, OBJECT_MANIFEST_PAGE, 0, &w,
+	    &m->pages[0].object);
+}
+
+static struct version *
+forge(struct shed *s, struct version *v, const struct intake_result *r,
+    const struct forgery *f)
+{
+	OWNED(manifest) m = NULL;
+	OWNED_MEM(uint8_t) plain = NULL;
+	OWNED_WRITER w = writer_of(PAGE_MAX);
+	struct version_open how = { .store = s->store,
+		.manifest_key = s->keys.manifest_key };
+	struct version *forged;
+	size_t n;
+
+	assert_int_equal(store_open_page(s->store, &r->object, OBJECT_MANIFEST,
+			     s->keys.manifest_key, &plain, &n),
+	    0);
+	assert_int_equal(manifest_parse(&m, plain, n, &r->version), 0);
+	if (!digest_is_zero(&f->file))
+		m->files[0].digest = f->file;
+	m->files[0].header_bytes += (uint64_t)f->header;
+	m->weight_bytes -= (uint64_t)f->header;
+	if (f->swap)
+		forge_page(s, v, m);
+	if (f->key)
+		forge_box(s, &m->pages[0]);
+	assert_int_equal(manifest_write(m, &w, &how.version), 0);
+	store_page(s, s->keys.manifest_key, OBJECT_MANIFEST, 0, &w,
+	    &how.object);
+	assert_int_equal(version_open(&forged, &how), 0);
+	return forged;
+}
+
+static void
+a_version_that_is_what_it_says_passes(void **state)
+{
+	(void)state;
+	for (unsigned int threads = 0; threads <= 3; threads++) {
+		OWNED_SHED s;
+		OWNED(version) v = NULL;
+		struct intake_result r;
+		struct told t = { 0 };
+		char why[PROOFREAD_WHY];
+
+		shed_init(&s);
+		plant(&s, &v, &r);
+		assert_int_equal(proofread(&s, v, 0, threads, &t, why), 0);
+		assert_string_equal(why, "");
+		assert_int_equal(t.files, version_manifest(v)->file_count);
+		assert_true(t.bytes == version_manifest(v)->total_bytes);
+		intake_result_clear(&r);
+	}
+}
+
+static void
+what_was_read_earlier_is_not_read_again(void **state)
+{
+	OWNED_SHED s;
+	OWNED(version) v = NULL;
+	struct intake_result r;
+	struct told t = { 0 };
+	char why[PROOFREAD_WHY];
+
+	(void)state;
+	shed_init(&s);
+	plant(&s, &v, &r);
+	/* Only the small files behind big.bin: few calls, all bytes. */
+	assert_int_equal(proofread(&s, v, 2, 2, &t, why), 0);
+	assert_true(t.bytes == version_manifest(v)->total_bytes);
+	assert_in_range(t.calls, 1, version_manifest(v)->file_count + 1);
+	intake_result_clear(&r);
+}
+
+/* Each forgery, and a word of what is said of it. */
+static void
+finds_what_the_uploader_made_up(void **state)
+{
+	const struct {
+		struct forgery f;
+		const char *says;
+	} cases[] = {
+		{ { .file = digest_of("clean", 5) },
+		    "a.safetensors: its content" },
+		{ { .swap = true }, "big.bin: object" },
+		{ { .header = 64 }, "a.safetensors: its header has" },
+		{ { .header = -8 }, "a.safetensors: its header has" },
+		{ { .key = true }, "object" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		OWNED_SHED s;
+		OWNED(version) v = NULL;
+		OWNED(version) forged = NULL;
+		struct intake_result r;
+		struct told t = { 0 };
+		char why[PROOFREAD_WHY];
+
+		shed_init(&s);
+		plant(&s, &v, &r);
+		forged = forge(&s, v, &r, &cases[i].f);
+		assert_int_equal(proofread(&s, forged, 0, 2, &t, why),
+		    ERR_INTEGRITY);
+		assert_non_null(strstr(why, cases[i].says));
+		intake_result_clear(&r);
+	}
+}
+
+static void
+break_object(const struct shed *s, const struct digest *name, bool remove)
+{
+	char *path = shed_object(s, name);
+	int fd;
+
+	if (remove) {
+		assert_int_equal(unlink(path), 0);
+	} else {
+		assert_int_equal(chmod(path, 0600), 0);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_int_equal(pwrite(fd, "", 1, 5000), 1);
+		close(fd);
+	}
+	free(path);
+}
+
+static void
+finds_what_the_store_lost_or_changed(void **state)
+{
+	(void)state;
+	for (int removed = 0; removed <= 1; removed++) {
+		OWNED_SHED s;
+		OWNED(version) v = NULL;
+		struct intake_result r;
+		struct version_row row;
+		struct told t = { 0 };
+		char why[PROOFREAD_WHY];
+		size_t got;
+
+		shed_init(&s);
+		plant(&s, &v, &r);
+		assert_int_equal(version_rows_at(v,
+				     manifest_find(version_manifest(v),
+					 "big.bin")
+					 ->first_row,
+				     &row, 1, &got),
+		    0);
+		break_object(&s, &row.row.object, removed == 1);
+		assert_int_equal(proofread(&s, v, 0, 2, &t, why),
+		    ERR_INTEGRITY);
+		assert_non_null(
+		    strstr(why, removed == 1 ? "missing" : "not what was"));
+		intake_result_clear(&r);
+	}
+}
+
+static void
+ends_when_it_is_told_to(void **state)
+{
+	(void)state;
+	for (unsigned int at = 1; at <= 6; at++) {
+		OWNED_SHED s;
+		OWNED(version) v = NULL;
+		struct intake_result r;
+		struct told t = { .stop_at = at };
+		char why[PROOFREAD_WHY];
+
+		shed_init(&s);
+		plant(&s, &v, &r);
+		assert_int_equal(proofread(&s, v, 0, 2, &t, why),
+		    ERR_UNREACHABLE);
+		assert_int_equal(t.calls, at);
+		intake_result_clear(&r);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_version_that_is_what_it_says_passes),
+		cmocka_unit_test(what_was_read_earlier_is_not_read_again),
+		cmocka_unit_test(finds_what_the_uploader_made_up),
+		cmocka_unit_test(finds_what_the_store_lost_or_changed),
+		cmocka_unit_test(ends_when_it_is_told_to),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
