@@ -74,7 +74,8 @@ ALL_OBJS := $(call objects,$(ALL_SRCS))
 SCRIPTS := $(wildcard .ci/run tests/*.sh tests/*/*.sh)
 
 # A double that stands in for a module is linked into the tests named here,
-# before the libraries:  LINK_test_ops = tests/unit/client_dummy.o
+# before the libraries:
+LINK_test_chain = tests/unit/client_dummy.o
 
 # ---------------------------------------------------------------------------
 # Flags
@@ -250,6 +251,9 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
 $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 	@mkdir -p $(@D)
 	$(call say,SO,$@)$(COMPILE) -fPIC -shared -o $@ $<
+
+# The control of its tests: a host that has forgotten what it saw.
+$(BUILD)/tests/unit/test_chain: private LINK += $(call wraps,seen_channel)
 
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 comma := ,

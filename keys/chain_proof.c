@@ -108,10 +108,10 @@ check_answer(struct judging *j, const struct ref *r)
 	const struct proof *p = &j->p;
 	char hex[DIGEST_HEX_SIZE];
 
+	digest_hex(&p->version, hex);
 	if (strcmp(p->model, r->name) != 0 ||
 	    strcmp(p->channel != NULL ? p->channel : "", r->channel) != 0 ||
-	    strncmp(digest_hex(&p->version, hex), r->digits,
-		strlen(r->digits)) != 0)
+	    strncmp(hex, r->digits, strlen(r->digits)) != 0)
 		return chain_refuse(j->c, j->reference,
 		    "keyd answers with %s%s%s, version %s", p->model,
 		    p->channel != NULL ? ":" : "",

@@ -29,6 +29,7 @@
 #define KEY_MAX (REF_NAME_MAX + 1 + REF_CHANNEL_MAX)
 #define LOCK_TRIES 300 /* a tenth of a second each */
 #define WHY_SIZE 256
+#define ESCAPED_SIZE 2048
 
 struct seen {
 	struct file *dir;
@@ -458,6 +459,18 @@ make_room(const struct seen *s)
 	return file_sync(s->dir);
 }
 
+/* What was cut in the middle of a character is no JSON. */
+static json_t *
+text_json(const char *text)
+{
+	json_t *j = json_string(text);
+	char escaped[ESCAPED_SIZE];
+
+	return j != NULL ?
+	    j :
+	    json_string(log_name(escaped, sizeof(escaped), text, strlen(text)));
+}
+
 static char *
 refusal_line(const char *reference, const char *reason)
 {
@@ -470,8 +483,8 @@ refusal_line(const char *reference, const char *reason)
 	clock_gettime(CLOCK_REALTIME, &now);
 	entry_time_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
 	    time);
-	json = json_pack("{s:s, s:s, s:s}", "time", time, "reference",
-	    reference, "reason", reason);
+	json = json_pack("{s:s, s:o, s:o}", "time", time, "reference",
+	    text_json(reference), "reason", text_json(reason));
 	text = json_dumps(json, JSON_COMPACT);
 	if (text == NULL || asprintf(&line, "%s\n", text) < 0)
 		return NULL;
