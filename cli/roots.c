@@ -115,5 +115,6 @@ roots_need(struct roots *out, struct client *client)
 		return r;
 	return log_err(ERR_NOT_FOUND,
 	    "this vault has no trust root, so that nobody may sign: an owner "
-	    "makes one: weir trust init --key KEY");
+	    "makes one: weir trust init --key KEY ('weir promote ls' lists one "
+	    "that waits)");
 }
