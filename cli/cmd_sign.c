@@ -99,6 +99,11 @@ judge(const json_t *j, const struct subject *subject)
 		    "%s cannot be signed: its objects are not what its "
 		    "manifest says: %s",
 		    subject->full, talk_text(j, "reason"));
+	if (strcmp(state, "failed") == 0)
+		return log_err(ERR_IO,
+		    "keyd's verifier cannot read %s just now: %s; try again "
+		    "when that is mended",
+		    subject->full, talk_text(j, "reason"));
 	return 1;
 }
 

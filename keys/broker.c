@@ -50,6 +50,7 @@ static const struct broker_request requests[] = {
 	    broker_statement_ls },
 	{ MSG_CHANNEL_PROOF, "channel.proof", 0, broker_channel_proof },
 	{ MSG_CHANNEL_LOG, "channel.log", 0, broker_channel_log },
+	{ MSG_VERSION_VERIFY, "version.verify", 0, broker_verify_verify },
 	{ MSG_TRAIL_CONSISTENCY, "trail.consistency", 0,
 	    broker_trail_consistency },
 };
@@ -99,6 +100,8 @@ broker_new(struct broker **out, const struct broker_how *how)
 	b->started_ms = broker_record_clock();
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
+	STAILQ_INIT(&b->checks);
+	b->look = how->service;
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->settled, NULL);
 	err = pages_new(&b->pages, how->store);
@@ -143,6 +146,7 @@ broker_free(struct broker *b)
 	HASH_ITER(hh, b->links, l, next)
 		broker_detach(l);
 	broker_session_free_all(b);
+	broker_verify_clear(b);
 	pages_free(b->pages);
 	pthread_cond_destroy(&b->settled);
 	pthread_mutex_destroy(&b->mutex);
@@ -292,6 +296,8 @@ broker_tick(struct broker *b, int64_t since_ms)
 		return;
 	}
 	err = broker_session_end_alone(b);
+	if (err == 0 && !b->stopping)
+		err = broker_verify_tick(b);
 	if (err == 0) {
 		err = catalogue_flush(b->how.catalogue);
 		if (err != 0)

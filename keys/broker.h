@@ -23,6 +23,8 @@
  */
 struct broker;
 struct broker_link; /* one connection */
+struct verifier_job;
+struct verifier_news;
 
 struct broker_how {
 	/* All borrowed until broker_free. */
@@ -40,6 +42,9 @@ struct broker_how {
 	/* Something became durable: have broker_durable called.  Called by any
 	 * thread. */
 	void (*wake)(void *arg);
+	/* Have a version read back by a verifier: broker_verified hears of it.
+	 * NULL: there is none. */
+	int (*verify)(void *arg, const struct verifier_job *job);
 	/* An entry is in the trail and in the catalogue; may be NULL. */
 	void (*recorded)(void *arg, uint64_t index, const struct entry_view *e);
 	void *arg;
@@ -81,6 +86,9 @@ void broker_durable(struct broker *b);
 /* About once a second, with the time since broker_new: sessions that nobody
  * holds are closed after a minute, the catalogue goes to the disk. */
 void broker_tick(struct broker *b, int64_t since_ms);
+
+/* What the verifier says. */
+void broker_verified(struct broker *b, const struct verifier_news *n);
 
 /* 0, or why the broker can do nothing more: the trail or the catalogue failed.
  * Every request fails from then on; the process is to stop. */

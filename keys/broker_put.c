@@ -55,8 +55,8 @@ find(const struct broker_link *l, uint64_t id)
 
 /* --- put.begin --- */
 
-static int
-check_uploader(struct broker_call *c, const char *model)
+int
+broker_put_uploader(struct broker_call *c, const char *model)
 {
 	struct catalogue_role r = { .role = ROLE_UPLOADER };
 	unsigned int held;
@@ -186,7 +186,7 @@ broker_put_begin(struct broker_call *c)
 		return broker_call_fail(c, ERR_USAGE,
 		    "a model is called [a-z0-9._-]+, or two of these with a"
 		    " slash between");
-	err = check_uploader(c, model);
+	err = broker_put_uploader(c, model);
 	if (err != 0)
 		return err;
 	if (c->from->uploads_count == BROKER_UPLOADS_MAX)
@@ -409,6 +409,7 @@ commit(struct broker_call *c, struct broker_upload *u,
 		err = record_put(c, u, m);
 	if (err != 0)
 		return err;
+	c->b->look = true;
 	drop(c->from, u);
 	msg_field_bool_write(&c->reply, known == 0);
 	return 0;

@@ -106,6 +106,15 @@ struct broker {
 	int64_t started_ms;
 	int failed;
 	bool stopping;
+	/* Versions to be read back; the verifier has the first while checking.
+	 * look: there may be others.  The last that could not be, and why. */
+	STAILQ_HEAD(, broker_check) checks;
+	bool checking;
+	bool look;
+	uint64_t last_check;
+	struct digest check_failed;
+	int64_t check_failed_ms;
+	char check_reason[BROKER_REASON_MAX];
 	STAILQ_HEAD(broker_pendings, broker_pending)
 	pending; /* in the
 							       * trail's order */
@@ -282,6 +291,15 @@ int broker_model_manifest_key(struct broker *b, uint64_t upload,
 /* Uploads of a link that has gone. */
 void broker_put_drop(struct broker_link *l);
 
+/* ERR_DENIED, recorded, unless the caller is an uploader of model. */
+int broker_put_uploader(struct broker_call *c, const char *model) MUST_USE;
+
+/* --- broker_verify.c: versions to be read back --- */
+
+/* A service has all read back that nobody has yet; once a tick. */
+int broker_verify_tick(struct broker *b) MUST_USE;
+void broker_verify_clear(struct broker *b);
+
 /* --- the handlers --- */
 
 int broker_status_hello(struct broker_call *c);
@@ -299,6 +317,7 @@ int broker_put_begin(struct broker_call *c);
 int broker_put_keys(struct broker_call *c);
 int broker_put_commit(struct broker_call *c);
 int broker_model_ls(struct broker_call *c);
+int broker_verify_verify(struct broker_call *c);
 int broker_model_version(struct broker_call *c);
 int broker_open_open(struct broker_call *c);
 int broker_open_resume(struct broker_call *c);

@@ -153,6 +153,14 @@ int catalogue_version_each(struct catalogue *c,
     const struct catalogue_versions *w,
     int (*each)(void *arg, const struct catalogue_version *v), void *arg)
     MUST_USE;
+/* How far the verifier has read a version back: rows of its file table.  A note for
+ * keyd's next start, in no entry; 0 when there is none. */
+int catalogue_verifying_get(struct catalogue *c, const char *model,
+    const struct digest *version, uint32_t *files) MUST_USE;
+int catalogue_verifying_set(struct catalogue *c, const char *model,
+    const struct digest *version, uint32_t files) MUST_USE;
+int catalogue_verifying_drop(struct catalogue *c, const char *model,
+    const struct digest *version) MUST_USE;
 /* Where a channel points.  ERR_NOT_FOUND. */
 int catalogue_version_channel(struct catalogue *c, const char *model,
     const char *channel, struct digest *out) MUST_USE;

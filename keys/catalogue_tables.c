@@ -46,6 +46,8 @@ static const char schema[] =
     " (about, state, model, channel, version);"
     "create index statements_waiting on statements (payload)"
     " where state = 0;"
+    "create table verifying (model text not null, version text not null,"
+    " files integer not null, primary key (model, version)) without rowid;"
     "create table oms (model text not null, version text not null,"
     " name text not null, ignored text not null, key text not null,"
     " sig text not null, by text not null, created integer not null,"
@@ -138,6 +140,12 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERSION_DIGITS] = "select version from versions where model = ?1"
 			   " and version >= ?2 and version < ?2 || 'g'"
 			   " order by version limit 2",
+	[VERIFYING_GET] = "select files from verifying"
+			  " where model = ? and version = ?",
+	[VERIFYING_SET] = "insert or replace into verifying"
+			  " (model, version, files) values (?, ?, ?)",
+	[VERIFYING_DROP] = "delete from verifying"
+			   " where model = ? and version = ?",
 	[VERSION_VERIFIED] = "update versions set verified = ?,"
 			     " verify_reason = ?"
 			     " where model = ? and version = ?",

@@ -143,3 +143,41 @@ catalogue_version_digits(struct catalogue *c, const char *model,
 	*out = d;
 	return 0;
 }
+
+int
+catalogue_verifying_get(struct catalogue *c, const char *model,
+    const struct digest *version, uint32_t *files)
+{
+	char hex[DIGEST_HEX_SIZE];
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, VERIFYING_GET,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	*files = err == 0 ? (uint32_t)sql_count(&q, 0) : 0;
+	return 0;
+}
+
+int
+catalogue_verifying_set(struct catalogue *c, const char *model,
+    const struct digest *version, uint32_t files)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	return sql_run(c->sql, VERIFYING_SET,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex)),
+		SQL_NUMBER(files)));
+}
+
+int
+catalogue_verifying_drop(struct catalogue *c, const char *model,
+    const struct digest *version)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	return sql_run(c->sql, VERIFYING_DROP,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+}

@@ -16,6 +16,7 @@
 
 #include "keys/announce.h"
 #include "keys/front_state.h"
+#include "keys/verifier.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -184,9 +185,34 @@ recorded(void *arg, uint64_t index, const struct entry_view *e)
 	announce_entry(f->vault, index, e);
 }
 
+static void
+on_verifier(void *arg, const struct verifier_news *n)
+{
+	struct front *f = arg;
+
+	if (f->broker != NULL) {
+		broker_verified(f->broker, n);
+		front_settle(f);
+	}
+}
+
+static int
+verify(void *arg, const struct verifier_job *job)
+{
+	const struct front *f = arg;
+	OWNED_MEM(char) objects = NULL;
+
+	if (asprintf(&objects, "%s/" VAULTDIR_OBJECTS, f->vault) < 0) {
+		objects = NULL;
+		return ERR_NOMEM;
+	}
+	return verifier_start(f->verifier, objects, job);
+}
+
 void
 front_connect(struct front *f, struct broker_how *how)
 {
+	how->verify = verify;
 	how->send = front_link_send;
 	how->wake = wake;
 	how->recorded = recorded;
@@ -301,6 +327,8 @@ front_new(struct front **out, const char *vault_path)
 	if (code < 0)
 		return front_failed(code, "make an event loop");
 	err = add_sources(f);
+	if (err == 0)
+		err = verifier_new(&f->verifier, f->loop, on_verifier, f);
 	if (err != 0)
 		return err;
 	*out = f;
@@ -322,6 +350,7 @@ front_free(struct front *f)
 		return;
 	front_close(f);
 	stop_listening(f);
+	verifier_free(f->verifier);
 	sd_event_source_disable_unref(f->waking);
 	sd_event_source_disable_unref(f->ticking);
 	sd_event_source_disable_unref(f->turning);

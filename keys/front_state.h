@@ -44,6 +44,7 @@ struct front {
 	int wake; /* eventfd */
 	int turn; /* another, always readable: listened to while links have
 		   * requests left, it comes up in turn with the sockets */
+	struct verifier *verifier;
 	sd_event_source *listening, *waking, *ticking, *turning;
 	TAILQ_HEAD(front_links, front_link) links;
 	TAILQ_HEAD(front_touched, front_link)

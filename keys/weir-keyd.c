@@ -18,6 +18,7 @@
 #include "keys/peer.h"
 #include "keys/unlock.h"
 #include "keys/vaultdir.h"
+#include "keys/verifier.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -429,6 +430,8 @@ main(int argc, char **argv)
 	int err;
 
 	log_init("weir-keyd");
+	if (argc == 2 && strcmp(argv[1], VERIFIER_WORD) == 0)
+		return err_exit(verifier_child());
 	err = parse_options(&o, argc, argv);
 	if (err != 0) {
 		fprintf(stderr, "Try 'weir-keyd --help'.\n");

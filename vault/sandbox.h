@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_SANDBOX_H
+#define WEIR_SANDBOX_H
+
+#include "vault/owned.h"
+
+/*
+ * What a process that opens hostile bytes gives up, for good: every capability, new
+ * privileges by exec, and (Landlock, where the kernel has it) every file but
+ * those beneath one directory, which it may read.  Descriptors that are open
+ * stay.  Before any thread is there.
+ */
+
+/* dir is a directory's descriptor.  A kernel without Landlock is no error. */
+int sandbox_enter(int dir) MUST_USE;
+
+/* The kernel's Landlock ABI; 0: none. */
+int sandbox_landlock(void);
+
+#endif
