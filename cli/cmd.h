@@ -70,5 +70,7 @@ void cmd_audit_kinds(FILE *f);
 
 /* Sessions as keyd lists them, as a table; `weir status` shows them, too. */
 int cmd_session_table(const json_t *sessions) MUST_USE;
+/* Lines about those whose channels have moved on since they were opened. */
+void cmd_session_moved(const json_t *sessions);
 
 #endif

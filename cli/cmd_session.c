@@ -75,6 +75,35 @@ cmd_session_table(const json_t *sessions)
 }
 
 static void
+print_moved(const json_t *session, const json_t *version)
+{
+	const char *place = talk_text(session, "mountpoint");
+	const char *now = talk_text(version, "now");
+
+	if (now[0] == '\0' || talk_text(session, "closed")[0] != '\0')
+		return;
+	out_line("%s:%s has moved on from @%.12s to @%.12s: weir session "
+		 "refresh %s",
+	    talk_text(version, "model"), talk_text(version, "channel"),
+	    talk_text(version, "version"), now, place);
+}
+
+void
+cmd_session_moved(const json_t *sessions)
+{
+	json_t *s, *v;
+	size_t i, k;
+
+	json_array_foreach(sessions, i, s)
+	{
+		json_array_foreach(json_object_get(s, "versions"), k, v)
+		{
+			print_moved(s, v);
+		}
+	}
+}
+
+static void
 print_session(const json_t *s)
 {
 	char bytes[OUT_SIZE];
@@ -99,12 +128,16 @@ print_session(const json_t *s)
 	    (unsigned long long)talk_number(s, "releases"));
 	out_line("faults    %llu",
 	    (unsigned long long)talk_number(s, "faults"));
-	json_array_foreach(json_object_get(s, "versions"), i,
-	    v) out_line("version   %s@%s%s%s (grant %llu, %s)",
-	    talk_text(v, "model"), talk_text(v, "version"),
-	    talk_text(v, "channel")[0] != '\0' ? " by :" : "",
-	    talk_text(v, "channel"),
-	    (unsigned long long)talk_number(v, "grant"), talk_text(v, "type"));
+	json_array_foreach(json_object_get(s, "versions"), i, v)
+	{
+		out_line("version   %s@%s%s%s (grant %llu, %s)",
+		    talk_text(v, "model"), talk_text(v, "version"),
+		    talk_text(v, "channel")[0] != '\0' ? " by :" : "",
+		    talk_text(v, "channel"),
+		    (unsigned long long)talk_number(v, "grant"),
+		    talk_text(v, "type"));
+		print_moved(s, v);
+	}
 }
 
 int

@@ -112,6 +112,7 @@ print_text(const struct status *s)
 		puts("\nsessions that you may see:");
 		if ((r = cmd_session_table(sessions)) != 0)
 			return r;
+		cmd_session_moved(sessions);
 	}
 	return print_mounts(&s->mounts);
 }

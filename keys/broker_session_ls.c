@@ -7,8 +7,32 @@
 #include "keys/grant.h"
 #include "vault/err.h"
 
+static int
+set_text(json_t *j, const char *key, const char *text)
+{
+	return json_object_set_new(j, key, json_string(text));
+}
+
+/* Its channel, and where that points now if it has moved on since. */
+static int
+set_channel(json_t *one, struct broker *b, const struct session_version *v)
+{
+	char hex[DIGEST_HEX_SIZE];
+	struct digest now;
+
+	if (v->channel[0] == '\0')
+		return 0;
+	if (set_text(one, "channel", v->channel) != 0)
+		return ERR_NOMEM;
+	if (catalogue_version_channel(b->how.catalogue, v->model, v->channel,
+		&now) != 0 ||
+	    digest_equal(&now, &v->version))
+		return 0;
+	return set_text(one, "now", digest_hex(&now, hex));
+}
+
 static json_t *
-describe_versions(const struct session *s)
+describe_versions(struct broker *b, const struct session *s)
 {
 	json_t *list = json_array();
 
@@ -19,11 +43,12 @@ describe_versions(const struct session *s)
 		    v->model, "version", digest_hex(&v->version, hex), "grant",
 		    (json_int_t)v->grant, "type", grant_type_name(v->type));
 
-		if (one == NULL ||
-		    (v->channel[0] != '\0' &&
-			json_object_set_new(one, "channel",
-			    json_string(v->channel)) != 0) ||
-		    json_array_append_new(list, one) != 0) {
+		if (one == NULL || set_channel(one, b, v) != 0) {
+			json_decref(one);
+			json_decref(list);
+			return NULL;
+		}
+		if (json_array_append_new(list, one) != 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -53,7 +78,7 @@ describe(struct broker *b, const struct session *s)
 	    (json_int_t)s->pid, "mountpoint", s->mountpoint, "opened",
 	    entry_time_text(s->opened_ms, opened), "closed",
 	    s->closed_ms != 0 ? entry_time_text(s->closed_ms, closed) : NULL,
-	    "versions", describe_versions(s), "releases",
+	    "versions", describe_versions(b, s), "releases",
 	    (json_int_t)s->releases, "released_bytes",
 	    (json_int_t)s->released_bytes, "faults", (json_int_t)s->faults,
 	    "state", state_of(b, s));

@@ -47,8 +47,8 @@ void broker_trust_forget(struct broker_belief *b);
 #define OWNED_BELIEF                                                           \
 	__attribute__((cleanup(broker_trust_forget))) struct broker_belief
 
-/* want->version is accepted, unless want->channel is given: then the channel's
- * promotion in force, too. */
+/* Whether want->version is accepted and, when want->channel is given, the
+ * promotion of it that is in force there, too. */
 int broker_trust_believe(struct broker *b, const struct trust_root *r,
     const struct trust_want *want, struct broker_belief *out) MUST_USE;
 struct trust_want broker_trust_want(const struct broker *b, const char *model,
@@ -83,7 +83,7 @@ struct broker_offer {
 	struct broker_call *c;
 	const struct statement *s;
 	const struct statement_fields *f;
-	char title[REF_NAME_MAX + 160]; /* "the promotion of llama:prod, ..." */
+	char title[REF_NAME_MAX + 200]; /* "the promotion of llama:prod, ..." */
 	struct trust_root *root;	/* in force; NULL: none yet */
 	struct trust_root *next; /* that s is; NULL: s is something else */
 	/* The roots whose keys have to sign, and what they make of s. */
@@ -100,7 +100,7 @@ void broker_offer_clear(struct broker_offer *o);
  * root to judge it by. */
 int broker_offer_of(struct broker_offer *out, struct broker_call *c,
     const struct statement *s) MUST_USE;
-/* For one that is on record already; current: it waits.  No sentence. */
+/* For one that is on record, to tell of it.  No sentence. */
 int broker_offer_told(struct broker_offer *out, struct broker_call *c,
     const struct broker_held *h) MUST_USE;
 /* Count again, after a signature was added. */
@@ -111,7 +111,7 @@ int broker_offer_signed(struct broker_offer *o) MUST_USE;
 int broker_agree_judge(struct broker_offer *o) MUST_USE;
 /* The count that tells most: the first that is not met. */
 size_t broker_offer_open(const struct broker_offer *o);
-/* The person whose key has this id; *root says of which root. */
+/* The person whose key has this id, in either root; NULL: nobody. */
 const struct trust_person *broker_offer_person(const struct broker_offer *o,
     const struct digest *keyid);
 /* Names that count, and names that are waited for (JSON lists). */

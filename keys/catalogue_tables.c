@@ -65,7 +65,6 @@ static const char schema[] =
     " version text not null, grant_id integer not null, type integer not null,"
     " primary key (session, n)) without rowid;";
 
-
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
 	" export, until, reason, by, created"

@@ -416,7 +416,7 @@ nothing_pinned(const struct chain *c)
 {
 	return log_err(ERR_NOT_FOUND,
 	    "no trust root of vault %s is pinned on this host: put the one "
-	    "that the release managers give you (weir trust show --json) into "
+	    "that the release managers give you (weir trust show --export) into "
 	    "'%s/NAME.json', or name it with --trust FILE; "
 	    "--trust-on-first-use takes keyd's word for it, once",
 	    c->vault_hex, directory_of(c->how));

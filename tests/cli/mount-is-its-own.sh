@@ -9,7 +9,7 @@ requires fuse
 mkvault vault
 mkdir "$tmp/m" "$tmp/up" "$tmp/up/mnt"
 head -c 300000 /dev/urandom >"$tmp/m/w.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
 mnt=$tmp/up/mnt
 cleanup_fn unmount "$mnt"
@@ -27,16 +27,17 @@ lazily()
 
 # Taken from the tree while a file is open, its worker goes on; then another
 # mount stands there.
-weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 first=$!
-wait_for 10 test -e "$mnt/llama/latest"
-exec 7<"$mnt/llama/latest/w.bin"
+wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+exec 7<"$mnt/llama/@${ref#*@}/w.bin"
 lazily "$mnt"
-exits 0 'a second mount, where the first one stood' weir mount llama "$mnt"
+exits 0 'a second mount, where the first one stood' weir mount \
+    --allow-unsigned "$ref" "$mnt"
 kill -TERM $first
 wait $first
 is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
-cmp -s "$mnt/llama/latest/w.bin" "$tmp/m/w.bin"
+cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
 ok $? 'which goes on being read'
 fails 'what the first one served fails' sh -c 'cat <&7'
 exec 7<&-
@@ -44,9 +45,9 @@ exec 7<&-
 # Its parent is renamed.
 for how in TERM KILL; do
 	wait_for 10 weir umount "$mnt"
-	weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+	weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$mnt/llama/latest"
+	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
 	mv "$tmp/up" "$tmp/moved"
 	if [ $how = KILL ]; then
 		# shellcheck disable=SC2046 # one number
@@ -59,14 +60,15 @@ for how in TERM KILL; do
 	is "$(mounts_at "$tmp/moved/mnt")" 0 \
 	    "$how: a mount whose parent was renamed goes"
 	mv "$tmp/moved" "$tmp/up"
-	[ $how = KILL ] || weir mount llama "$mnt" 2>/dev/null
+	[ $how = KILL ] || weir mount \
+	    --allow-unsigned "$ref" "$mnt" 2>/dev/null
 done
 
 # Something is mounted over it.
 if [ "$(id -u)" -eq 0 ]; then
-	weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+	weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$mnt/llama/latest"
+	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
 	mount -t tmpfs none "$mnt" && cleanup_fn umount -q "$mnt"
 	: >"$mnt/theirs"
 	exits 6 'umount of what is covered is refused' weir umount "$mnt"

@@ -116,8 +116,8 @@ without_a_grant_no_session_opens_and_the_refusal_is_recorded(void **state)
 	desk_person_come(&bin, &s->d, 2);
 	assert_int_equal(desk_open(&bin, "llama", MSG_MOUNT, "", &m),
 	    ERR_DENIED);
-	assert_non_null(strstr(bin.sentence,
-	    " --to user:bin --loads 1 --reason"));
+	assert_non_null(
+	    strstr(bin.sentence, " --to user:bin --loads 1 --reason"));
 	assert_non_null(strstr(bin.sentence, "weir grant add llama@"));
 	e = desk_last(&s->d, "session.refused");
 	assert_string_equal(json_string_value(json_object_get(e, "for")),
