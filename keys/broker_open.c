@@ -297,14 +297,50 @@ take_up(struct broker_call *c, uint64_t id, struct broker_session **out)
 static int
 check_room(struct broker_call *c)
 {
-	if (broker_sessions(c->b) >= BROKER_SESSIONS_MAX)
-		return broker_call_fail(c, ERR_LIMIT,
-		    "%d sessions are open; close some: weir session ls",
-		    BROKER_SESSIONS_MAX);
 	if (c->from->holds_count == BROKER_ATTACHED_MAX)
 		return broker_call_fail(c, ERR_LIMIT,
 		    "a connection has at most %d sessions",
 		    BROKER_ATTACHED_MAX);
+	return 0;
+}
+
+/* Those who look after the vault find room whatever others do. */
+static size_t
+most_sessions(const struct broker_call *c)
+{
+	uid_t uid = c->from->peer.uid;
+
+	if (uid == 0 || uid == c->b->how.own_uid)
+		return BROKER_SESSIONS_MAX;
+	return BROKER_SESSIONS_MAX - BROKER_SESSIONS_KEPT;
+}
+
+/* Nobody takes all sessions there are. */
+static int
+check_share(const struct opening *o)
+{
+	struct broker_call *c = o->c;
+	const struct broker_session *s, *next;
+	size_t same = 0, opened = 0;
+
+	if (broker_sessions(c->b) >= most_sessions(c))
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%zu sessions are open; close some: weir session ls",
+		    broker_sessions(c->b));
+	HASH_ITER(hh, c->b->sessions, s, next) {
+		same += strcmp(s->s->principal, o->principal) == 0;
+		opened += strcmp(s->s->by, c->from->principal) == 0;
+	}
+	if (same >= BROKER_SESSIONS_FOR)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%s has %d sessions, and nobody may have more; close some:"
+		    " weir session ls",
+		    o->principal, BROKER_SESSIONS_FOR);
+	if (opened >= BROKER_SESSIONS_BY)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%s has opened %d sessions, and nobody may open more;"
+		    " close some: weir session ls",
+		    c->from->principal, BROKER_SESSIONS_BY);
 	return 0;
 }
 
@@ -319,6 +355,8 @@ open_session(const struct opening *o)
 	err = check_principal(o);
 	if (err == 0)
 		err = check_room(c);
+	if (err == 0)
+		err = check_share(o);
 	if (err == 0)
 		err = choose_all(o);
 	if (err != 0)

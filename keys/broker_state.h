@@ -23,6 +23,9 @@
 #define BROKER_UPLOADS_MAX 16	 /* of one link */
 #define BROKER_ATTACHED_MAX 64	 /* sessions of one link */
 #define BROKER_SESSIONS_MAX 4096 /* open at once */
+#define BROKER_SESSIONS_KEPT 64	 /* of these: for root and keyd's own user */
+#define BROKER_SESSIONS_FOR 256	 /* of one principal */
+#define BROKER_SESSIONS_BY 1024	 /* opened by one user, for whomever */
 #define BROKER_SENTENCE 1024
 #define BROKER_REASON_MAX 512 /* of what goes into an entry */
 
