@@ -257,9 +257,10 @@ reply_session(struct broker_call *c, const struct broker_session *s)
 	session_token(m.token, c->b->how.keyring->index_secret, s->id);
 	for (uint16_t i = 0; err == 0 && i < m.count; i++)
 		err = describe(c->b, s, i, &m.versions[i]);
-	if (err == 0)
+	if (err == 0) {
 		msg_session_write(&c->reply, &m);
-	else if (err == ERR_NOT_FOUND)
+		err = writer_ok(&c->reply) ? 0 : ERR_NOMEM;
+	} else if (err == ERR_NOT_FOUND)
 		err = broker_call_refuse(c, "grant removed",
 		    "a grant of session %ju was removed", (uintmax_t)s->id);
 	else
@@ -363,10 +364,13 @@ open_session(const struct opening *o)
 		return err;
 	id = catalogue_next(c->b->how.catalogue, CATALOGUE_SESSION);
 	err = record_open(o, id);
-	if (err == 0)
-		err = take_up(c, id, &s);
+	if (err != 0)
+		return err;
+	err = take_up(c, id, &s);
 	if (err == 0)
 		err = reply_session(c, s);
+	if (err != 0)
+		broker_session_give_up(c->b, id, c->from);
 	return err;
 }
 
@@ -430,7 +434,7 @@ static int
 resume(struct broker_call *c, const struct msg_session_resume *m)
 {
 	struct broker_session *s;
-	int err;
+	int err = 0;
 
 	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
 		m->session))
@@ -441,7 +445,8 @@ resume(struct broker_call *c, const struct msg_session_resume *m)
 	if (s == NULL)
 		return broker_call_fail(c, ERR_NOT_FOUND,
 		    "session %ju has ended", (uintmax_t)m->session);
-	err = check_room(c);
+	if (broker_session_of(c->from, s->id) == NULL)
+		err = check_room(c);
 	if (err == 0)
 		err = reply_session(c, s);
 	if (err != 0)

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+/* Out of memory it adds nothing, and hh.tbl is NULL. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "keys/broker.h"
@@ -21,7 +24,7 @@
 /* What the parts of the broker share: for broker*.c alone. */
 
 #define BROKER_UPLOADS_MAX 16	 /* of one link */
-#define BROKER_ATTACHED_MAX 64	 /* sessions of one link */
+#define BROKER_ATTACHED_MAX 64	 /* sessions of one link, and as many ended */
 #define BROKER_SESSIONS_MAX 4096 /* open at once */
 #define BROKER_SESSIONS_KEPT 64	 /* of these: for root and keyd's own user */
 #define BROKER_SESSIONS_FOR 256	 /* of one principal */
@@ -77,7 +80,8 @@ struct broker_link {
 	bool greeted;
 	size_t waiting;
 	size_t uploads_count;
-	size_t holds_count;
+	size_t holds_count; /* of those that have not ended, */
+	size_t ended_count; /* and of those that have */
 	LIST_HEAD(, broker_upload) uploads;
 	LIST_HEAD(, broker_hold) holds;
 };
@@ -238,6 +242,9 @@ void broker_session_let_go(struct broker_link *l);
  * way into the trail. */
 int broker_session_end(struct broker *b, struct broker_session *s,
     const char *reason) MUST_USE;
+/* One was recorded as open, and its opener cannot have it. */
+void broker_session_give_up(struct broker *b, uint64_t id,
+    const struct broker_link *opener);
 /* The close is recorded: tell the links but `from`, and drop it. */
 void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
