@@ -130,7 +130,7 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
 	libbsd-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
-	procps e2fsprogs sudo universal-ctags binutils
+	procps e2fsprogs sudo universal-ctags binutils acl
 
 DEPS := build/.deps
 

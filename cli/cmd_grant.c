@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,20 +101,39 @@ whole_digits(struct client *c, const struct grant_args *a,
 	return 0;
 }
 
-static int
-print_added(const struct grant_args *a, uint64_t id)
+/* "10 loads a day", "browsing", and until when. */
+static void
+say_added(const struct grant_args *a, const struct msg_grant_add *m,
+    uint64_t id)
 {
-	const char *name = a->to + strlen("user:");
+	char loads[40] = "browse", until[OUT_TIME];
+
+	if (m->type == MSG_GRANT_LOAD)
+		snprintf(loads, sizeof(loads), "load %u time%s%s", m->loads,
+		    m->loads == 1 ? "" : "s", m->per_day ? " a day" : "");
+	log_info("grant %llu: %s may %s '%s'%s, %s%s%s", (unsigned long long)id,
+	    a->to, loads, a->reference,
+	    a->export ? ", and get plain copies" : "",
+	    m->until_ms != 0 ? "until " : "without an end",
+	    m->until_ms != 0 ? out_time(m->until_ms, until) : "",
+	    m->until_ms != 0 ? " UTC" : "");
+	log_info("not counted yet: %s; the rest of the grant is in force",
+	    m->type == MSG_GRANT_LOAD ? "the number of loads" :
+					"the 2 % that browsing may see");
+	log_info("next: as %s: weir mount %s MOUNTPOINT%s",
+	    a->to + strlen("user:"), a->reference,
+	    a->export ? ", or weir get" : "");
+}
+
+static int
+print_added(const struct grant_args *a, const struct msg_grant_add *m,
+    struct client *c, uint64_t id)
+{
 	OWNED_JSON j = NULL;
 
-	if (!a->o->quiet && getpwnam(name) == NULL)
-		log_warn("this host has no account '%s': the grant is for "
-			 "whoever will have that name",
-		    name);
 	if (!a->o->quiet)
-		log_info("grant %llu: %s may %s '%s'%s", (unsigned long long)id,
-		    a->to, a->browse ? "browse" : "load", a->reference,
-		    a->export ? ", and get plain copies" : "");
+		say_added(a, m, id);
+	talk_about(a->o, c, a->to);
 	if (!a->o->json) {
 		printf("%llu\n", (unsigned long long)id);
 		return 0;
@@ -184,7 +202,7 @@ cmd_grant_add(struct options *o, int argc, char **argv)
 	    (r = talk_open(&client, o)) != 0 ||
 	    (r = send_grant(client, &a, &m, &ref, &id)) != 0)
 		return r;
-	return print_added(&a, id);
+	return print_added(&a, &m, client, id);
 }
 
 /* "5", "5/day", "browse" */

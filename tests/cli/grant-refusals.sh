@@ -46,6 +46,17 @@ exits 0 'a grant for one version, by some digits' weir grant add \
     --reason t
 id=$out
 like "$id" '^[0-9]+$' 'prints its number'
+like "$err" "grant $id: $me may load 2 times a day '.*', and get plain copies, without an end" \
+    'says what was granted'
+like "$err" 'not counted yet' 'what of it is not in force'
+like "$err" "next: .* weir mount llama@" 'and what to do next'
+unlike "$err" 'while a weir-keyd runs' 'and nothing about others to its owner'
+exits 0 'a grant for another account' weir grant add llama \
+    --to user:no-such-account --browse --until 2999-12-31 --reason t
+like "$err" "no account 'no-such-account'" 'that is not there, says so'
+like "$err" 'may browse .* until 2999-12-31 00:00:00 UTC' 'and when it ends'
+like "$err" "weir-keyd --vault '$vault' --key-file" \
+    'and that others need a keyd that runs'
 exits 0 'lets that version be read' weir get "$ref" "$tmp/by-digest"
 echo more >"$tmp/m/more"
 weir put llama "$tmp/m" >/dev/null 2>&1
