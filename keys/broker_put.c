@@ -253,6 +253,8 @@ broker_put_keys(struct broker_call *c)
 	if (u == NULL)
 		err = not_yours(c, m.upload);
 	else
+		err = check_uploader(c, u->model);
+	if (err == 0)
 		err = give_keys(c, u, &m);
 	msg_put_keys_clear(&m);
 	return err;
@@ -427,6 +429,8 @@ broker_put_commit(struct broker_call *c)
 	if (u == NULL)
 		err = not_yours(c, m.upload);
 	else
+		err = check_uploader(c, u->model);
+	if (err == 0)
 		err = commit(c, u, &m);
 	msg_put_commit_clear(&m);
 	return err;

@@ -203,6 +203,38 @@ only_uploaders_of_the_family_put(void **state)
 	desk_person_go(&daemon);
 }
 
+/* An upload that was begun does not outlive the right to it. */
+static void
+who_is_no_uploader_any_more_goes_no_further(void **state)
+{
+	static const size_t size = 6;
+	struct desk_person owner, daemon;
+	struct msg_put_begin_reply begun;
+	struct msg_put_commit m;
+	uint8_t key[KEY_SIZE];
+
+	desk_person_come(&owner, *state, 0);
+	desk_person_come(&daemon, *state, DAEMON);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(desk_begin(&daemon, "llama", &begun), 0);
+	assert_int_equal(desk_take_in(&daemon, &begun, &size, 1, &m), 0);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_RM, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(keys(&daemon, begun.upload, key), ERR_DENIED);
+	assert_int_equal(desk_commit(&daemon, &m), ERR_DENIED);
+	assert_int_equal(desk_count(*state, "refused"), 2);
+	assert_int_equal(desk_count(*state, "put"), 0);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(desk_commit(&daemon, &m), 0);
+	desk_person_go(&owner);
+	desk_person_go(&daemon);
+}
+
 static void
 a_model_has_a_proper_name(void **state)
 {
@@ -436,6 +468,7 @@ main(void)
 		TEST(the_same_tree_again_keeps_the_copy_that_is_there),
 		TEST(a_damaged_copy_is_not_called_stored),
 		TEST(only_uploaders_of_the_family_put),
+		TEST(who_is_no_uploader_any_more_goes_no_further),
 		TEST(a_model_has_a_proper_name),
 		TEST(an_upload_is_its_connections_alone),
 		TEST(a_connection_has_few_uploads),
