@@ -222,16 +222,14 @@ static int
 describe_end(const json_t *g, char **out)
 {
 	const char *reason = talk_text(g, "removed_reason");
-	char removed[17];
+	char removed[OUT_TIME];
 	int n;
 
 	if (talk_text(g, "removed")[0] == '\0') {
 		*out = strdup(talk_bool(g, "expired") ? "its time was up" : "");
 		return *out != NULL ? 0 : ERR_NOMEM;
 	}
-	snprintf(removed, sizeof(removed), "%s", talk_text(g, "removed"));
-	if (strlen(removed) > 10)
-		removed[10] = ' ';
+	out_when(talk_text(g, "removed"), removed);
 	n = asprintf(out, "removed %s by %s%s%s", removed,
 	    talk_text(g, "removed_by"), reason[0] != '\0' ? ": " : "", reason);
 	if (n < 0)
@@ -243,7 +241,7 @@ static int
 add_row(struct out_table *t, const json_t *g)
 {
 	char id[24], reference[REF_NAME_MAX + REF_CHANNEL_MAX + 16], loads[24];
-	char until[17];
+	char until[OUT_TIME];
 	OWNED_MEM(char) ended = NULL;
 	const char *cells[] = { id, talk_text(g, "to"), reference, loads,
 		talk_bool(g, "export") ? "yes" : "", until, talk_text(g, "by"),
@@ -256,9 +254,7 @@ add_row(struct out_table *t, const json_t *g)
 	    talk_text(g, "channel"), talk_text(g, "version")[0] ? "@" : "",
 	    talk_text(g, "version"));
 	describe_loads(g, loads, sizeof(loads));
-	snprintf(until, sizeof(until), "%s", talk_text(g, "until"));
-	if (strlen(until) > 10)
-		until[10] = ' ';
+	out_when(talk_text(g, "until"), until);
 	if (describe_end(g, &ended) != 0)
 		return ERR_NOMEM;
 	cells[8] = ended; /* a column with --all only */

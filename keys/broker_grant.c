@@ -32,9 +32,12 @@ find_target(struct broker_call *c, const struct msg_grant_add *m,
 	err = broker_model_resolve(c, text, &t);
 	if (err != 0)
 		return err;
+	if (broker_model_no_channel(&t))
+		return broker_call_fail(c, ERR_NOT_FOUND, BROKER_NO_CHANNEL,
+		    t.ref.channel, t.ref.name);
 	if (!t.found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no %s to grant; `weir ls` lists what there is",
+		    "there is no %s to grant; 'weir ls' lists what there is",
 		    t.shown);
 	snprintf(version, DIGEST_HEX_SIZE, "%s",
 	    m->version[0] != '\0' ? t.hex : "");

@@ -108,6 +108,12 @@ broker_model_resolve(struct broker_call *c, const char *text,
 	return err;
 }
 
+bool
+broker_model_no_channel(const struct broker_target *t)
+{
+	return t->ref.channel[0] != '\0' && strcmp(t->ref.channel, LATEST) != 0;
+}
+
 /* --- model.ls --- */
 
 struct model_list {
@@ -266,6 +272,14 @@ list(struct broker_call *c, const struct msg_list *m)
 	l.models = json_array();
 	err = catalogue_version_each(c->b->how.catalogue, &which, list_version,
 	    &l);
+	if (err == 0 && m->model[0] != '\0' && m->after[0] == '\0' &&
+	    json_array_size(l.models) == 0) {
+		json_decref(l.models);
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "there is no model '%s'%s; 'weir ls' lists those that %s",
+		    m->model, l.all ? "" : ", or you have no grant for it",
+		    l.all ? "there are" : "you may see");
+	}
 	return broker_call_listing(c, err, "models", l.models, &l.l);
 }
 
@@ -366,10 +380,13 @@ broker_model_version(struct broker_call *c)
 		return err;
 	if (may && t.found)
 		return reply_version(c, &t);
+	if (broker_model_no_channel(&t))
+		return broker_call_fail(c, ERR_NOT_FOUND, BROKER_NO_CHANNEL,
+		    t.ref.channel, t.ref.name);
 	/* Whoever has no role does not learn what there is. */
 	if (held != 0 && !t.found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no %s; `weir ls` lists what there is", t.shown);
+		    "there is no %s; 'weir ls' lists what there is", t.shown);
 	return broker_call_refuse(c, "no grant",
 	    "%s has no grant for %s; a manager may add one: weir grant add %s"
 	    " --to %s --browse --reason TEXT",

@@ -125,11 +125,14 @@ not_found(const struct opening *o, const struct broker_target *t)
 
 	if (err != 0)
 		return err;
+	snprintf(reason, sizeof(reason), "no %s", t->shown);
+	if (broker_model_no_channel(t))
+		return refuse(o, ERR_NOT_FOUND, reason, BROKER_NO_CHANNEL,
+		    t->ref.channel, t->ref.name);
 	if (held == 0)
 		return no_grant(o, t, GRANT_NONE);
-	snprintf(reason, sizeof(reason), "no %s", t->shown);
 	return refuse(o, ERR_NOT_FOUND, reason,
-	    "there is no %s; `weir ls` lists what there is", t->shown);
+	    "there is no %s; 'weir ls' lists what there is", t->shown);
 }
 
 static int

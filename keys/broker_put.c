@@ -327,7 +327,7 @@ check_old(struct broker_call *c, const struct broker_upload *u,
 	if (err != 0)
 		return broker_call_fail(c, ERR_INTEGRITY,
 		    "%s has this version already, but its manifest or a page"
-		    " of it is missing or damaged in the store; `weir check`"
+		    " of it is missing or damaged in the store; 'weir check'"
 		    " names the objects to bring back from a backup",
 		    v->model);
 	return 0;

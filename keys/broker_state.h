@@ -279,6 +279,12 @@ struct broker_target {
  * that several versions begin with.  Not found is no error. */
 int broker_model_resolve(struct broker_call *c, const char *text,
     struct broker_target *out) MUST_USE;
+/* Whether it names a channel that no model has; what to say of it, with the
+ * channel's and the model's names. */
+bool broker_model_no_channel(const struct broker_target *t);
+#define BROKER_NO_CHANNEL                                                      \
+	"there is no channel '%s': 'latest' is the only one, and '%s' alone"   \
+	" means it"
 int broker_model_key(struct broker *b, uint64_t upload,
     struct version_key **out) MUST_USE;
 int broker_model_manifest_key(struct broker *b, uint64_t upload,

@@ -77,6 +77,15 @@ is "$(printf '%s' "$out" |
     'it is there, too'
 exits 5 'or one that never was' weir grant rm 4711
 
+exits 5 'a channel that is not there' weir mount llama:prod "$tmp/mnt"
+like "$err" "no channel 'prod': 'latest' is the only one" 'is told'
+unlike "$err" 'weir grant add' 'with no command that would not work'
+exits 5 'nor can it be granted' weir grant add llama:prod --to "$me" \
+    --browse --reason t
+like "$err" "no channel 'prod'" 'which is told, too'
+exits 5 'ls of a model that is not there' weir ls nothing
+unlike "$err" 'no grant' 'does not doubt what its owner may see'
+
 exits 2 'a grant without a reason' weir grant add llama --to "$me" --loads 1
 like "$err" 'reason' 'is told so'
 exits 2 'without a principal' weir grant add llama --loads 1 --reason t

@@ -63,7 +63,10 @@ exits 0 'the owner puts' as "$keyd" weir put llama "$tmp/m"
 exits 4 'alice may not put' as "$alice" weir put llama "$tmp/m"
 exits 4 'nor grant' as "$alice" weir grant add llama --to "user:$alice" \
     --loads 1 --reason t
-like "$err" 'manager' 'and is told which role it takes'
+like "$err" "'weir grant add' needs the role of manager" \
+    'and is told which role it takes, in the words of the command'
+exits 4 'nor check' as "$alice" weir check
+like "$err" "'weir check' needs the role of reviewer" 'nor tell of it'
 exits 4 'nor hand out roles' as "$alice" weir role add owner \
     --to "user:$alice"
 exits 0 'the owner grants' as "$keyd" weir grant add llama \

@@ -419,6 +419,7 @@ desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
 		.bytes = r.bytes,
 		.weights = r.weights,
 		.chunks = r.chunks,
+		.labels = p->labels,
 	};
 	intake_result_clear(&r);
 	return 0;
