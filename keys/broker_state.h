@@ -23,7 +23,9 @@
 
 /* What the parts of the broker share: for broker*.c alone. */
 
-#define BROKER_UPLOADS_MAX 16	 /* of one link */
+#define BROKER_UPLOADS_MAX 16	 /* of one link, */
+#define BROKER_UPLOADS_OF_UID 64 /* of one user's links, */
+#define BROKER_UPLOADS_ALL 512	 /* and of all */
 #define BROKER_ATTACHED_MAX 64	 /* sessions of one link, and as many ended */
 #define BROKER_SESSIONS_MAX 4096 /* open at once */
 #define BROKER_SESSIONS_KEPT 64	 /* of these: for root and keyd's own user */
@@ -32,13 +34,12 @@
 #define BROKER_SENTENCE 1024
 #define BROKER_REASON_MAX 512 /* of what goes into an entry */
 
-/* An upload under way, of one link. */
+/* An upload under way, of one link.  Its keys are unwrapped when they are used:
+ * locked memory is not the uploaders' to fill. */
 struct broker_upload {
 	LIST_ENTRY(broker_upload) entry;
 	uint64_t id;
 	char model[REF_NAME_MAX + 1];
-	struct family_key *family;
-	struct version_key *version;
 };
 
 /* One version of an open session: where its pages are. */

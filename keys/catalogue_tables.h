@@ -56,7 +56,12 @@ struct catalogue {
 	uint64_t applied;
 	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
 	bool dirty;			   /* since the last flush */
+	bool begun;			   /* a transaction, not committed */
 };
+
+/* Go on with the transaction, or begin one.  ERR_IO when the database has
+ * dropped it, and with it what was applied: there is no going on. */
+int catalogue_begin(struct catalogue *c) MUST_USE;
 
 int catalogue_tables_open(struct sql **out, const char *path, bool create)
     MUST_USE;
