@@ -433,7 +433,7 @@ desk_commit(struct desk_person *p, const struct msg_put_commit *m)
 	struct msg_put_commit whole = *m;
 
 	if (m->labels == NULL)
-		whole.labels = labels;
+		whole.labels = p->labels != NULL ? p->labels : labels;
 	if (m->imports == NULL)
 		whole.imports = imports;
 	msg_put_commit_write(&body, &whole);
