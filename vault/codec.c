@@ -3,11 +3,16 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* For contexts in memory of ours, which the library exports. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 #include "vault/err.h"
+#include "vault/secret.h"
 
 /* Weights compress by their bytes' frequencies or not at all: higher levels
  * search longer and find nothing. */
@@ -34,6 +39,39 @@ struct codec_opener {
 	ZSTD_DCtx *ctx;
 };
 
+/* Contexts keep what went through them, and are wiped: the length goes before
+ * the bytes. */
+#define PREFIX sizeof(max_align_t)
+
+static void *
+take_memory(void *arg, size_t n)
+{
+	uint8_t *p = n <= SIZE_MAX - PREFIX ? malloc(PREFIX + n) : NULL;
+
+	(void)arg;
+	if (p == NULL)
+		return NULL;
+	memcpy(p, &n, sizeof(n));
+	return p + PREFIX;
+}
+
+static void
+wipe_memory(void *arg, void *memory)
+{
+	uint8_t *p = memory;
+	size_t n;
+
+	(void)arg;
+	if (p == NULL)
+		return;
+	p -= PREFIX;
+	memcpy(&n, p, sizeof(n));
+	secret_wipe(p, PREFIX + n);
+	free(p);
+}
+
+static const ZSTD_customMem wiped = { take_memory, wipe_memory, NULL };
+
 int
 codec_parse(enum codec *out, uint8_t n)
 {
@@ -55,7 +93,7 @@ codec_packer_new(struct codec_packer **out)
 	OWNED(codec_packer) p = calloc(1, sizeof(*p));
 	size_t r;
 
-	if (p == NULL || (p->ctx = ZSTD_createCCtx()) == NULL)
+	if (p == NULL || (p->ctx = ZSTD_createCCtx_advanced(wiped)) == NULL)
 		return ERR_NOMEM;
 	r = ZSTD_CCtx_setParameter(p->ctx, ZSTD_c_compressionLevel, LEVEL);
 	assert(!ZSTD_isError(r));
@@ -94,7 +132,7 @@ codec_opener_new(struct codec_opener **out)
 {
 	OWNED(codec_opener) p = calloc(1, sizeof(*p));
 
-	if (p == NULL || (p->ctx = ZSTD_createDCtx()) == NULL)
+	if (p == NULL || (p->ctx = ZSTD_createDCtx_advanced(wiped)) == NULL)
 		return ERR_NOMEM;
 	*out = p;
 	p = NULL;
