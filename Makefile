@@ -130,8 +130,9 @@ endif
 PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
-	libbsd-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
-	procps e2fsprogs sudo universal-ctags binutils
+	libbsd-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev \
+	fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
+	e2fsprogs sudo universal-ctags binutils acl
 
 DEPS := build/.deps
 

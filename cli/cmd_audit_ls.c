@@ -182,6 +182,7 @@ run(struct list *l, bool offline)
 {
 	OWNED(audit) a = NULL;
 	OWNED(story) story = NULL;
+	char count[OUT_COUNT];
 	int r;
 
 	if ((r = audit_open(&a, l->o, offline)) != 0 ||
@@ -204,10 +205,9 @@ run(struct list *l, bool offline)
 	if (r == 0 && l->matched == 0)
 		say_nothing(l);
 	if (r == 0 && story_unnamed(story) > 0)
-		log_warn("the files of %zu versions have numbers instead of "
-			 "names: you may not see them, or they are damaged "
-			 "('weir check')",
-		    story_unnamed(story));
+		log_warn("the files of %s have numbers instead of names: you "
+			 "may not see them, or they are damaged ('weir check')",
+		    out_count(story_unnamed(story), "version", count));
 	return audit_end(a, r);
 }
 

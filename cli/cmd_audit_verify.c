@@ -68,7 +68,7 @@ print_text(const struct result *v)
 	out_line("root             %s", digest_hex(&v->checkpoint->root, root));
 	out_line("signed by        %s", vkey);
 	if (v->older != NULL && v->sound)
-		out_line("extends          the kept checkpoint of %llu entries",
+		out_line("extends          the kept checkpoint of size %llu",
 		    (unsigned long long)v->older->size);
 	return 0;
 }

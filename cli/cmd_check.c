@@ -211,7 +211,7 @@ print_text(const struct sweep *s, const struct check_totals *t)
 	    s->read_data ? "read wholly" : "by their headers and sizes");
 	out_line("damaged             %llu", (unsigned long long)t->damaged);
 	out_line("missing             %llu", (unsigned long long)t->missing);
-	out_line("of no version       %llu",
+	out_line("unreferenced        %llu, of no version",
 	    (unsigned long long)t->unreferenced);
 	if (t->damaged + t->missing > 0 && !s->o->quiet)
 		log_info("next: put the same files in again ('weir put' "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/cmd.h"
 #include "cli/host.h"
@@ -13,29 +14,43 @@ struct doctor {
 	int r;
 };
 
+/* A line below a finding. */
+static int
+tell_more(struct doctor *d, const char *before, const char *text)
+{
+	OWNED_MEM(char) line = NULL;
+	const char *cells[] = { "", "", NULL };
+
+	if (text[0] == '\0')
+		return 0;
+	if (asprintf(&line, "%s%s", before, text) < 0) {
+		line = NULL;
+		return ERR_NOMEM;
+	}
+	cells[2] = line;
+	return out_table_add(d->table, cells);
+}
+
 static void
 take(void *arg, const struct host_finding *f)
 {
 	struct doctor *d = arg;
 	const char *cells[] = { host_state_name(f->state), f->name, f->text };
-	const char *mend[] = { "", "", f->mend };
 	json_t *j;
 
 	d->count[f->state]++;
-	j = json_pack("{s:s, s:s, s:s, s:s*}", "check", f->name, "state",
+	j = json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "check", f->name, "state",
 	    host_state_name(f->state), "text", f->text, "mend",
-	    f->mend[0] != '\0' ? f->mend : NULL);
+	    f->mend[0] != '\0' ? f->mend : NULL, "advice",
+	    f->advice[0] != '\0' ? f->advice : NULL);
 	if (j == NULL || json_array_append_new(d->findings, j) != 0)
 		d->r = ERR_NOMEM;
 	if (d->r == 0)
 		d->r = out_table_add(d->table, cells);
-	if (d->r == 0 && f->mend[0] != '\0') {
-		char line[sizeof(f->mend) + 8];
-
-		snprintf(line, sizeof(line), "  $ %s", f->mend);
-		mend[2] = line;
-		d->r = out_table_add(d->table, mend);
-	}
+	if (d->r == 0)
+		d->r = tell_more(d, "  $ ", f->mend);
+	if (d->r == 0)
+		d->r = tell_more(d, "  ", f->advice);
 }
 
 int
@@ -58,8 +73,7 @@ cmd_doctor(struct options *o, int argc, char **argv)
 	host_look(o, take, &d);
 	if (d.r != 0)
 		return d.r;
-	r = out_set(j, "ok",
-	    json_boolean(d.count[HOST_WARN] + d.count[HOST_FAIL] == 0));
+	r = out_set(j, "ok", json_boolean(d.count[HOST_FAIL] == 0));
 	if (r != 0)
 		return r;
 
@@ -67,5 +81,5 @@ cmd_doctor(struct options *o, int argc, char **argv)
 		out_table_print(table);
 	else if ((r = out_json(j)) != 0)
 		return r;
-	return d.count[HOST_WARN] + d.count[HOST_FAIL] > 0 ? CMD_FINDINGS : 0;
+	return d.count[HOST_FAIL] > 0 ? CMD_FINDINGS : 0;
 }

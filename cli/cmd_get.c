@@ -23,6 +23,7 @@ struct get {
 	bool first_use;
 	bool allow_unsigned;
 	uint64_t session;
+	bool begun; /* something was made at dest */
 };
 
 static int
@@ -94,6 +95,7 @@ extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
 		.keys = &keys,
 		.dest = g->dest,
 		.progress = progress_extract,
+		.begun = &g->begun,
 		.stop = g->o->stop,
 	};
 	int r;
@@ -156,14 +158,16 @@ run(struct get *g)
 	    r == 0	    ? "done" :
 		*g->o->stop ? "interrupted" :
 			      "failed");
-	if (r != 0 && *g->o->stop) {
-		log_info("interrupted: what '%s' holds is not the whole "
-			 "version",
-		    g->dest);
+	if (r != 0 && *g->o->stop)
 		r = CMD_INTERRUPTED;
-	} else if (r == 0) {
+	if (r != 0 && g->begun)
+		log_info("%swhat '%s' holds is not the whole version, though "
+			 "each file there is whole; remove it before you try "
+			 "again: rm -r '%s'",
+		    r == CMD_INTERRUPTED ? "interrupted: " : "", g->dest,
+		    g->dest);
+	if (r == 0)
 		r = print_result(g, &session, bytes, files);
-	}
 	chain_session_clear(&session);
 	return r != 0 ? r : closed;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,20 +101,39 @@ whole_digits(struct client *c, const struct grant_args *a,
 	return 0;
 }
 
-static int
-print_added(const struct grant_args *a, uint64_t id)
+/* "10 loads a day", "browsing", and until when. */
+static void
+say_added(const struct grant_args *a, const struct msg_grant_add *m,
+    uint64_t id)
 {
-	const char *name = a->to + strlen("user:");
+	char loads[40] = "browse", until[OUT_TIME];
+
+	if (m->type == MSG_GRANT_LOAD)
+		snprintf(loads, sizeof(loads), "load %u time%s%s", m->loads,
+		    m->loads == 1 ? "" : "s", m->per_day ? " a day" : "");
+	log_info("grant %llu: %s may %s '%s'%s, %s%s%s", (unsigned long long)id,
+	    a->to, loads, a->reference,
+	    a->export ? ", and get plain copies" : "",
+	    m->until_ms != 0 ? "until " : "without an end",
+	    m->until_ms != 0 ? out_time(m->until_ms, until) : "",
+	    m->until_ms != 0 ? " UTC" : "");
+	log_info("not counted yet: %s; the rest of the grant is in force",
+	    m->type == MSG_GRANT_LOAD ? "the number of loads" :
+					"the 2 % that browsing may see");
+	log_info("next: as %s: weir mount %s MOUNTPOINT%s",
+	    a->to + strlen("user:"), a->reference,
+	    a->export ? ", or weir get" : "");
+}
+
+static int
+print_added(const struct grant_args *a, const struct msg_grant_add *m,
+    struct client *c, uint64_t id)
+{
 	OWNED_JSON j = NULL;
 
-	if (!a->o->quiet && getpwnam(name) == NULL)
-		log_warn("this host has no account '%s': the grant is for "
-			 "whoever will have that name",
-		    name);
 	if (!a->o->quiet)
-		log_info("grant %llu: %s may %s '%s'%s", (unsigned long long)id,
-		    a->to, a->browse ? "browse" : "load", a->reference,
-		    a->export ? ", and get plain copies" : "");
+		say_added(a, m, id);
+	talk_about(a->o, c, a->to);
 	if (!a->o->json) {
 		printf("%llu\n", (unsigned long long)id);
 		return 0;
@@ -184,7 +202,7 @@ cmd_grant_add(struct options *o, int argc, char **argv)
 	    (r = talk_open(&client, o)) != 0 ||
 	    (r = send_grant(client, &a, &m, &ref, &id)) != 0)
 		return r;
-	return print_added(&a, id);
+	return print_added(&a, &m, client, id);
 }
 
 /* "5", "5/day", "browse" */
@@ -204,16 +222,14 @@ static int
 describe_end(const json_t *g, char **out)
 {
 	const char *reason = talk_text(g, "removed_reason");
-	char removed[17];
+	char removed[OUT_TIME];
 	int n;
 
 	if (talk_text(g, "removed")[0] == '\0') {
 		*out = strdup(talk_bool(g, "expired") ? "its time was up" : "");
 		return *out != NULL ? 0 : ERR_NOMEM;
 	}
-	snprintf(removed, sizeof(removed), "%s", talk_text(g, "removed"));
-	if (strlen(removed) > 10)
-		removed[10] = ' ';
+	out_when(talk_text(g, "removed"), removed);
 	n = asprintf(out, "removed %s by %s%s%s", removed,
 	    talk_text(g, "removed_by"), reason[0] != '\0' ? ": " : "", reason);
 	if (n < 0)
@@ -225,7 +241,7 @@ static int
 add_row(struct out_table *t, const json_t *g)
 {
 	char id[24], reference[REF_NAME_MAX + REF_CHANNEL_MAX + 16], loads[24];
-	char until[17];
+	char until[OUT_TIME];
 	OWNED_MEM(char) ended = NULL;
 	const char *cells[] = { id, talk_text(g, "to"), reference, loads,
 		talk_bool(g, "export") ? "yes" : "", until, talk_text(g, "by"),
@@ -238,9 +254,7 @@ add_row(struct out_table *t, const json_t *g)
 	    talk_text(g, "channel"), talk_text(g, "version")[0] ? "@" : "",
 	    talk_text(g, "version"));
 	describe_loads(g, loads, sizeof(loads));
-	snprintf(until, sizeof(until), "%s", talk_text(g, "until"));
-	if (strlen(until) > 10)
-		until[10] = ' ';
+	out_when(talk_text(g, "until"), until);
 	if (describe_end(g, &ended) != 0)
 		return ERR_NOMEM;
 	cells[8] = ended; /* a column with --all only */

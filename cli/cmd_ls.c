@@ -118,7 +118,7 @@ list_files(const struct options *o, struct client *c, const char *reference)
 static int
 add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 {
-	char digits[13], files[24], size[OUT_SIZE], created[17];
+	char digits[13], files[24], size[OUT_SIZE], created[OUT_TIME];
 	const char *version = talk_text(v, "version");
 	bool latest = strcmp(version, talk_text(model, "latest")) == 0;
 	const char *cells[] = { talk_text(model, "model"), digits,
@@ -128,9 +128,7 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 	int r;
 
 	snprintf(digits, sizeof(digits), "%s", version);
-	snprintf(created, sizeof(created), "%s", talk_text(v, "created"));
-	if (strlen(created) > 10)
-		created[10] = ' ';
+	out_when(talk_text(v, "created"), created);
 	snprintf(files, sizeof(files), "%llu",
 	    (unsigned long long)talk_number(v, "files"));
 	out_size(talk_number(v, "bytes"), size);
@@ -172,11 +170,6 @@ list_versions(const struct options *o, struct client *c, char *model)
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");
-	if (model != NULL && json_array_size(models) == 0)
-		return log_err(ERR_NOT_FOUND,
-		    "there is no model '%s', or you have no grant for it; "
-		    "'weir ls' lists those that you may see",
-		    model);
 	if (o->json)
 		return out_json(j);
 	if (json_array_size(models) == 0 && !o->quiet)

@@ -279,7 +279,7 @@ print_json(const struct put *p, const struct intake_result *result,
 	    (json_int_t)result->chunks, "new_bytes",
 	    (json_int_t)result->totals.bytes_new, "stored_bytes",
 	    (json_int_t)result->totals.stored_bytes, "known", known, "seconds",
-	    seconds);
+	    (double)(int64_t)(seconds * 1000 + 0.5) / 1000);
 
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
@@ -290,11 +290,12 @@ say_result(const struct put *p, const struct intake_result *result, bool known,
     double seconds)
 {
 	char bytes[OUT_SIZE], fresh[OUT_SIZE], stored[OUT_SIZE];
+	char files[OUT_COUNT];
 
 	if (p->o->quiet)
 		return;
-	log_info("%u file%s, %s in %.1f s; %s were new, stored in %s",
-	    result->files, result->files == 1 ? "" : "s",
+	log_info("%s, %s in %.1f s; %s were new, stored in %s",
+	    out_count(result->files, "file", files),
 	    out_size(result->bytes, bytes), seconds,
 	    out_size(result->totals.bytes_new, fresh),
 	    out_size(result->totals.stored_bytes, stored));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,31 @@ check_role(const struct options *o, const struct msg_role *m)
 	return 0;
 }
 
+/* What a role needs besides keyd's word: files of the vault. */
+static void
+say_next(const struct options *o, const struct msg_role *m)
+{
+	OWNED_MEM(char) vault = realpath(o->vault, NULL);
+	OWNED_MEM(char) path = NULL;
+	OWNED_MEM(char) command = NULL;
+	const char *name = m->to + strlen("user:");
+	bool uploader = strcmp(m->role, role_name(ROLE_UPLOADER)) == 0;
+
+	if (vault == NULL ||
+	    (!uploader && strcmp(m->role, role_name(ROLE_REVIEWER)) != 0))
+		return;
+	if (asprintf(&path, "%s/%s", vault, uploader ? "objects" : "trail") <
+	    0) {
+		path = NULL;
+		return;
+	}
+	command = talk_share(path, name, uploader);
+	if (command != NULL)
+		log_info("next: let %s %s: %s", name,
+		    uploader ? "write to the object store" : "read the trail",
+		    command);
+}
+
 static int
 change(struct options *o, int argc, char **argv, enum msg_type type)
 {
@@ -100,14 +126,16 @@ change(struct options *o, int argc, char **argv, enum msg_type type)
 	if ((r = talk_open(&client, o)) != 0 ||
 	    (r = client_call(client, type, &body, &reply)) != 0)
 		return r;
-	if (!o->json && o->quiet)
-		return 0;
-	if (!o->json) {
+	if (!o->quiet)
 		log_info("%s is %s %s%s%s", m.to,
 		    type == MSG_ROLE_ADD ? "now" : "no longer", m.role,
 		    family != NULL ? " of " : "", family != NULL ? family : "");
-		return 0;
+	if (!o->quiet && type == MSG_ROLE_ADD) {
+		say_next(o, &m);
+		talk_about(o, client, m.to);
 	}
+	if (!o->json)
+		return 0;
 	j = json_pack("{s:s, s:s, s:b, s:s*}", "role", m.role, "to", m.to,
 	    "holds", type == MSG_ROLE_ADD, "family", family);
 	return j != NULL ? out_json(j) : ERR_NOMEM;

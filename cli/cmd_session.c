@@ -12,7 +12,7 @@
 static int
 add_row(struct out_table *t, const json_t *s)
 {
-	char id[24], pid[24], bytes[OUT_SIZE], opened[17];
+	char id[24], pid[24], bytes[OUT_SIZE], opened[OUT_TIME];
 	char what[REF_NAME_MAX + 64];
 	const json_t *versions = json_object_get(s, "versions");
 	const json_t *first = json_array_get(versions, 0);
@@ -24,9 +24,7 @@ add_row(struct out_table *t, const json_t *s)
 	    (unsigned long long)talk_number(s, "session"));
 	snprintf(pid, sizeof(pid), "%llu",
 	    (unsigned long long)talk_number(s, "pid"));
-	snprintf(opened, sizeof(opened), "%s", talk_text(s, "opened"));
-	if (strlen(opened) > 10)
-		opened[10] = ' ';
+	out_when(talk_text(s, "opened"), opened);
 	snprintf(what, sizeof(what), "%s@%.12s", talk_text(first, "model"),
 	    talk_text(first, "version"));
 	if (json_array_size(versions) > 1)
@@ -106,7 +104,7 @@ cmd_session_moved(const json_t *sessions)
 static void
 print_session(const json_t *s)
 {
-	char bytes[OUT_SIZE];
+	char bytes[OUT_SIZE], when[OUT_TIME], releases[OUT_COUNT];
 	json_t *v;
 	size_t i;
 
@@ -119,13 +117,14 @@ print_session(const json_t *s)
 	    (unsigned long long)talk_number(s, "pid"));
 	if (talk_text(s, "mountpoint")[0] != '\0')
 		out_line("at        %s", talk_text(s, "mountpoint"));
-	out_line("opened    %s", talk_text(s, "opened"));
+	out_line("opened    %s UTC", out_when(talk_text(s, "opened"), when));
 	out_line("state     %s", talk_text(s, "state"));
 	if (talk_text(s, "closed")[0] != '\0')
-		out_line("closed    %s", talk_text(s, "closed"));
-	out_line("released  %s in %llu releases",
+		out_line("closed    %s UTC",
+		    out_when(talk_text(s, "closed"), when));
+	out_line("released  %s in %s",
 	    out_size(talk_number(s, "released_bytes"), bytes),
-	    (unsigned long long)talk_number(s, "releases"));
+	    out_count(talk_number(s, "releases"), "release", releases));
 	out_line("faults    %llu",
 	    (unsigned long long)talk_number(s, "faults"));
 	json_array_foreach(json_object_get(s, "versions"), i, v)

@@ -89,6 +89,7 @@ static int
 print_text(const struct facts *f)
 {
 	char created[OUT_TIME], size[OUT_SIZE], weights[OUT_SIZE];
+	char count[OUT_COUNT];
 	OWNED_MEM(char) labels = NULL;
 	int r;
 
@@ -109,14 +110,13 @@ print_text(const struct facts *f)
 	    out_size(f->manifest->weight_bytes, weights));
 	out_line("chunks   %llu", (unsigned long long)f->manifest->chunk_rows);
 	if (f->tensors > 0)
-		out_line("tensors  %llu, %llu parameters",
-		    (unsigned long long)f->tensors,
-		    (unsigned long long)f->parameters);
+		out_line("tensors  %llu, %s", (unsigned long long)f->tensors,
+		    out_count(f->parameters, "parameter", count));
 	for (unsigned int i = 0; i < 256; i++)
 		if (f->dtypes[i].tensors > 0)
-			out_line("         %s: %llu tensors, %s",
+			out_line("         %s: %s, %s",
 			    tensor_type_name((uint8_t)i),
-			    (unsigned long long)f->dtypes[i].tensors,
+			    out_count(f->dtypes[i].tensors, "tensor", count),
 			    out_size(f->dtypes[i].bytes, size));
 	out_line("signed   no");
 	return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/cmd.h"
 #include "cli/out.h"
@@ -35,6 +37,27 @@ ask_keyd(struct status *s, const struct options *o)
 	    &(struct msg_list){ 0 }, &s->sessions);
 }
 
+/* The session of this vault that a mount on this host belongs to; 0: of none
+ * that the caller may see. */
+static uint64_t
+session_of(const struct status *s, const struct mountpoint *m)
+{
+	const json_t *sessions = json_object_get(s->sessions, "sessions");
+	char host[256] = "";
+	uint64_t id = 0;
+	json_t *session;
+	size_t i;
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		return 0;
+	json_array_foreach(sessions, i,
+	    session) if (strcmp(talk_text(session, "mountpoint"), m->path) ==
+		0 &&
+	    strcmp(talk_text(session, "host"), host) == 0)
+	    id = talk_number(session, "session");
+	return id;
+}
+
 static int
 print_json(const struct status *s)
 {
@@ -46,11 +69,14 @@ print_json(const struct status *s)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < s->mounts.count; i++) {
 		const struct mountpoint *m = &s->mounts.items[i];
+		uint64_t id = session_of(s, m);
 
 		if (json_array_append_new(mounts,
-			json_pack("{s:s, s:s, s:I}", "mountpoint", m->path,
-			    "source", m->source, "uid", (json_int_t)m->uid)) !=
-		    0)
+			json_pack("{s:s, s:s, s:I, s:o}", "mountpoint", m->path,
+			    "source", m->source, "uid", (json_int_t)m->uid,
+			    "session",
+			    id > 0 ? json_integer((json_int_t)id) :
+				     json_null())) != 0)
 			return ERR_NOMEM;
 	}
 	return out_json(j);
@@ -60,40 +86,49 @@ static void
 print_keyd(const json_t *k)
 {
 	const json_t *trail = json_object_get(k, "trail");
-	unsigned long long entries = talk_number(trail, "entries");
+	char started[OUT_TIME], uploads[OUT_COUNT];
 
 	out_line("vault     %s", talk_text(k, "vault"));
-	out_line("keyd      %s, pid %llu, since %s", talk_text(k, "mode"),
-	    (unsigned long long)talk_number(k, "pid"), talk_text(k, "started"));
+	out_line("keyd      %s, pid %llu, since %s UTC", talk_text(k, "mode"),
+	    (unsigned long long)talk_number(k, "pid"),
+	    out_when(talk_text(k, "started"), started));
 	out_line("you       %s", talk_text(k, "principal"));
-	out_line("trail     %llu entries, %llu of them under the signed "
-		 "checkpoint",
-	    entries, (unsigned long long)talk_number(trail, "checkpoint"));
-	out_line("sessions  %llu open, %llu uploads under way",
+	out_line("trail     entries: %llu, under the signed checkpoint: %llu",
+	    (unsigned long long)talk_number(trail, "entries"),
+	    (unsigned long long)talk_number(trail, "checkpoint"));
+	out_line("sessions  %llu open, %s under way",
 	    (unsigned long long)talk_number(k, "sessions"),
-	    (unsigned long long)talk_number(k, "uploads"));
+	    out_count(talk_number(k, "uploads"), "upload", uploads));
 }
 
 static int
-print_mounts(const struct mountpoint_list *mounts)
+print_mounts(const struct status *s)
 {
-	static const char *const heads[] = { "MOUNTPOINT", "SOURCE", ">UID" };
+	static const char *const heads[] = { "MOUNTPOINT", "SOURCE", ">UID",
+		">SESSION" };
+	const struct mountpoint_list *mounts = &s->mounts;
 	OWNED(out_table) table = NULL;
 	int r;
 
-	if ((r = out_table_new(&table, heads, 3)) != 0)
+	if ((r = out_table_new(&table, heads, 4)) != 0)
 		return r;
 	for (size_t i = 0; i < mounts->count; i++) {
 		const struct mountpoint *m = &mounts->items[i];
-		char uid[16];
-		const char *cells[] = { m->path, m->source, uid };
+		char uid[16], session[24] = "";
+		const char *cells[] = { m->path, m->source, uid, session };
+		uint64_t id = session_of(s, m);
 
 		snprintf(uid, sizeof(uid), "%u", m->uid);
+		if (id > 0)
+			snprintf(session, sizeof(session), "%llu",
+			    (unsigned long long)id);
 		if ((r = out_table_add(table, cells)) != 0)
 			return r;
 	}
 	if (mounts->count > 0)
-		puts("\nmounts on this host:");
+		puts(
+		    "\nmounts of weir on this host; those with a session are of "
+		    "this vault:");
 	out_table_print(table);
 	return 0;
 }
@@ -114,7 +149,7 @@ print_text(const struct status *s)
 			return r;
 		cmd_session_moved(sessions);
 	}
-	return print_mounts(&s->mounts);
+	return print_mounts(s);
 }
 
 int

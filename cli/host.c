@@ -21,6 +21,7 @@
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "cli/tools.h"
+#include "keys/peer.h"
 #include "keys/vaultdir.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -52,6 +53,13 @@ say(struct host_finding *f, enum host_state state, const char *mend,
 	va_end(ap);
 }
 
+/* What is to be done is not a command. */
+static void
+advise(struct host_finding *f, const char *advice)
+{
+	snprintf(f->advice, sizeof(f->advice), "%s", advice);
+}
+
 static void
 look_kernel(struct host_finding *f)
 {
@@ -64,11 +72,13 @@ look_kernel(struct host_finding *f)
 	if (*dot == '.')
 		minor = (unsigned int)strtoul(dot + 1, NULL, 10);
 	if (major < 5 || (major == 5 && minor < 13))
-		say(f, HOST_WARN, "boot a kernel of 5.13 or later",
+		say(f, HOST_WARN, "",
 		    "Linux %s is older than those weir is tested on",
 		    u.release);
 	else
 		say(f, HOST_OK, "", "Linux %s", u.release);
+	if (f->state != HOST_OK)
+		advise(f, "boot a kernel of 5.13 or later");
 }
 
 static void
@@ -79,11 +89,12 @@ look_openat2(struct host_finding *f)
 	OWNED_FD fd = (int)syscall(SYS_openat2, AT_FDCWD, ".", &how,
 	    sizeof(how));
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		say(f, HOST_OK, "", "files are opened beneath one root");
-	else
-		say(f, HOST_FAIL, "boot a kernel of 5.6 or later",
-		    "openat2: %s", strerrordesc_np(errno));
+		return;
+	}
+	say(f, HOST_FAIL, "", "openat2: %s", strerrordesc_np(errno));
+	advise(f, "boot a kernel of 5.6 or later");
 }
 
 static void
@@ -92,25 +103,25 @@ look_landlock(struct host_finding *f)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
 
-	if (abi > 0)
+	if (abi > 0) {
 		say(f, HOST_OK, "", "the mount's worker is confined (ABI %ld)",
 		    abi);
-	else
-		say(f, HOST_WARN,
-		    "boot with lsm=landlock,... (see "
-		    "/sys/kernel/security/lsm)",
-		    "no Landlock: the mount's worker is confined by seccomp "
-		    "alone");
+		return;
+	}
+	say(f, HOST_WARN, "",
+	    "no Landlock: the mount's worker is confined by seccomp alone");
+	advise(f, "boot with lsm=landlock,... (see /sys/kernel/security/lsm)");
 }
 
 static void
 look_seccomp(struct host_finding *f)
 {
-	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0)
+	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0) {
 		say(f, HOST_OK, "", "system calls can be filtered");
-	else
-		say(f, HOST_WARN, "boot a kernel with CONFIG_SECCOMP_FILTER",
-		    "no seccomp filters");
+		return;
+	}
+	say(f, HOST_WARN, "", "no seccomp filters");
+	advise(f, "boot a kernel with CONFIG_SECCOMP_FILTER");
 }
 
 static void
@@ -230,7 +241,6 @@ look_swap(struct host_finding *f)
 static void
 look_cpu(struct host_finding *f)
 {
-	static const char mend[] = "use a host whose CPU has them";
 	char *line = NULL;
 	size_t size = 0;
 	bool aes = false, sha = false;
@@ -248,12 +258,13 @@ look_cpu(struct host_finding *f)
 	free(line);
 	if (file != NULL)
 		fclose(file);
-	if (aes && sha)
+	if (aes && sha) {
 		say(f, HOST_OK, "", "AES and SHA-256 in hardware");
-	else
-		say(f, HOST_WARN, mend,
-		    "the CPU has no instructions for %s%s%s", aes ? "" : "AES",
-		    aes || sha ? "" : " and ", sha ? "" : "SHA-256");
+		return;
+	}
+	say(f, HOST_WARN, "", "the CPU has no instructions for %s%s%s",
+	    aes ? "" : "AES", aes || sha ? "" : " and ", sha ? "" : "SHA-256");
+	advise(f, "reading is slower here than on a host whose CPU has them");
 }
 
 static void
@@ -291,14 +302,19 @@ look_files(struct host_finding *f, const struct vaultdir *v)
 
 	say(f, HOST_OK, "", "the keyring is its owner's alone");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char mend[sizeof(f->mend)];
+
+		snprintf(mend, sizeof(mend), "chmod 600 '%.200s/%s'", v->path,
+		    names[i]);
 		if (fstatat(v->dir->fd, names[i], &st, AT_SYMLINK_NOFOLLOW) !=
-		    0)
-			say(f, HOST_FAIL, "restore it from a backup",
-			    "'%s' is missing: %s", names[i],
+		    0) {
+			say(f, HOST_FAIL, "", "'%s' is missing: %s", names[i],
 			    strerrordesc_np(errno));
-		else if ((st.st_mode & 077) != 0)
-			say(f, HOST_FAIL, "chmod 600 VAULT/keyring VAULT/epoch",
-			    "'%s' can be read by others", names[i]);
+			advise(f, "restore it from a backup");
+		} else if ((st.st_mode & 077) != 0) {
+			say(f, HOST_FAIL, mend, "'%s' can be read by others",
+			    names[i]);
+		}
 	}
 }
 
@@ -314,14 +330,66 @@ look_space(struct host_finding *f, const struct vaultdir *v)
 		return;
 	}
 	room = (uint64_t)s.f_bavail * s.f_frsize;
-	if ((s.f_flag & ST_RDONLY) != 0)
-		say(f, HOST_FAIL, "mount -o remount,rw ...",
+	if ((s.f_flag & ST_RDONLY) != 0) {
+		say(f, HOST_FAIL, "",
 		    "the vault lies on a read-only file system");
-	else if (room < SPACE_WANTED || s.f_favail < 10000)
-		say(f, HOST_WARN, "df -h; df -i", "%s and %llu inodes are free",
+		advise(f, "mount it for writing");
+	} else if (room < SPACE_WANTED || s.f_favail < 10000) {
+		say(f, HOST_WARN, "", "%s and %llu inodes are free",
 		    out_size(room, size), (unsigned long long)s.f_favail);
-	else
+		advise(f, "make room, or move the vault");
+	} else {
 		say(f, HOST_OK, "", "%s are free", out_size(room, size));
+	}
+}
+
+/* The file that would unlock the vault, as keys/unlock.c looks for it; NULL:
+ * none is named. */
+static const char *
+secret_file(const struct options *o)
+{
+	const char *const paths[] = { o->unlock.passphrase_file,
+		o->unlock.key_file, getenv("WEIR_PASSPHRASE_FILE"),
+		getenv("WEIR_KEY_FILE") };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (paths[i] != NULL && paths[i][0] != '\0')
+			return paths[i];
+	return NULL;
+}
+
+static void
+look_secret(struct host_finding *f, const char *path)
+{
+	char mend[sizeof(f->mend)];
+	struct stat st;
+
+	snprintf(mend, sizeof(mend), "chmod 600 '%.200s'", path);
+	if (stat(path, &st) != 0) {
+		say(f, HOST_FAIL, "", "'%.128s': %s", path,
+		    strerrordesc_np(errno));
+		advise(f,
+		    "it is to unlock the vault; without it only a running "
+		    "keyd serves you");
+	} else if ((st.st_mode & 077) != 0) {
+		say(f, HOST_WARN, mend,
+		    "'%.128s' unlocks the vault, and others can read it", path);
+	} else {
+		say(f, HOST_OK, "", "'%.128s' is its owner's alone", path);
+	}
+}
+
+static void
+look_acl(struct host_finding *f)
+{
+	OWNED_MEM(char) path = tools_in_path("setfacl");
+
+	if (path != NULL)
+		say(f, HOST_OK, "", "the vault can be shared with setfacl");
+	else
+		say(f, HOST_WARN, "sudo apt-get install acl",
+		    "setfacl is missing: 'weir role add' names it where others "
+		    "are to write to the store or read the trail");
 }
 
 static void
@@ -338,6 +406,7 @@ look_keyd(struct host_finding *f, const struct options *o,
 	OWNED(client) client = NULL;
 	bool running = false, reached;
 	struct options quiet = *o;
+	char mend[sizeof(f->mend)], owner[PEER_SIZE];
 
 	/* Only the owner may look at the lock. */
 	if (v->owner == geteuid() &&
@@ -349,12 +418,15 @@ look_keyd(struct host_finding *f, const struct options *o,
 	log_sink(swallow, NULL); /* the finding says it */
 	reached = talk_open(&client, &quiet) == 0;
 	log_sink(NULL, NULL);
-	if (reached)
-		say(f, HOST_OK, "", "answers, as %s",
+	if (reached) {
+		say(f, HOST_OK, "", "answers, and calls you %s",
 		    client_peer(client)->principal);
-	else
-		say(f, HOST_FAIL, "sudo systemctl start weir-keyd@NAME",
-		    "keyd is not running, or does not answer you");
+		return;
+	}
+	snprintf(mend, sizeof(mend),
+	    "sudo -u %s weir-keyd --vault '%.120s' --key-file FILE",
+	    peer_principal(v->owner, owner) + strlen("user:"), v->path);
+	say(f, HOST_FAIL, mend, "keyd is not running, or does not answer you");
 }
 
 static void
@@ -362,25 +434,27 @@ look_vault(const struct options *o,
     void (*each)(void *arg, const struct host_finding *f), void *arg)
 {
 	OWNED(vaultdir) v = NULL;
-	struct host_finding f = { .name = "vault" };
+	struct host_finding vault = { .name = "vault" };
+	struct host_finding keyring = { .name = "keyring" };
+	struct host_finding space = { .name = "space" };
+	struct host_finding keyd = { .name = "keyd" };
+	char mend[sizeof(vault.mend)];
 
 	if (o->vault == NULL)
 		return;
 	if (vaultdir_open(&v, o->vault) != 0) {
-		say(&f, HOST_FAIL, "weir init DIR",
+		snprintf(mend, sizeof(mend), "weir init '%.200s'", o->vault);
+		say(&vault, HOST_FAIL, mend,
 		    "'%.128s' is no vault that can be opened", o->vault);
-		each(arg, &f);
+		each(arg, &vault);
 		return;
 	}
-	f.name = "keyring";
-	look_files(&f, v);
-	each(arg, &f);
-	f.name = "space";
-	look_space(&f, v);
-	each(arg, &f);
-	f.name = "keyd";
-	look_keyd(&f, o, v);
-	each(arg, &f);
+	look_files(&keyring, v);
+	each(arg, &keyring);
+	look_space(&space, v);
+	each(arg, &space);
+	look_keyd(&keyd, o, v);
+	each(arg, &keyd);
 }
 
 void
@@ -403,12 +477,20 @@ host_look(const struct options *o,
 		{ "cpu", look_cpu },
 		{ "locale", look_locale },
 		{ "programs", look_programs },
+		{ "acl", look_acl },
 	};
+	const char *secret = secret_file(o);
 
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
 		struct host_finding f = { .name = looks[i].name };
 
 		looks[i].look(&f);
+		each(arg, &f);
+	}
+	if (secret != NULL) {
+		struct host_finding f = { .name = "secret" };
+
+		look_secret(&f, secret);
 		each(arg, &f);
 	}
 	look_vault(o, each, arg);

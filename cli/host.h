@@ -18,7 +18,8 @@ struct host_finding {
 	enum host_state state;
 	const char *name;
 	char text[256];
-	char mend[256]; /* a command; empty when nothing is to be done */
+	char mend[256];	  /* a command; empty when there is none */
+	char advice[256]; /* in words, where no command will do; or empty */
 };
 
 /* Look at everything, one call of each for each finding. */

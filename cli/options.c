@@ -147,10 +147,14 @@ walk(struct options *o, const struct table *t, int argc, char **argv)
 int
 options_globals(struct options *o, int argc, char **argv, int *next)
 {
+	const struct options_own own[] = {
+		{ "version", 0, OPTIONS_FLAG, &o->version },
+		OPTIONS_END,
+	};
 	struct table t;
 	int r;
 
-	table_make(&t, o, NULL, "+:");
+	table_make(&t, o, own, "+:");
 	if ((r = walk(o, &t, argc, argv)) != 0)
 		return r;
 	*next = optind;
@@ -165,6 +169,45 @@ divide(int argc, char **argv)
 		if (strcmp(argv[i], "--") == 0)
 			return i;
 	return argc;
+}
+
+/*
+ * The name of operand n in a usage line ("REF... MOUNTPOINT [-f] ..."): words
+ * that are no option and in no brackets.  "" if it has none.
+ */
+static void
+operand_name(const char *usage, size_t n, char out[static NAME_SIZE])
+{
+	const char *at = usage != NULL ? usage : "";
+	int depth = 0;
+
+	out[0] = '\0';
+	while (*at != '\0' && *at != '\n') {
+		size_t length = strcspn(at, " \n");
+		bool plain = depth == 0 && *at != '[';
+
+		for (size_t i = 0; i < length; i++)
+			depth += (at[i] == '[') - (at[i] == ']');
+		if (plain && *at == '-')
+			return; /* behind options there are only their values */
+		if (plain && length > 0 && n-- == 0) {
+			length = strcspn(at, ". \n");
+			snprintf(out, NAME_SIZE, "%.*s", (int)length, at);
+			return;
+		}
+		at += length + (at[length] == ' ');
+	}
+}
+
+static int
+missing(const struct options *o, size_t count)
+{
+	char name[NAME_SIZE];
+
+	operand_name(o->usage, count, name);
+	if (name[0] == '\0')
+		return options_wrong(o, "an argument is missing");
+	return options_wrong(o, "%s is missing", name);
 }
 
 int
@@ -192,9 +235,7 @@ options_parse(struct options *o, const struct options_own *own, int argc,
 	}
 
 	if (out->count < o->least)
-		return options_wrong(o,
-		    out->count == 0 ? "arguments are missing" :
-				      "an argument is missing");
+		return missing(o, out->count);
 	if (out->count > o->most) {
 		char name[NAME_SIZE];
 		const char *said = out->items[o->most];

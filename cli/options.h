@@ -49,7 +49,9 @@ struct options {
 	bool json;
 	bool quiet;
 	bool help;
-	size_t least, most;	   /* operands the command takes */
+	bool version;	    /* before the verb only */
+	const char *usage;  /* the command's, for what is missing; or NULL */
+	size_t least, most; /* operands the command takes */
 	const volatile bool *stop; /* set by SIGINT and SIGTERM */
 };
 

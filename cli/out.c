@@ -33,7 +33,9 @@ out_json_drop(json_t **j)
 int
 out_json(const json_t *j)
 {
-	if (json_dumpf(j, stdout, JSON_COMPACT) != 0 && !ferror(stdout))
+	if (json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)) !=
+		0 &&
+	    !ferror(stdout))
 		return ERR_NOMEM;
 	putchar('\n');
 	return 0;
@@ -74,6 +76,28 @@ out_time(int64_t ms, char buf[static OUT_TIME])
 	if (gmtime_r(&seconds, &tm) == NULL ||
 	    strftime(buf, OUT_TIME, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		snprintf(buf, OUT_TIME, "?");
+	return buf;
+}
+
+char *
+out_when(const char *text, char buf[static OUT_TIME])
+{
+	size_t n = strcspn(text, ".Z");
+
+	if (n >= OUT_TIME)
+		n = OUT_TIME - 1;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	if (n > 10 && buf[10] == 'T')
+		buf[10] = ' ';
+	return buf;
+}
+
+char *
+out_count(uint64_t n, const char *noun, char buf[static OUT_COUNT])
+{
+	snprintf(buf, OUT_COUNT, "%llu %.40s%s", (unsigned long long)n, noun,
+	    n == 1 ? "" : "s");
 	return buf;
 }
 

@@ -31,6 +31,13 @@ char *out_size(uint64_t bytes, char buf[static OUT_SIZE]);
 #define OUT_TIME 24
 char *out_time(int64_t ms, char buf[static OUT_TIME]);
 
+/* The same of what JSON has, "2026-11-24T00:10:03.123Z". */
+char *out_when(const char *text, char buf[static OUT_TIME]);
+
+/* "1 file", "2 files". */
+#define OUT_COUNT 64
+char *out_count(uint64_t n, const char *noun, char buf[static OUT_COUNT]);
+
 /* A line on stdout, cleaned; and one elsewhere. */
 void out_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void out_line_to(FILE *f, const char *fmt, ...) PRINTF_LIKE(2, 3);

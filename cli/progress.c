@@ -190,14 +190,13 @@ void
 progress_check(void *arg, const struct check_totals *now)
 {
 	struct progress *p = arg;
-	char line[LINE_SIZE], text[LINE_SIZE / 2];
+	char line[LINE_SIZE], text[LINE_SIZE / 2], count[OUT_COUNT];
 
 	if (!due(p, now->bytes))
 		return;
 	amounts(p, now->bytes, 0, text, sizeof(text));
-	snprintf(line, sizeof(line),
-	    "%llu objects, %s; %llu damaged, %llu missing",
-	    (unsigned long long)now->objects, text,
+	snprintf(line, sizeof(line), "%s, %s; %llu damaged, %llu missing",
+	    out_count(now->objects, "object", count), text,
 	    (unsigned long long)now->damaged, (unsigned long long)now->missing);
 	draw(p, line);
 }

@@ -414,32 +414,37 @@ tell_session(struct story *s, const struct entry_view *v, FILE *f)
 static void
 tell_put(struct story *s, const struct entry_view *v, FILE *f)
 {
-	char size[OUT_SIZE];
+	char size[OUT_SIZE], count[OUT_COUNT];
 	const json_t *imports = json_object_get(v->json, "pickle");
 
 	tell_version(s, v, f);
-	fprintf(f, " %llu files %s", (unsigned long long)number_of(v, "files"),
+	fprintf(f, " %s %s", out_count(number_of(v, "files"), "file", count),
 	    out_size(number_of(v, "bytes"), size));
 	if (json_array_size(imports) > 0)
-		fprintf(f, ", %zu pickle imports let in",
-		    json_array_size(imports));
+		fprintf(f, ", %s let in",
+		    out_count(json_array_size(imports), "pickle import",
+			count));
 }
 
 static void
 tell_put_step(struct story *s, const struct entry_view *v, FILE *f)
 {
+	char count[OUT_COUNT];
+
 	(void)s;
 	if (v->kind == ENTRY_PUT_BEGIN)
 		fprintf(f, "%s ", text_of(v, "model"));
 	else
-		fprintf(f, "%llu chunk keys ",
-		    (unsigned long long)number_of(v, "count"));
+		fprintf(f, "%s ",
+		    out_count(number_of(v, "count"), "chunk key", count));
 	fprintf(f, "upload %llu", (unsigned long long)number_of(v, "upload"));
 }
 
 static void
 tell_grant_add(struct story *s, const struct entry_view *v, FILE *f)
 {
+	char count[OUT_COUNT], until[OUT_TIME];
+
 	(void)s;
 	fprintf(f, "grant %llu %s", (unsigned long long)number_of(v, "grant"),
 	    text_of(v, "model"));
@@ -449,15 +454,16 @@ tell_grant_add(struct story *s, const struct entry_view *v, FILE *f)
 		fprintf(f, "@%.12s", text_of(v, "version"));
 	fprintf(f, " to %s:", text_of(v, "to"));
 	if (strcmp(text_of(v, "type"), "load") == 0)
-		fprintf(f, " %llu loads%s",
-		    (unsigned long long)number_of(v, "loads"),
+		fprintf(f, " %s%s",
+		    out_count(number_of(v, "loads"), "load", count),
 		    text_of(v, "per")[0] != '\0' ? " a day" : "");
 	else
 		fprintf(f, " %s", text_of(v, "type"));
 	if (entry_view_bool(v, "export"))
 		fprintf(f, ", export");
 	if (text_of(v, "until")[0] != '\0')
-		fprintf(f, ", until %s", text_of(v, "until"));
+		fprintf(f, ", until %s UTC",
+		    out_when(text_of(v, "until"), until));
 	fprintf(f, ": %s", text_of(v, "reason"));
 }
 
@@ -506,11 +512,11 @@ tell_refused(struct story *s, const struct entry_view *v, FILE *f)
 static void
 tell_check(struct story *s, const struct entry_view *v, FILE *f)
 {
-	char size[OUT_SIZE];
+	char size[OUT_SIZE], count[OUT_COUNT];
 
 	(void)s;
-	fprintf(f, "%llu objects, %s %s: %llu damaged, %llu missing",
-	    (unsigned long long)number_of(v, "objects"),
+	fprintf(f, "%s, %s %s: %llu damaged, %llu missing",
+	    out_count(number_of(v, "objects"), "object", count),
 	    out_size(number_of(v, "bytes"), size),
 	    entry_view_bool(v, "data") ? "read" : "by headers and sizes",
 	    (unsigned long long)number_of(v, "damaged"),

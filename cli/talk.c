@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/talk.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/out.h"
+#include "keys/peer.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -151,6 +154,42 @@ talk_list(struct client *c, enum msg_type type, const char *name,
 	return *out != NULL ? 0 : ERR_NOMEM;
 }
 
+char *
+talk_share(const char *path, const char *account, bool writing)
+{
+	const char *may = writing ? "rwX" : "rX";
+	char owner[PEER_SIZE];
+	struct stat st;
+	char *out;
+	int n;
+
+	if (!writing || stat(path, &st) != 0)
+		n = asprintf(&out, "setfacl -R -m u:%s:%s,d:u:%s:%s '%s'",
+		    account, may, account, may, path);
+	else
+		n = asprintf(&out,
+		    "sudo setfacl -R -m u:%s:%s,d:u:%s:%s,d:u:%s:%s '%s'",
+		    account, may, account, may,
+		    peer_principal(st.st_uid, owner) + strlen("user:"), may,
+		    path);
+	return n < 0 ? NULL : out;
+}
+
+static int
+no_access(const char *path, bool writing)
+{
+	char me[PEER_SIZE];
+	OWNED_MEM(char)
+	command = talk_share(path,
+	    peer_principal(geteuid(), me) + strlen("user:"), writing);
+
+	if (command == NULL)
+		return ERR_NOMEM;
+	return log_err(ERR_DENIED,
+	    "you may not %s '%s'; its owner can let you: %s",
+	    writing ? "write to" : "read", path, command);
+}
+
 int
 talk_store(struct store **out, const struct options *o, bool writing)
 {
@@ -166,11 +205,7 @@ talk_store(struct store **out, const struct options *o, bool writing)
 	}
 	if (access(path, F_OK) == 0 &&
 	    access(path, writing ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
-		return log_err(ERR_DENIED,
-		    "you may not %s '%s'; its owner can let a group do that: "
-		    "setfacl -R -m g:GROUP:%s,d:g:GROUP:%s '%s'",
-		    writing ? "write to" : "read", path, writing ? "rwX" : "rX",
-		    writing ? "rwX" : "rX", path);
+		return no_access(path, writing);
 	if ((r = store_dir_open(out, path)) == ERR_NOT_FOUND)
 		return log_err(r, "there is no object store at '%s'", path);
 	return r;
@@ -234,6 +269,25 @@ talk_ref(const struct options *o, const char *text, struct ref *out)
 	    "'%s' is no reference: it must be MODEL, MODEL:CHANNEL or "
 	    "MODEL@DIGITS",
 	    log_name(name, sizeof(name), text, strlen(text)));
+}
+
+void
+talk_about(const struct options *o, struct client *c, const char *principal)
+{
+	const struct msg_hello_reply *peer = client_peer(c);
+	const char *name = principal + strlen("user:");
+
+	if (o->quiet)
+		return;
+	if (getpwnam(name) == NULL)
+		log_warn("this host has no account '%s': what was given is for "
+			 "whoever will have that name",
+		    name);
+	if (!peer->service && strcmp(peer->principal, principal) != 0)
+		log_info("next: others reach this vault while a weir-keyd "
+			 "runs: weir-keyd --vault '%s' --key-file FILE; see "
+			 "weir-keyd(8)",
+		    o->vault);
 }
 
 const char *

@@ -51,6 +51,19 @@ int talk_labels_text(const json_t *labels, char **out) MUST_USE;
 int talk_ref(const struct options *o, const char *text, struct ref *out)
     MUST_USE;
 
+/*
+ * The command that lets an account read, or write to, what is below a directory
+ * of the vault, now and later; the caller frees, NULL: out of memory.  What
+ * others write there stays its owner's to write to, too.
+ */
+char *talk_share(const char *path, const char *account, bool writing);
+
+/* What to know about somebody who was just given something, unless o->quiet:
+ * that this host has no such account, and that keyd has to run for others than
+ * the vault's owner. */
+void talk_about(const struct options *o, struct client *c,
+    const char *principal);
+
 /* Fields of a JSON object: "" and 0 and false when absent or of another
  * type. */
 const char *talk_text(const json_t *object, const char *key);

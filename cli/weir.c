@@ -206,7 +206,8 @@ static const struct command commands[] = {
 	{ "mount", cmd_mount, 2, MANY, false,
 	    "make versions readable below a directory",
 	    "REF... MOUNTPOINT [--trust FILE]... [--trust-on-first-use]\n"
-	    "           [--allow-unsigned] [--user NAME] [-f] [-- COMMAND...]\n"
+	    "           [--allow-unsigned] [--user NAME] [--stall SECONDS] [-f]\n"
+	    "           [-- COMMAND...]\n"
 	    "REF is MODEL:CHANNEL or MODEL@DIGEST.  Files are at "
 	    "MOUNTPOINT/MODEL/CHANNEL/\n"
 	    "and MOUNTPOINT/MODEL/@VERSION/.\n"
@@ -219,11 +220,16 @@ static const struct command commands[] = {
 	    "  --allow-unsigned  MODEL@DIGEST that nobody has signed, too\n"
 	    "  -f, --foreground  stay until unmounted\n"
 	    "  --user NAME       mount for somebody else (as root)\n"
+	    "  --stall SECONDS   how long reads wait while keyd or the store "
+	    "cannot be\n"
+	    "                    reached: 1 to 86400 (60)\n"
 	    "  -- COMMAND...     run COMMAND; unmount when it ends\n" },
 	{ "umount", cmd_umount, 1, 1, false,
 	    "unmount, and close the session",
 	    "[--force] MOUNTPOINT\n"
-	    "  --force  also when files are open, or weir-mount is gone\n" },
+	    "  --force  also when files are open: those stay readable, and the "
+	    "session\n"
+	    "           open, until the last one is closed\n" },
 	{ "session ls", cmd_session_ls, 0, 0, false,
 	    "list open sessions",
 	    "\n" },
@@ -437,7 +443,8 @@ no_command(int argc, char **argv)
 static void
 print_usage(const struct command *c)
 {
-	printf("usage: weir %s %s", c->name, c->usage);
+	printf("usage: weir %s%s%s", c->name, c->usage[0] != '\n' ? " " : "",
+	    c->usage);
 	if (c->run == cmd_audit_ls) {
 		puts("The kinds are");
 		cmd_audit_kinds(stdout);
@@ -469,7 +476,8 @@ print_help(FILE *f)
 	fprintf(f,
 	    "weir keeps model weights encrypted, mounts them for those who "
 	    "were granted them,\nand records who was given which bytes.\n\n"
-	    "usage: weir [-V DIR] [--key-file FILE] COMMAND ...\n\n");
+	    "usage: weir [-V DIR] [--key-file FILE] COMMAND ...\n"
+	    "       weir --version\n\n");
 	print_commands(f, NULL);
 	fprintf(f, "\n'weir help COMMAND' tells more, weir(1) everything.\n");
 }
@@ -498,14 +506,10 @@ run_help(struct options *o, int argc, char **argv)
 }
 
 static int
-run_version(struct options *o, int argc, char **argv)
+print_version(const struct options *o)
 {
-	struct options_operands none;
 	OWNED_JSON j = NULL;
-	int r;
 
-	if ((r = options_parse(o, NULL, argc, argv, &none)) != 0)
-		return r;
 	if (!o->json) {
 		printf("weir %s\n", WEIR_VERSION);
 		return 0;
@@ -513,6 +517,15 @@ run_version(struct options *o, int argc, char **argv)
 	if ((j = json_pack("{s:s}", "version", WEIR_VERSION)) == NULL)
 		return ERR_NOMEM;
 	return out_json(j);
+}
+
+static int
+run_version(struct options *o, int argc, char **argv)
+{
+	struct options_operands none;
+	int r = options_parse(o, NULL, argc, argv, &none);
+
+	return r != 0 ? r : print_version(o);
 }
 
 /* --help anywhere before a "--" wins over whatever else is wrong. */
@@ -546,6 +559,7 @@ run(struct options *o, int argc, char **argv)
 
 	snprintf(program, sizeof(program), "weir %s", c->name);
 	o->program = program;
+	o->usage = c->usage;
 	o->least = c->least;
 	o->most = c->most;
 	if (c->stops)
@@ -567,14 +581,14 @@ main(int argc, char **argv)
 	options_init(&o, &stop);
 	if ((r = options_globals(&o, argc, argv, &next)) != 0)
 		return err_exit(r);
-	if (o.help || next == argc) {
+	if (o.help || (next == argc && !o.version)) {
 		print_help(o.help ? stdout : stderr);
 		if (!o.help)
 			return err_exit(ERR_USAGE);
 		return out_flush() != 0 ? CMD_FAILED : 0;
 	}
 
-	r = run(&o, argc - next, argv + next);
+	r = o.version ? print_version(&o) : run(&o, argc - next, argv + next);
 	if (r == ERR_NOMEM)
 		log_error("out of memory");
 	if (out_flush() != 0 && r == 0)

@@ -132,7 +132,9 @@ fusermount_mount(const char *path, const char *source, int *out)
 	if (status == NOT_RUN && fd < 0)
 		return not_run();
 	if (fd < 0)
-		return log_err(ERR_DENIED, PROGRAM " did not mount on '%s'",
+		return log_err(ERR_DENIED,
+		    PROGRAM " did not mount on '%s'; 'weir doctor' may know"
+			    " why",
 		    path);
 	*out = fd;
 	return 0;

@@ -455,8 +455,8 @@ mountpoint_umount(const char *path, bool force)
 		err = leave(p.path, force);
 		if (err == ERR_CONFLICT)
 			log_error("'%s' is in use%s: close that, or weir "
-				  "umount --force",
-			    p.path, users_of(p.path, who));
+				  "umount --force '%s'",
+			    p.path, users_of(p.path, who), p.path);
 	}
 	mountpoint_place_clear(&p);
 	return err;

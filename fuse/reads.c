@@ -12,51 +12,30 @@
 
 #include "fuse/buffer.h"
 #include "fuse/clock.h"
+#include "fuse/jobs.h"
 #include "fuse/releases.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define ROWS_MAX 72 /* 1 MiB of chunks of 16 KiB, wherever it begins */
-#define TICK_MS 100
-#define IDLE_MS 1000 /* after which a buffer's plaintext is wiped */
-#define TRIES 5	     /* of a store that fails, in about 4 s */
-#define RETRY_MS 150
+#define ROWS_MAX 72	 /* 1 MiB of chunks of 16 KiB, wherever it begins */
+#define RETRY_MIN_MS 150 /* of a store that fails, and twice that, and ... */
+#define RETRY_MAX_MS 2000
+#define CALM_MS 3000 /* without a failure, until a store has recovered */
 #define job_of(w) ((struct job *)(w)) /* a waiter */
 
-struct job {
-	struct releases_waiter waiter; /* first: a waiter is its job */
-	TAILQ_ENTRY(job) link;
-	struct reads_request q; /* its handle is held */
-	int64_t deadline;	/* for what it may wait for */
-	int64_t not_before;
-	unsigned int tries;
-};
-TAILQ_HEAD(job_list, job);
 struct reads {
 	struct reads_how how;
 	struct releases *releases;
+	struct jobs *jobs;
 	pthread_t *threads;
 	uint32_t running;
 	pthread_t timer;
 	bool timing;
 	atomic_bool ended;
-	atomic_bool stalled;   /* it was said */
-	pthread_mutex_t mutex; /* of what follows */
-	pthread_cond_t work;
-	pthread_cond_t tick;
-	struct job_list ready;
-	struct job_list later;
-	size_t parked; /* in releases */
-	bool stop;
+	atomic_bool stalled; /* keyd does not answer; it was said */
+	atomic_bool failing; /* so does the store */
+	_Atomic int64_t failed_ms;
 };
-
-static bool
-wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms)
-{
-	const struct timespec end = clock_timespec(clock_ms() + ms);
-
-	return pthread_cond_timedwait(cond, mutex, &end) == 0;
-}
 
 /* What a read fails with.  Whatever it is, the file is there and may be asked
  * for again. */
@@ -64,29 +43,6 @@ static int
 errno_of(int err)
 {
 	return err == ERR_DENIED ? EACCES : EIO;
-}
-
-static void
-job_done(struct job *j)
-{
-	handle_free(j->q.handle);
-	free(j);
-}
-
-static void
-job_fail(struct job *j, int errnum)
-{
-	fuse_reply_err(j->q.req, errnum);
-	job_done(j);
-}
-
-static void
-make_ready(struct reads *r, struct job *j)
-{
-	LOCKED(lock, &r->mutex);
-
-	TAILQ_INSERT_TAIL(&r->ready, j, link);
-	pthread_cond_signal(&r->work);
 }
 
 /* Callback of releases: keys came, or will not. */
@@ -98,15 +54,11 @@ settled(void *arg, struct releases_waiters *waiters, int err)
 
 	for (w = TAILQ_FIRST(waiters); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, link);
-		{
-			LOCKED(lock, &r->mutex);
-
-			r->parked--;
-		}
+		jobs_unpark(r->jobs);
 		if (err != 0)
-			job_fail(job_of(w), errno_of(err));
+			jobs_fail(job_of(w), errno_of(err));
 		else
-			make_ready(r, job_of(w));
+			jobs_ready(r->jobs, job_of(w));
 	}
 	if (err == 0 && atomic_exchange(&r->stalled, false))
 		log_info("keyd answers again: reads go on");
@@ -122,24 +74,17 @@ reads_new(struct reads **out, const struct reads_how *how)
 		.versions = how->count,
 		.settled = settled,
 		.arg = r };
-	pthread_condattr_t attr;
 	int err;
 
 	if (r == NULL)
 		return ERR_NOMEM;
 	r->how = *how;
-	TAILQ_INIT(&r->ready);
-	TAILQ_INIT(&r->later);
-	pthread_mutex_init(&r->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->work, &attr);
-	pthread_cond_init(&r->tick, &attr);
-	pthread_condattr_destroy(&attr);
 	r->threads = calloc(how->threads, sizeof(*r->threads));
 	if (r->threads == NULL)
 		return ERR_NOMEM;
-	err = releases_new(&r->releases, &releases);
+	err = jobs_new(&r->jobs);
+	if (err == 0)
+		err = releases_new(&r->releases, &releases);
 	if (err != 0)
 		return err;
 	*out = r;
@@ -184,24 +129,61 @@ tell_fault(struct reads *r, const struct job *j, int err,
 	report_fault(r->how.report, &f);
 }
 
-/* A store that fails may do better in a moment. */
-static void
-try_later(struct reads *r, struct job *j)
+/* What an hour may mend, whatever the host calls it; as against bytes that are
+ * not the ones vouched for. */
+static bool
+may_pass(int err)
 {
-	LOCKED(lock, &r->mutex);
-
-	j->not_before = clock_ms() + ((int64_t)RETRY_MS << j->tries++);
-	TAILQ_INSERT_TAIL(&r->later, j, link);
-	pthread_cond_signal(&r->tick);
+	return !is_fault(err) && err != ERR_FORMAT && err != ERR_USAGE;
 }
 
 static void
+store_failed(struct reads *r, const char *how)
+{
+	atomic_store(&r->failed_ms, clock_ms());
+	if (!atomic_exchange(&r->failing, true))
+		log_error("the store %s: reads wait for it for %u s, and then "
+			  "fail",
+		    how, r->how.stall_ms / 1000);
+}
+
+static void
+store_answered(struct reads *r)
+{
+	if (atomic_load(&r->failing) &&
+	    clock_ms() - atomic_load(&r->failed_ms) >= CALM_MS &&
+	    atomic_exchange(&r->failing, false))
+		log_info("the store answers again");
+}
+
+static int64_t
+retry_ms(struct job *j)
+{
+	int64_t ms = RETRY_MIN_MS;
+
+	for (unsigned int i = 0; i < j->tries && ms < RETRY_MAX_MS; i++)
+		ms *= 2;
+	j->tries++;
+	return ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
+}
+
+/* The store came to err.  The job is gone. */
+static void
 job_trouble(struct reads *r, struct job *j, int err)
 {
-	if ((err == ERR_IO || err == ERR_NOMEM) && j->tries < TRIES)
-		try_later(r, j);
-	else
-		job_fail(j, errno_of(err));
+	if (!jobs_claim(r->jobs, j))
+		return;
+	if (may_pass(err)) {
+		store_failed(r, "fails");
+		if (clock_ms() < j->deadline) {
+			jobs_later(r->jobs, j, retry_ms(j));
+			/* The session may have ended since it was looked at. */
+			if (atomic_load(&r->ended))
+				jobs_fail_all(r->jobs);
+			return;
+		}
+	}
+	jobs_fail(j, EIO);
 }
 
 /* Fail all that waits, whatever it waits for. */
@@ -210,26 +192,14 @@ fail_all(struct reads *r)
 {
 	struct releases_waiters waiters = TAILQ_HEAD_INITIALIZER(waiters);
 	struct releases_waiter *w;
-	struct job_list jobs = TAILQ_HEAD_INITIALIZER(jobs);
-	struct job *j;
 
 	releases_abandon(r->releases, &waiters);
-	{
-		LOCKED(lock, &r->mutex);
-
-		TAILQ_FOREACH(w, &waiters, link)
-			r->parked--;
-		TAILQ_CONCAT(&jobs, &r->ready, link);
-		TAILQ_CONCAT(&jobs, &r->later, link);
-	}
 	while ((w = TAILQ_FIRST(&waiters)) != NULL) {
 		TAILQ_REMOVE(&waiters, w, link);
-		job_fail(job_of(w), EIO);
+		jobs_unpark(r->jobs);
+		jobs_fail(job_of(w), EIO);
 	}
-	while ((j = TAILQ_FIRST(&jobs)) != NULL) {
-		TAILQ_REMOVE(&jobs, j, link);
-		job_fail(j, EIO);
-	}
+	jobs_fail_all(r->jobs);
 }
 
 static bool
@@ -244,6 +214,17 @@ all_held(struct reads *r, const struct job *j, const struct version_row *rows,
 	return true;
 }
 
+/* A job that has waited long enough fails; it is gone then. */
+static bool
+in_time(struct reads *r, struct job *j)
+{
+	if (clock_ms() < j->deadline)
+		return true;
+	if (jobs_claim(r->jobs, j))
+		jobs_fail(j, EIO);
+	return false;
+}
+
 /* True when the keys of all rows are there.  Otherwise the job is parked or
  * has failed: it is gone. */
 static bool
@@ -254,33 +235,26 @@ see_to_keys(struct reads *r, struct job *j, const struct version_row *rows,
 
 	if (all_held(r, j, rows, count))
 		return true;
-	if (clock_ms() >= j->deadline) {
-		job_fail(j, EIO);
+	if (!in_time(r, j) || !jobs_claim(r->jobs, j))
 		return false;
-	}
-	{
-		LOCKED(lock, &r->mutex);
-
-		r->parked++;
-		pthread_cond_signal(&r->tick);
-	}
-	enum releases_state state = releases_need(r->releases, j->q.handle,
-	    rows, count, &j->waiter, &err);
-
-	if (state == RELEASES_PARKED) {
+	jobs_park(r->jobs);
+	switch (releases_need(r->releases, j->q.handle, rows, count, &j->waiter,
+	    &err)) {
+	case RELEASES_PARKED:
 		/* The session may have ended since it was looked at. */
 		if (atomic_load(&r->ended))
 			fail_all(r);
 		return false;
+	case RELEASES_REFUSED:
+		jobs_unpark(r->jobs);
+		jobs_fail(j, errno_of(err));
+		return false;
+	case RELEASES_HELD:
+		break;
 	}
-	{
-		LOCKED(lock, &r->mutex);
-
-		r->parked--;
-	}
-	if (state == RELEASES_REFUSED)
-		job_fail(j, errno_of(err));
-	return state == RELEASES_HELD;
+	jobs_unpark(r->jobs);
+	jobs_resume(r->jobs, j);
+	return true;
 }
 
 /* How far a job has come: bytes in the buffer. */
@@ -290,9 +264,11 @@ struct progress {
 	size_t done;
 };
 
-/* The part of one chunk that the job wants next.  ERR_CONFLICT: its key was
- * let go meanwhile. */
-static int
+enum step { STEP_DONE, STEP_LET_GO, STEP_GONE };
+
+/* The part of one chunk that the job wants next.  STEP_LET_GO: its key was let
+ * go meanwhile; STEP_GONE: the job is gone. */
+static enum step
 read_row(struct reads *r, struct progress *p, const struct version_row *row)
 {
 	const struct reads_request *q = &p->job->q;
@@ -305,19 +281,22 @@ read_row(struct reads *r, struct progress *p, const struct version_row *row)
 	if (n > left)
 		n = left;
 	if (!keyslots_get(r->how.keys, number, row->number, key))
-		return ERR_CONFLICT;
+		return STEP_LET_GO;
 	err = version_read(r->how.versions[number], row, key, from,
 	    p->buf + p->done, n);
 	if (is_fault(err))
 		tell_fault(r, p->job, err, &row->row.object);
-	if (err == 0)
-		p->done += n;
-	return err;
+	if (err != 0) {
+		job_trouble(r, p->job, err);
+		return STEP_GONE;
+	}
+	store_answered(r);
+	p->done += n;
+	return STEP_DONE;
 }
 
-/* The next rows of a job.  True when they were read; otherwise the job is
- * gone. */
-static bool
+/* The next rows of a job. */
+static enum step
 read_rows(struct reads *r, struct progress *p)
 {
 	struct job *j = p->job;
@@ -325,6 +304,7 @@ read_rows(struct reads *r, struct progress *p)
 	struct version *v = r->how.versions[h->version];
 	struct version_row rows[ROWS_MAX];
 	uint64_t offset = j->q.offset + p->done;
+	enum step step = STEP_DONE;
 	size_t count;
 	int err;
 
@@ -337,62 +317,42 @@ read_rows(struct reads *r, struct progress *p)
 	}
 	if (err != 0) {
 		job_trouble(r, j, err);
-		return false;
+		return STEP_GONE;
 	}
 	if (!see_to_keys(r, j, rows, count))
-		return false;
+		return STEP_GONE;
 	releases_ahead(r->releases, j->q.handle, rows[count - 1].number);
-	for (size_t i = 0; i < count; i++) {
-		err = read_row(r, p, &rows[i]);
-		if (err == ERR_CONFLICT)
-			return true; /* from here on again */
-		if (err != 0) {
-			job_trouble(r, j, err);
-			return false;
-		}
-	}
-	return true;
+	for (size_t i = 0; i < count && step == STEP_DONE; i++)
+		step = read_row(r, p, &rows[i]);
+	return step;
 }
 
 static void
 job_run(struct reads *r, struct job *j, uint8_t *buf)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(j->q.req);
 	struct progress p = { .job = j, .buf = buf };
-
-	while (p.done < j->q.size && !atomic_load(&r->ended))
-		if (!read_rows(r, &p))
-			return;
-	if (atomic_load(&r->ended)) {
-		job_fail(j, EIO);
-		return;
-	}
-
 	const struct extent read = { .offset = j->q.offset,
 		.length = j->q.size,
-		.uid = ctx->uid,
-		.pid = (uint32_t)ctx->pid };
+		.uid = j->uid,
+		.pid = j->pid };
 
+	while (p.done < j->q.size && !atomic_load(&r->ended)) {
+		enum step step = read_rows(r, &p);
+
+		/* From here on again, but not for ever. */
+		if (step == STEP_GONE ||
+		    (step == STEP_LET_GO && !in_time(r, j)))
+			return;
+	}
+	if (!jobs_claim(r->jobs, j))
+		return;
+	if (atomic_load(&r->ended)) {
+		jobs_fail(j, EIO);
+		return;
+	}
 	report_read(r->how.report, j->q.handle, &read);
 	fuse_reply_buf(j->q.req, (const char *)buf, j->q.size);
-	job_done(j);
-}
-
-/* The next job; NULL when there was none for a while, or at the end. */
-static struct job *
-next_job(struct reads *r, bool *stop)
-{
-	LOCKED(lock, &r->mutex);
-	struct job *j;
-
-	while (TAILQ_EMPTY(&r->ready) && !r->stop)
-		if (!wait_ms(&r->work, &r->mutex, IDLE_MS))
-			break;
-	*stop = r->stop;
-	j = r->stop ? NULL : TAILQ_FIRST(&r->ready);
-	if (j != NULL)
-		TAILQ_REMOVE(&r->ready, j, link);
-	return j;
+	jobs_done(j);
 }
 
 static void *
@@ -407,7 +367,7 @@ work(void *arg)
 		return NULL;
 	}
 	while (!stop) {
-		struct job *j = next_job(r, &stop);
+		struct job *j = jobs_take(r->jobs, &stop);
 
 		if (j != NULL)
 			job_run(r, j, buf);
@@ -439,46 +399,13 @@ give_up(struct reads *r, struct releases_waiters *waiters, int64_t now)
 		bool late = j->deadline <= now;
 
 		next = TAILQ_NEXT(w, link);
-		{
-			LOCKED(lock, &r->mutex);
-
-			r->parked--;
-		}
+		jobs_unpark(r->jobs);
 		if (late && !atomic_exchange(&r->stalled, true))
 			log_error("no keys from keyd for %u s: reads of new "
 				  "parts fail until it is back",
 			    r->how.stall_ms / 1000);
-		job_fail(j, late ? EIO : EINTR);
+		jobs_fail(j, late ? EIO : EINTR);
 	}
-}
-
-/* What is due among those that try again later. */
-static void
-take_up(struct reads *r, int64_t now)
-{
-	LOCKED(lock, &r->mutex);
-	struct job *j, *next;
-
-	for (j = TAILQ_FIRST(&r->later); j != NULL; j = next) {
-		next = TAILQ_NEXT(j, link);
-		if (j->not_before > now)
-			continue;
-		TAILQ_REMOVE(&r->later, j, link);
-		TAILQ_INSERT_TAIL(&r->ready, j, link);
-		pthread_cond_signal(&r->work);
-	}
-}
-
-static bool
-wait_tick(struct reads *r)
-{
-	LOCKED(lock, &r->mutex);
-
-	while (r->parked == 0 && TAILQ_EMPTY(&r->later) && !r->stop)
-		pthread_cond_wait(&r->tick, &r->mutex);
-	if (!r->stop)
-		(void)wait_ms(&r->tick, &r->mutex, TICK_MS);
-	return !r->stop;
 }
 
 static void *
@@ -486,13 +413,14 @@ keep_time(void *arg)
 {
 	struct reads *r = arg;
 
-	while (wait_tick(r)) {
+	while (jobs_tick(r->jobs)) {
 		struct releases_waiters late = TAILQ_HEAD_INITIALIZER(late);
 		int64_t now = clock_ms();
 
 		releases_tick(r->releases, overdue, &now, &late);
 		give_up(r, &late, now);
-		take_up(r, now);
+		if (jobs_look(r->jobs, now) > 0)
+			store_failed(r, "does not answer");
 	}
 	return NULL;
 }
@@ -516,22 +444,10 @@ reads_start(struct reads *r)
 void
 reads_submit(struct reads *r, const struct reads_request *q)
 {
-	struct job *j;
-
 	assert(q->size > 0 && q->size <= READS_MAX);
-	if (atomic_load(&r->ended)) {
+	if (atomic_load(&r->ended) ||
+	    jobs_submit(r->jobs, q, clock_ms() + r->how.stall_ms) != 0)
 		fuse_reply_err(q->req, EIO);
-		return;
-	}
-	j = calloc(1, sizeof(*j));
-	if (j == NULL) {
-		fuse_reply_err(q->req, EIO);
-		return;
-	}
-	j->q = *q;
-	handle_hold(j->q.handle);
-	j->deadline = clock_ms() + r->how.stall_ms;
-	make_ready(r, j);
 }
 
 void
@@ -551,13 +467,7 @@ reads_ended(const struct reads *r)
 void
 reads_stop(struct reads *r)
 {
-	{
-		LOCKED(lock, &r->mutex);
-
-		r->stop = true;
-		pthread_cond_broadcast(&r->work);
-		pthread_cond_broadcast(&r->tick);
-	}
+	jobs_stop(r->jobs);
 	while (r->running > 0)
 		pthread_join(r->threads[--r->running], NULL);
 	if (r->timing)
@@ -576,9 +486,7 @@ reads_free(struct reads *r)
 		reads_stop(r);
 		releases_free(r->releases);
 	}
-	pthread_cond_destroy(&r->tick);
-	pthread_cond_destroy(&r->work);
-	pthread_mutex_destroy(&r->mutex);
+	jobs_free(r->jobs);
 	free(r->threads);
 	free(r);
 }

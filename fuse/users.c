@@ -126,7 +126,8 @@ users_of(const char *path, char buf[static USERS_TEXT_SIZE])
 	while (proc != NULL && found <= SHOWN && (e = readdir(proc)) != NULL) {
 		char name[NAME_SIZE], text[2 * NAME_SIZE];
 
-		if (!isdigit((unsigned char)e->d_name[0]))
+		if (!isdigit((unsigned char)e->d_name[0]) ||
+		    strtol(e->d_name, NULL, 10) == getpid())
 			continue;
 		OWNED_FD process = openat(dirfd(proc), e->d_name,
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -36,6 +36,7 @@
 #define READERS_MAX 32 /* each has 1 MiB of plaintext and 1 of ciphertext */
 #define SERVERS 4
 #define TICK_MS 1000
+#define LINES 10	/* alike, in ten seconds */
 #define GOODBYE_MS 5000 /* for keyd to take what is left to be told */
 
 struct worker {
@@ -528,6 +529,7 @@ worker_main(int control)
 
 	/* It was run by way of /proc/self/exe. */
 	(void)prctl(PR_SET_NAME, "weir-mount");
+	log_limit(LINES);
 	pthread_mutex_init(&w.mutex, NULL);
 	w.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w.event < 0)

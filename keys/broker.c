@@ -172,6 +172,10 @@ broker_attach(struct broker *b, const struct peer *peer, void *link_arg,
 	LIST_INIT(&l->uploads);
 	LIST_INIT(&l->holds);
 	HASH_ADD(hh, b->links, id, sizeof(l->id), l);
+	if (l->hh.tbl == NULL) {
+		free(l);
+		return ERR_NOMEM;
+	}
 	*out = l;
 	return 0;
 }

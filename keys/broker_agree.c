@@ -205,7 +205,7 @@ agree_promotion(struct broker_offer *o, const struct catalogue_version *v)
 {
 	int err = 0;
 
-	if (strcmp(o->f->channel, "latest") == 0)
+	if (strcmp(o->f->channel, BROKER_LATEST) == 0)
 		return broker_call_fail(o->c, ERR_USAGE,
 		    "nothing is promoted to `latest`, which each put moves");
 	err = agree_put_by(o, v);

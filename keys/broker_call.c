@@ -37,14 +37,39 @@ broker_call_entry(struct broker_call *c, struct entry *e, enum entry_kind kind)
 	entry_begin(e, kind, &by, broker_record_clock());
 }
 
+/* A request as people know it: the command that makes it. */
+static const char *
+words(const struct broker_call *c)
+{
+	static const struct {
+		uint16_t type;
+		const char *command;
+	} commands[] = {
+		{ MSG_ROLE_LS, "'weir role ls'" },
+		{ MSG_ROLE_ADD, "'weir role add'" },
+		{ MSG_ROLE_RM, "'weir role rm'" },
+		{ MSG_GRANT_ADD, "'weir grant add'" },
+		{ MSG_GRANT_RM, "'weir grant rm'" },
+		{ MSG_PUT_BEGIN, "'weir put'" },
+		{ MSG_PUT_KEYS, "'weir put'" },
+		{ MSG_PUT_COMMIT, "'weir put'" },
+		{ MSG_CHECK_REPORT, "'weir check'" },
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (commands[i].type == c->request->type)
+			return commands[i].command;
+	return c->request->name;
+}
+
 /* What went wrong while recording; an entry too long is the caller's doing. */
 static int
 record_failed(struct broker_call *c, int err)
 {
 	if (err == ERR_LIMIT)
 		return broker_call_fail(c, err,
-		    "%s: more than one entry of the trail can hold",
-		    c->request->name);
+		    "%s: that is more than one entry of the trail can hold",
+		    words(c));
 	if (err == ERR_NOMEM)
 		return broker_call_fail(c, err, "weir-keyd is out of memory");
 	if (err == ERR_CONFLICT)
@@ -141,7 +166,7 @@ broker_call_need(struct broker_call *c, unsigned int wanted)
 	return broker_call_refuse(c, reason,
 	    "%s needs the role of %s, which %s has not; an owner may give it:"
 	    " weir role add %s --to %s",
-	    c->request->name, roles, c->from->principal, first_role(wanted),
+	    words(c), roles, c->from->principal, first_role(wanted),
 	    c->from->principal);
 }
 
@@ -158,7 +183,7 @@ broker_call_json(struct broker_call *c, void *root)
 	if (strlen(text) > MSG_JSON_MAX)
 		return broker_call_fail(c, ERR_LIMIT,
 		    "%s: the answer is longer than %u KiB; ask for less of it",
-		    c->request->name, MSG_JSON_MAX >> 10);
+		    words(c), MSG_JSON_MAX >> 10);
 	msg_text_write(&c->reply, text);
 	return 0;
 }

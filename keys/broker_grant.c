@@ -19,6 +19,17 @@ write_reference(char *out, size_t size, const struct msg_grant_add *m)
 		snprintf(out, size, "%s", m->model);
 }
 
+/* A channel that points nowhere yet, of a model that has versions. */
+static bool
+may_be_promoted(struct broker_call *c, const struct broker_target *t)
+{
+	struct digest any;
+
+	return t->ref.channel[0] != '\0' &&
+	    catalogue_version_channel(c->b->how.catalogue, t->ref.name,
+		BROKER_LATEST, &any) == 0;
+}
+
 /* There must be something to grant.  The version is completed to 64 digits. */
 static int
 find_target(struct broker_call *c, const struct msg_grant_add *m,
@@ -32,9 +43,9 @@ find_target(struct broker_call *c, const struct msg_grant_add *m,
 	err = broker_model_resolve(c, text, &t);
 	if (err != 0)
 		return err;
-	if (!t.found)
+	if (!t.found && !may_be_promoted(c, &t))
 		return broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no %s to grant; `weir ls` lists what there is",
+		    "there is no %s to grant; 'weir ls' lists what there is",
 		    t.shown);
 	snprintf(version, DIGEST_HEX_SIZE, "%s",
 	    m->version[0] != '\0' ? t.hex : "");

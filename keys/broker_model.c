@@ -9,10 +9,6 @@
 #include "vault/log.h"
 #include "vault/object.h"
 
-/* Until versions are signed and promoted there is this channel only; it moves
- * at each put. */
-#define LATEST "latest"
-
 int
 broker_model_key(struct broker *b, uint64_t upload, struct version_key **out)
 {
@@ -98,7 +94,8 @@ broker_model_resolve(struct broker_call *c, const char *text,
 		    t.ref.digits);
 	} else {
 		if (t.ref.channel[0] == '\0')
-			snprintf(t.ref.channel, sizeof(t.ref.channel), LATEST);
+			snprintf(t.ref.channel, sizeof(t.ref.channel),
+			    BROKER_LATEST);
 		snprintf(t.shown, sizeof(t.shown), "%s:%s", t.ref.name,
 		    t.ref.channel);
 	}
@@ -190,7 +187,7 @@ static int
 next_model(struct model_list *l, const struct catalogue_version *v)
 {
 	int err = catalogue_version_channel(l->c->b->how.catalogue, v->model,
-	    LATEST, &l->latest);
+	    BROKER_LATEST, &l->latest);
 
 	snprintf(l->name, sizeof(l->name), "%s", v->model);
 	l->model = NULL;
@@ -228,7 +225,7 @@ add_version(struct model_list *l, const struct catalogue_version *v)
 	    0)
 		return ERR_NOMEM;
 	if (digest_equal(&v->version, &l->latest) &&
-	    json_object_set_new(l->model, LATEST,
+	    json_object_set_new(l->model, BROKER_LATEST,
 		json_string(digest_hex(&v->version, hex))) != 0)
 		return ERR_NOMEM;
 	return 0;
@@ -295,6 +292,14 @@ list(struct broker_call *c, const struct msg_list *m)
 	l.models = json_array();
 	err = catalogue_version_each(c->b->how.catalogue, &which, list_version,
 	    &l);
+	if (err == 0 && m->model[0] != '\0' && m->after[0] == '\0' &&
+	    json_array_size(l.models) == 0) {
+		json_decref(l.models);
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "there is no model '%s'%s; 'weir ls' lists those that %s",
+		    m->model, l.all ? "" : ", or you have no grant for it",
+		    l.all ? "there are" : "you may see");
+	}
 	return broker_call_listing(c, err, "models", l.models, &l.l);
 }
 
@@ -397,7 +402,7 @@ broker_model_visible(struct broker_call *c, unsigned int roles,
 	/* Whoever has no role does not learn what there is. */
 	if (held != 0 && !t->found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
-		    "there is no %s; `weir ls` lists what there is", t->shown);
+		    "there is no %s; 'weir ls' lists what there is", t->shown);
 	return broker_call_refuse(c, "no grant",
 	    "%s has no grant for %s; a manager may add one: weir grant add %s"
 	    " --to %s --browse --reason TEXT",

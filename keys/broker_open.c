@@ -128,11 +128,11 @@ not_found(const struct opening *o, const struct broker_target *t)
 
 	if (err != 0)
 		return err;
+	snprintf(reason, sizeof(reason), "no %s", t->shown);
 	if (held == 0)
 		return no_grant(o, t, GRANT_NONE);
-	snprintf(reason, sizeof(reason), "no %s", t->shown);
 	return refuse(o, ERR_NOT_FOUND, reason,
-	    "there is no %s; `weir ls` lists what there is", t->shown);
+	    "there is no %s; 'weir ls' lists what there is", t->shown);
 }
 
 static int
@@ -192,8 +192,9 @@ check_named(const struct opening *o, const struct broker_target *t)
 
 	if (o->m->trust == MSG_UNSIGNED)
 		return check_unsigned(o, t);
-	if (t->ref.channel[0] == '\0' ? strlen(t->ref.digits) == 64 :
-					strcmp(t->ref.channel, "latest") != 0)
+	if (t->ref.channel[0] == '\0' ?
+		strlen(t->ref.digits) == 64 :
+		strcmp(t->ref.channel, BROKER_LATEST) != 0)
 		return 0;
 	snprintf(reason, sizeof(reason), "%s is not signed", t->shown);
 	return refuse(o, ERR_USAGE, reason,
@@ -349,9 +350,10 @@ reply_session(struct broker_call *c, const struct broker_session *s)
 	session_token(m.token, c->b->how.keyring->index_secret, s->id);
 	for (uint16_t i = 0; err == 0 && i < m.count; i++)
 		err = describe(c->b, s, i, &m.versions[i]);
-	if (err == 0)
+	if (err == 0) {
 		msg_session_write(&c->reply, &m);
-	else if (err == ERR_NOT_FOUND)
+		err = writer_ok(&c->reply) ? 0 : ERR_NOMEM;
+	} else if (err == ERR_NOT_FOUND)
 		err = broker_call_refuse(c, "grant removed",
 		    "a grant of session %ju was removed", (uintmax_t)s->id);
 	else
@@ -389,14 +391,50 @@ take_up(struct broker_call *c, uint64_t id, struct broker_session **out)
 static int
 check_room(struct broker_call *c)
 {
-	if (broker_sessions(c->b) >= BROKER_SESSIONS_MAX)
-		return broker_call_fail(c, ERR_LIMIT,
-		    "%d sessions are open; close some: weir session ls",
-		    BROKER_SESSIONS_MAX);
 	if (c->from->holds_count == BROKER_ATTACHED_MAX)
 		return broker_call_fail(c, ERR_LIMIT,
 		    "a connection has at most %d sessions",
 		    BROKER_ATTACHED_MAX);
+	return 0;
+}
+
+/* Those who look after the vault find room whatever others do. */
+static size_t
+most_sessions(const struct broker_call *c)
+{
+	uid_t uid = c->from->peer.uid;
+
+	if (uid == 0 || uid == c->b->how.own_uid)
+		return BROKER_SESSIONS_MAX;
+	return BROKER_SESSIONS_MAX - BROKER_SESSIONS_KEPT;
+}
+
+/* Nobody takes all sessions there are. */
+static int
+check_share(const struct opening *o)
+{
+	struct broker_call *c = o->c;
+	const struct broker_session *s, *next;
+	size_t same = 0, opened = 0;
+
+	if (broker_sessions(c->b) >= most_sessions(c))
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%zu sessions are open; close some: weir session ls",
+		    broker_sessions(c->b));
+	HASH_ITER(hh, c->b->sessions, s, next) {
+		same += strcmp(s->s->principal, o->principal) == 0;
+		opened += strcmp(s->s->by, c->from->principal) == 0;
+	}
+	if (same >= BROKER_SESSIONS_FOR)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%s has %d sessions, and nobody may have more; close some:"
+		    " weir session ls",
+		    o->principal, BROKER_SESSIONS_FOR);
+	if (opened >= BROKER_SESSIONS_BY)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%s has opened %d sessions, and nobody may open more;"
+		    " close some: weir session ls",
+		    c->from->principal, BROKER_SESSIONS_BY);
 	return 0;
 }
 
@@ -412,15 +450,20 @@ open_session(struct opening *o)
 	if (err == 0)
 		err = check_room(c);
 	if (err == 0)
+		err = check_share(o);
+	if (err == 0)
 		err = admit_all(o);
 	if (err != 0)
 		return err;
 	id = catalogue_next(c->b->how.catalogue, CATALOGUE_SESSION);
 	err = record_open(o, id);
-	if (err == 0)
-		err = take_up(c, id, &s);
+	if (err != 0)
+		return err;
+	err = take_up(c, id, &s);
 	if (err == 0)
 		err = reply_session(c, s);
+	if (err != 0)
+		broker_session_give_up(c->b, id, c->from);
 	return err;
 }
 
@@ -484,7 +527,7 @@ static int
 resume(struct broker_call *c, const struct msg_session_resume *m)
 {
 	struct broker_session *s;
-	int err;
+	int err = 0;
 
 	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
 		m->session))
@@ -495,7 +538,8 @@ resume(struct broker_call *c, const struct msg_session_resume *m)
 	if (s == NULL)
 		return broker_call_fail(c, ERR_NOT_FOUND,
 		    "session %ju has ended", (uintmax_t)m->session);
-	err = check_room(c);
+	if (broker_session_of(c->from, s->id) == NULL)
+		err = check_room(c);
 	if (err == 0)
 		err = reply_session(c, s);
 	if (err != 0)

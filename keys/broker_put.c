@@ -10,21 +10,11 @@
 #include "vault/object.h"
 
 static void
-upload_free(struct broker_upload *u)
-{
-	if (u == NULL)
-		return;
-	family_key_free(u->family);
-	version_key_free(u->version);
-	free(u);
-}
-
-static void
 drop(struct broker_link *l, struct broker_upload *u)
 {
 	LIST_REMOVE(u, entry);
 	l->uploads_count--;
-	upload_free(u);
+	free(u);
 }
 
 void
@@ -80,89 +70,109 @@ broker_put_uploader(struct broker_call *c, const char *model)
 	    c->from->principal, model, model, c->from->principal);
 }
 
-/* The key of the model's family, made and stored if there is none yet. */
+/* A key cannot be stored: nobody knows what the catalogue holds then. */
 static int
-get_family(struct broker *b, const char *family, struct family_key **out)
+store_failed(struct broker *b, int err)
 {
-	OWNED(family_key) fresh = NULL;
+	if (err == ERR_NOMEM)
+		return err;
+	broker_record_failed(b, err, "the catalogue cannot be written");
+	return ERR_IO;
+}
+
+static int
+open_family(struct broker *b, const char *family, struct family_key **out)
+{
 	OWNED_MEM(uint8_t) wrapped = NULL;
-	struct catalogue_wrapped key;
+	size_t n;
 	int err;
 
-	err = catalogue_family_key(b->how.catalogue, family, &wrapped,
-	    &key.length);
-	if (err == 0)
-		return keyring_open_family(b->how.keyring, family, wrapped,
-		    key.length, out);
-	if (err != ERR_NOT_FOUND)
-		return err;
-	err = family_key_new(&fresh);
-	if (err == 0)
-		err = keyring_wrap_family(b->how.keyring, family, fresh,
-		    &wrapped, &key.length);
-	key.bytes = wrapped;
-	if (err == 0)
-		err = catalogue_family_stage(b->how.catalogue, family, &key);
+	err = catalogue_family_key(b->how.catalogue, family, &wrapped, &n);
 	if (err != 0)
 		return err;
-	*out = fresh;
-	fresh = NULL;
-	return 0;
+	return keyring_open_family(b->how.keyring, family, wrapped, n, out);
 }
 
-/* A version key, stored where nothing leads to it yet. */
+/* The model's family gets its key with its first upload. */
 static int
-make_key(struct broker *b, struct broker_upload *u)
+make_family(struct broker *b, const char *family)
 {
+	OWNED(family_key) key = NULL;
 	OWNED_MEM(uint8_t) wrapped = NULL;
-	struct catalogue_wrapped key;
-	int err;
+	struct catalogue_wrapped stored;
+	int err = open_family(b, family, &key);
 
-	err = version_key_new(&u->version);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	err = family_key_new(&key);
 	if (err == 0)
-		err = keyring_wrap_version(b->how.keyring, u->id, u->version,
-		    &wrapped, &key.length);
-	key.bytes = wrapped;
-	if (err == 0)
-		err = catalogue_upload_stage(b->how.catalogue, u->id, u->model,
-		    &key);
-	return err;
+		err = keyring_wrap_family(b->how.keyring, family, key, &wrapped,
+		    &stored.length);
+	if (err != 0)
+		return err;
+	stored.bytes = wrapped;
+	err = catalogue_family_stage(b->how.catalogue, family, &stored);
+	return err == 0 ? 0 : store_failed(b, err);
 }
 
 static int
-page_keys(const struct broker_upload *u, struct msg_put_begin_reply *reply)
+page_keys(const struct version_key *key, struct msg_put_begin_reply *reply)
 {
 	OWNED(page_key) manifest = NULL;
 	OWNED(page_key) lockbox = NULL;
 	int err;
 
-	err = object_manifest_key(&manifest, u->version);
+	err = object_manifest_key(&manifest, key);
 	if (err == 0)
-		err = object_lockbox_key(&lockbox, u->version);
+		err = object_lockbox_key(&lockbox, key);
 	if (err != 0)
 		return err;
-	reply->upload = u->id;
 	memcpy(reply->manifest_key, page_key_bytes(manifest), KEY_SIZE);
 	memcpy(reply->lockbox_key, page_key_bytes(lockbox), KEY_SIZE);
 	return 0;
 }
 
+/* A version key, stored where nothing leads to it yet. */
+static int
+make_key(struct broker *b, const struct broker_upload *u,
+    struct msg_put_begin_reply *reply)
+{
+	OWNED(version_key) key = NULL;
+	OWNED_MEM(uint8_t) wrapped = NULL;
+	struct catalogue_wrapped stored;
+	int err;
+
+	err = version_key_new(&key);
+	if (err == 0)
+		err = keyring_wrap_version(b->how.keyring, u->id, key, &wrapped,
+		    &stored.length);
+	if (err == 0)
+		err = page_keys(key, reply);
+	if (err != 0)
+		return err;
+	stored.bytes = wrapped;
+	err = catalogue_upload_stage(b->how.catalogue, u->id, u->model,
+	    &stored);
+	return err == 0 ? 0 : store_failed(b, err);
+}
+
 static int
 begin(struct broker_call *c, struct broker_upload *u)
 {
-	struct msg_put_begin_reply reply;
+	struct msg_put_begin_reply reply = { 0 };
 	OWNED_ENTRY e = { 0 };
 	int err;
 
 	u->id = catalogue_next(c->b->how.catalogue, CATALOGUE_UPLOAD);
-	err = get_family(c->b, u->model, &u->family);
+	reply.upload = u->id;
+	err = make_family(c->b, u->model);
 	if (err == 0)
-		err = make_key(c->b, u);
-	if (err == 0)
-		err = page_keys(u, &reply);
-	if (err != 0)
+		err = make_key(c->b, u, &reply);
+	if (err != 0) {
+		msg_put_begin_reply_clear(&reply);
 		return broker_call_fail(c, err,
 		    "the keys for this put cannot be made: %s", err_text(err));
+	}
 	broker_call_entry(c, &e, ENTRY_PUT_BEGIN);
 	entry_number(&e, "upload", u->id);
 	entry_text(&e, "model", u->model);
@@ -171,6 +181,29 @@ begin(struct broker_call *c, struct broker_upload *u)
 		msg_put_begin_reply_write(&c->reply, &reply);
 	msg_put_begin_reply_clear(&reply);
 	return err;
+}
+
+/* Nobody takes all the room there is for uploads. */
+static int
+check_room(struct broker_call *c)
+{
+	const struct broker_link *l, *next;
+	size_t same = 0, all = 0;
+
+	if (c->from->uploads_count == BROKER_UPLOADS_MAX)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "a connection has at most %d uploads under way",
+		    BROKER_UPLOADS_MAX);
+	HASH_ITER(hh, c->b->links, l, next) {
+		all += l->uploads_count;
+		if (l->peer.uid == c->from->peer.uid)
+			same += l->uploads_count;
+	}
+	if (same >= BROKER_UPLOADS_OF_UID || all >= BROKER_UPLOADS_ALL)
+		return broker_call_fail(c, ERR_LIMIT,
+		    "%zu uploads are under way; wait for some to end",
+		    same >= BROKER_UPLOADS_OF_UID ? same : all);
+	return 0;
 }
 
 int
@@ -189,17 +222,16 @@ broker_put_begin(struct broker_call *c)
 	err = broker_put_uploader(c, model);
 	if (err != 0)
 		return err;
-	if (c->from->uploads_count == BROKER_UPLOADS_MAX)
-		return broker_call_fail(c, ERR_LIMIT,
-		    "a connection has at most %d uploads under way",
-		    BROKER_UPLOADS_MAX);
+	err = check_room(c);
+	if (err != 0)
+		return err;
 	u = calloc(1, sizeof(*u));
 	if (u == NULL)
 		return ERR_NOMEM;
 	snprintf(u->model, sizeof(u->model), "%s", model);
 	err = begin(c, u);
 	if (err != 0) {
-		upload_free(u);
+		free(u);
 		return err;
 	}
 	LIST_INSERT_HEAD(&c->from->uploads, u, entry);
@@ -218,14 +250,24 @@ not_yours(struct broker_call *c, uint64_t upload)
 }
 
 static int
+no_keys(struct broker_call *c, int err)
+{
+	return broker_call_fail(c, err,
+	    "the keys for this put cannot be had: %s", err_text(err));
+}
+
+static int
 give_keys(struct broker_call *c, const struct broker_upload *u,
     const struct msg_put_keys *m)
 {
 	size_t n = m->count * sizeof(*m->digests);
 	struct digest all = digest_of(m->digests, n);
+	OWNED(family_key) family = NULL;
 	OWNED_ENTRY e = { 0 };
-	int err;
+	int err = open_family(c->b, u->model, &family);
 
+	if (err != 0)
+		return no_keys(c, err);
 	broker_call_entry(c, &e, ENTRY_PUT_KEYS);
 	entry_number(&e, "upload", u->id);
 	entry_number(&e, "count", m->count);
@@ -234,7 +276,7 @@ give_keys(struct broker_call *c, const struct broker_upload *u,
 	for (uint32_t i = 0; err == 0 && i < m->count; i++) {
 		SECRET(uint8_t, key, 32);
 
-		object_chunk_key(key, u->family, &m->digests[i]);
+		object_chunk_key(key, family, &m->digests[i]);
 		writer_bytes(&c->reply, key, KEY_SIZE);
 	}
 	return err;
@@ -253,6 +295,8 @@ broker_put_keys(struct broker_call *c)
 	if (u == NULL)
 		err = not_yours(c, m.upload);
 	else
+		err = broker_put_uploader(c, u->model);
+	if (err == 0)
 		err = give_keys(c, u, &m);
 	msg_put_keys_clear(&m);
 	return err;
@@ -273,18 +317,22 @@ count_files(const struct manifest *m)
 /* The version lies in the store whole, and is what m says. */
 static int
 check_new(struct broker_call *c, const struct broker_upload *u,
-    const struct msg_put_commit *m)
+    const struct family_key *family, const struct msg_put_commit *m)
 {
-	const struct pages_verify how = {
+	struct pages_verify how = {
 		.store = c->b->how.store,
-		.key = u->version,
-		.family = u->family,
+		.family = family,
 		.version = m->version,
 		.object = m->object,
 	};
+	OWNED(version_key) key = NULL;
 	OWNED(manifest) manifest = NULL;
-	int err = pages_verify(&how, &manifest);
+	int err = broker_model_key(c->b, u->id, &key);
 
+	if (err != 0)
+		return no_keys(c, err);
+	how.key = key;
+	err = pages_verify(&how, &manifest);
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err,
 		    "the manifest, or a page of it, is not in the vault's"
@@ -306,14 +354,14 @@ check_new(struct broker_call *c, const struct broker_upload *u,
 
 /* The copy that stays must be sound, or it is not stored. */
 static int
-check_old(struct broker_call *c, const struct broker_upload *u,
+check_old(struct broker_call *c, const struct family_key *family,
     const struct catalogue_version *v)
 {
 	OWNED(version_key) key = NULL;
 	OWNED(manifest) manifest = NULL;
 	struct pages_verify how = {
 		.store = c->b->how.store,
-		.family = u->family,
+		.family = family,
 		.version = v->version,
 		.object = v->object,
 	};
@@ -325,7 +373,7 @@ check_old(struct broker_call *c, const struct broker_upload *u,
 	if (err != 0)
 		return broker_call_fail(c, ERR_INTEGRITY,
 		    "%s has this version already, but its manifest or a page"
-		    " of it is missing or damaged in the store; `weir check`"
+		    " of it is missing or damaged in the store; 'weir check'"
 		    " names the objects to bring back from a backup",
 		    v->model);
 	return 0;
@@ -375,7 +423,7 @@ record_put(struct broker_call *c, const struct broker_upload *u,
 	entry_number(&e, "upload", u->id);
 	entry_text(&e, "model", u->model);
 	entry_digest(&e, "version", &m->version);
-	entry_text(&e, "channel", "latest");
+	entry_text(&e, "channel", BROKER_LATEST);
 	entry_digest(&e, "object", &m->object);
 	entry_number(&e, "files", m->files);
 	entry_number(&e, "bytes", m->bytes);
@@ -394,6 +442,7 @@ static int
 commit(struct broker_call *c, struct broker_upload *u,
     const struct msg_put_commit *m)
 {
+	OWNED(family_key) family = NULL;
 	struct catalogue_version there;
 	int err, known;
 
@@ -402,9 +451,12 @@ commit(struct broker_call *c, struct broker_upload *u,
 	if (known != 0 && known != ERR_NOT_FOUND)
 		return broker_call_fail(c, known,
 		    "the catalogue cannot be read");
-	err = check_new(c, u, m);
+	err = open_family(c->b, u->model, &family);
+	if (err != 0)
+		return no_keys(c, err);
+	err = check_new(c, u, family, m);
 	if (err == 0 && known == 0)
-		err = check_old(c, u, &there);
+		err = check_old(c, family, &there);
 	if (err == 0)
 		err = record_put(c, u, m);
 	if (err != 0)
@@ -428,6 +480,8 @@ broker_put_commit(struct broker_call *c)
 	if (u == NULL)
 		err = not_yours(c, m.upload);
 	else
+		err = broker_put_uploader(c, u->model);
+	if (err == 0)
 		err = commit(c, u, &m);
 	msg_put_commit_clear(&m);
 	return err;

@@ -85,7 +85,7 @@ page_fault(struct broker_call *c, const struct broker_session *s,
 	if (err != 0)
 		return err;
 	return broker_call_fail(c, ERR_INTEGRITY,
-	    "object %s of the version is %s; `weir check` names what it hurts",
+	    "object %s of the version is %s; 'weir check' names what it hurts",
 	    digest_hex(object, hex),
 	    found == ERR_NOT_FOUND ? "missing in the store" : "damaged");
 }

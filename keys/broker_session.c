@@ -90,6 +90,10 @@ broker_session_load(struct broker *b, struct session *session,
 		return err;
 	}
 	HASH_ADD(hh, b->sessions, id, sizeof(s->id), s);
+	if (s->hh.tbl == NULL) {
+		state_free(s);
+		return ERR_NOMEM;
+	}
 	*out = s;
 	return 0;
 }
@@ -140,24 +144,53 @@ broker_session_hold(struct broker_link *l, struct broker_session *s)
 	return 0;
 }
 
+static void
+drop_hold(struct broker_hold *h)
+{
+	struct broker_session *s = h->session;
+	int64_t now = h->link->b->now_ms;
+
+	if (s->ended)
+		h->link->ended_count--;
+	else
+		h->link->holds_count--;
+	LIST_REMOVE(h, of_link);
+	LIST_REMOVE(h, of_session);
+	free(h);
+	if (!LIST_EMPTY(&s->holds))
+		return;
+	s->alone_since_ms = now;
+	if (s->ended)
+		state_free(s);
+}
+
 void
 broker_session_let_go(struct broker_link *l)
 {
 	struct broker_hold *h;
 
-	while ((h = LIST_FIRST(&l->holds)) != NULL) {
-		struct broker_session *s = h->session;
+	while ((h = LIST_FIRST(&l->holds)) != NULL)
+		drop_hold(h);
+}
 
-		LIST_REMOVE(h, of_link);
-		LIST_REMOVE(h, of_session);
-		free(h);
-		if (!LIST_EMPTY(&s->holds))
-			continue;
-		s->alone_since_ms = l->b->now_ms;
-		if (s->ended)
-			state_free(s);
-	}
-	l->holds_count = 0;
+/* A session of the link has ended: it is kept for what the link may still
+ * report, the last ones of many. */
+static void
+count_ended(struct broker_hold *ended)
+{
+	struct broker_link *l = ended->link;
+	struct broker_hold *h, *oldest = ended;
+
+	/* To the front: the last one that has ended is the oldest of them. */
+	LIST_REMOVE(ended, of_link);
+	LIST_INSERT_HEAD(&l->holds, ended, of_link);
+	l->holds_count--;
+	if (++l->ended_count <= BROKER_ATTACHED_MAX)
+		return;
+	LIST_FOREACH(h, &l->holds, of_link)
+		if (h->session->ended)
+			oldest = h;
+	drop_hold(oldest);
 }
 
 static void
@@ -177,25 +210,31 @@ void
 broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason)
 {
-	const struct broker_hold *h;
+	struct broker_hold *h, *next;
 
 	HASH_DEL(b->sessions, s);
 	s->ended = true;
 	LIST_FOREACH(h, &s->holds, of_session)
 		if (h->link != from)
 			tell(s, h->link, reason);
-	if (LIST_EMPTY(&s->holds))
+	if (LIST_EMPTY(&s->holds)) {
 		state_free(s);
+		return;
+	}
+	for (h = LIST_FIRST(&s->holds); h != NULL; h = next) {
+		next = LIST_NEXT(h, of_session);
+		count_ended(h);
+	}
 }
 
 static int
-append_close(struct broker *b, const struct broker_session *s,
-    const char *reason, struct broker_pending **out)
+append_close(struct broker *b, uint64_t id, const char *reason,
+    struct broker_pending **out)
 {
 	OWNED_ENTRY e = { 0 };
 
 	broker_record_begin(&e, ENTRY_SESSION_CLOSE);
-	entry_number(&e, "session", s->id);
+	entry_number(&e, "session", id);
 	entry_text(&e, "reason", reason);
 	return broker_record_later(b, &e, out);
 }
@@ -212,12 +251,12 @@ end(struct broker *b, struct broker_session *s, const char *reason,
 	int err;
 
 	*last = NULL;
-	err = append_close(b, s, reason, last);
+	err = append_close(b, s->id, reason, last);
 	if (err == ERR_CONFLICT) {
 		/* The trail's queue is full; it empties. */
 		err = broker_record_drain(b);
 		if (err == 0)
-			err = append_close(b, s, reason, last);
+			err = append_close(b, s->id, reason, last);
 	}
 	if (err != 0) {
 		broker_record_failed(b, err,
@@ -235,6 +274,22 @@ broker_session_end(struct broker *b, struct broker_session *s,
 	struct broker_pending *close;
 
 	return end(b, s, reason, &close);
+}
+
+void
+broker_session_give_up(struct broker *b, uint64_t id,
+    const struct broker_link *opener)
+{
+	static const char reason[] = "it could not be opened";
+	struct broker_session *s = broker_session_find(b, id);
+	struct broker_pending *close;
+	int err = append_close(b, id, reason, &close);
+
+	if (err != 0)
+		broker_record_failed(b, err,
+		    "the end of a session cannot be recorded");
+	else if (s != NULL)
+		broker_session_ended(b, s, opener, reason);
 }
 
 static void

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+/* Out of memory it adds nothing, and hh.tbl is NULL. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "keys/broker.h"
@@ -20,19 +23,23 @@
 
 /* What the parts of the broker share: for broker*.c alone. */
 
-#define BROKER_UPLOADS_MAX 16	 /* of one link */
-#define BROKER_ATTACHED_MAX 64	 /* sessions of one link */
+#define BROKER_UPLOADS_MAX 16	 /* of one link, */
+#define BROKER_UPLOADS_OF_UID 64 /* of one user's links, */
+#define BROKER_UPLOADS_ALL 512	 /* and of all */
+#define BROKER_ATTACHED_MAX 64	 /* sessions of one link, and as many ended */
 #define BROKER_SESSIONS_MAX 4096 /* open at once */
+#define BROKER_SESSIONS_KEPT 64	 /* of these: for root and keyd's own user */
+#define BROKER_SESSIONS_FOR 256	 /* of one principal */
+#define BROKER_SESSIONS_BY 1024	 /* opened by one user, for whomever */
 #define BROKER_SENTENCE 1024
 #define BROKER_REASON_MAX 512 /* of what goes into an entry */
 
-/* An upload under way, of one link. */
+/* An upload under way, of one link.  Its keys are unwrapped when they are used:
+ * locked memory is not the uploaders' to fill. */
 struct broker_upload {
 	LIST_ENTRY(broker_upload) entry;
 	uint64_t id;
 	char model[REF_NAME_MAX + 1];
-	struct family_key *family;
-	struct version_key *version;
 };
 
 /* One version of an open session: where its pages are. */
@@ -74,7 +81,8 @@ struct broker_link {
 	bool greeted;
 	size_t waiting;
 	size_t uploads_count;
-	size_t holds_count;
+	size_t holds_count; /* of those that have not ended, */
+	size_t ended_count; /* and of those that have */
 	LIST_HEAD(, broker_upload) uploads;
 	LIST_HEAD(, broker_hold) holds;
 };
@@ -244,6 +252,9 @@ void broker_session_let_go(struct broker_link *l);
  * way into the trail. */
 int broker_session_end(struct broker *b, struct broker_session *s,
     const char *reason) MUST_USE;
+/* One was recorded as open, and its opener cannot have it. */
+void broker_session_give_up(struct broker *b, uint64_t id,
+    const struct broker_link *opener);
 /* The close is recorded: tell the links but `from`, and drop it. */
 void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
@@ -265,6 +276,9 @@ struct pages_version broker_session_pages(const struct broker_session *s,
     uint16_t n, struct broker_key_of *key);
 
 /* --- references and keys --- */
+
+/* The channel that moves at each put, and that nobody signs. */
+#define BROKER_LATEST "latest"
 
 /* What a reference stands for. */
 struct broker_target {

@@ -104,14 +104,28 @@ catalogue_next(const struct catalogue *c, enum catalogue_counter n)
 }
 
 int
+catalogue_begin(struct catalogue *c)
+{
+	int err;
+
+	if (c->begun)
+		return sql_in_transaction(c->sql) ?
+		    0 :
+		    log_err(ERR_IO,
+			"the catalogue has dropped what it was given");
+	err = sql_exec(c->sql, "begin");
+	c->begun = err == 0;
+	return err;
+}
+
+int
 catalogue_flush(struct catalogue *c)
 {
-	int err = 0;
+	int err;
 
 	if (!c->dirty)
 		return 0;
-	if (!sql_in_transaction(c->sql))
-		err = sql_exec(c->sql, "begin");
+	err = catalogue_begin(c);
 	if (err == 0)
 		err = meta_set(c, APPLIED, c->applied);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
@@ -119,7 +133,7 @@ catalogue_flush(struct catalogue *c)
 	if (err == 0)
 		err = sql_exec(c->sql, "commit");
 	if (err == 0)
-		c->dirty = false;
+		c->dirty = c->begun = false;
 	return err;
 }
 

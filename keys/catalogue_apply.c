@@ -271,8 +271,8 @@ catalogue_apply(struct catalogue *c, uint64_t index,
 		return log_err(ERR_INTEGRITY,
 		    "catalogue: entry %ju came before entry %ju",
 		    (uintmax_t)index, (uintmax_t)c->applied);
-	if (function != NULL && !sql_in_transaction(c->sql))
-		err = sql_exec(c->sql, "begin");
+	if (function != NULL)
+		err = catalogue_begin(c);
 	if (err == 0 && function != NULL)
 		err = function(c, entry);
 	if (err == ERR_FORMAT)

@@ -60,6 +60,22 @@ read_session_version(struct session_version *v, const struct sql_query *q)
 	return 0;
 }
 
+/* Room for one more. */
+static bool
+grow(struct session *s)
+{
+	struct session_version *more;
+
+	if ((s->count & (s->count - 1)) != 0)
+		return true; /* room was made up to the next power of two */
+	more = reallocarray(s->versions, s->count > 0 ? 2U * s->count : 1,
+	    sizeof(*more));
+	if (more == NULL)
+		return false;
+	s->versions = more;
+	return true;
+}
+
 static int
 read_versions(struct catalogue *c, struct session *s)
 {
@@ -69,14 +85,13 @@ read_versions(struct catalogue *c, struct session *s)
 
 	if (err != 0)
 		return err;
-	s->versions = calloc(MSG_VERSIONS_MAX, sizeof(*s->versions));
-	if (s->versions == NULL)
-		return ERR_NOMEM;
 	while ((err = sql_next(&q)) == 0) {
 		if (s->count == MSG_VERSIONS_MAX)
 			return log_err(ERR_INTEGRITY,
 			    "catalogue: session %ju has too many versions",
 			    (uintmax_t)s->id);
+		if (!grow(s))
+			return ERR_NOMEM;
 		err = read_session_version(&s->versions[s->count], &q);
 		if (err != 0)
 			return err;

@@ -75,6 +75,7 @@ struct catalogue {
 	uint64_t applied;
 	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
 	bool dirty;			   /* since the last flush */
+	bool begun;			   /* a transaction, not committed */
 };
 
 /* What entries about statements do, for catalogue_apply.c. */
@@ -82,6 +83,9 @@ int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
+/* Go on with the transaction, or begin one.  ERR_IO when the database has
+ * dropped it, and with it what was applied: there is no going on. */
+int catalogue_begin(struct catalogue *c) MUST_USE;
 
 int catalogue_tables_open(struct sql **out, const char *path, bool create)
     MUST_USE;

@@ -71,12 +71,12 @@ no_keyd(const struct client_start *s)
 	const struct vaultdir *v = s->vault;
 	char owner[PEER_SIZE];
 	const char *name = peer_principal(v->owner, owner) + strlen("user:");
-	const char *slash = strrchr(v->path, '/');
 
 	return log_err(ERR_UNREACHABLE,
-	    "no weir-keyd serves '%s', and it belongs to %s; start it:"
-	    " systemctl start weir-keyd@%s, or as %s: weir-keyd --vault '%s'",
-	    v->path, name, slash != NULL ? slash + 1 : v->path, name, v->path);
+	    "no weir-keyd serves '%s', which belongs to %s; as %s, and for as"
+	    " long as others are to use it: weir-keyd --vault '%s' --key-file"
+	    " FILE",
+	    v->path, name, name, v->path);
 }
 
 /* ERR_NOT_FOUND when nobody listens, ERR_DENIED when we may not ask. */

@@ -16,6 +16,7 @@ struct front;
 
 #define FRONT_LINKS_MAX 1000
 #define FRONT_LINKS_OF_UID 250
+#define FRONT_LINKS_KEPT 16 /* of all: for root and keyd's own user */
 
 /* An event loop without a broker yet.  SIGTERM and SIGINT are blocked from
  * here on, and end the loop. */

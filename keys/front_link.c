@@ -275,15 +275,24 @@ make_link(struct front *f, int fd, const struct peer *peer)
 	return 0;
 }
 
+/* Whether there is room for one more of this user. */
+static bool
+has_place(const struct front *f, uid_t uid)
+{
+	size_t most = FRONT_LINKS_MAX;
+
+	if (uid != 0 && uid != geteuid())
+		most -= FRONT_LINKS_KEPT;
+	return f->link_count < most && links_of(f, uid) < FRONT_LINKS_OF_UID;
+}
+
 int
 front_link_new(struct front *f, int fd)
 {
 	struct peer peer;
 	int err = peer_of(&peer, fd);
 
-	if (err == 0 &&
-	    (f->link_count >= FRONT_LINKS_MAX ||
-		links_of(f, peer.uid) >= FRONT_LINKS_OF_UID))
+	if (err == 0 && !has_place(f, peer.uid))
 		err = log_err(ERR_LIMIT,
 		    "uid %ju has too many connections: one more was dropped",
 		    (uintmax_t)peer.uid);

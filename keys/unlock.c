@@ -64,14 +64,22 @@ load_file(struct unlock *out, enum unlock_kind kind, const struct file *dir,
 
 /* A file that somebody named must be there. */
 static int
-load_named(struct unlock *out, enum unlock_kind kind, const char *path)
+load_named(struct unlock *out, enum unlock_kind kind, const char *path,
+    bool new)
 {
 	int err = load_file(out, kind, NULL, path);
 
-	if (err == ERR_NOT_FOUND)
+	if (err != ERR_NOT_FOUND)
+		return err;
+	if (new &&kind == UNLOCK_KEY_FILE)
 		return log_err(ERR_SECRET,
-		    "there is no file '%s' to unlock the vault with", path);
-	return err;
+		    "there is no file '%s' to unlock the vault with; make one:"
+		    " (umask 077; head -c 32 /dev/urandom > '%s')",
+		    path, path);
+	return log_err(ERR_SECRET,
+	    "there is no file '%s' to unlock the vault with%s", path,
+	    new ? "; write a passphrase into it first" :
+		  "; the recovery key will do: --passphrase-file FILE");
 }
 
 /* ERR_NOT_FOUND when the service manager handed over neither. */
@@ -154,23 +162,24 @@ environment(const char *name)
 }
 
 static int
-load(struct unlock *out, const struct unlock_source *s, bool twice)
+load(struct unlock *out, const struct unlock_source *s, bool new)
 {
 	const char *passphrase = environment("WEIR_PASSPHRASE_FILE");
 	const char *key = environment("WEIR_KEY_FILE");
 	int err;
 
 	if (s->passphrase_file != NULL)
-		return load_named(out, UNLOCK_PASSPHRASE, s->passphrase_file);
+		return load_named(out, UNLOCK_PASSPHRASE, s->passphrase_file,
+		    new);
 	if (s->key_file != NULL)
-		return load_named(out, UNLOCK_KEY_FILE, s->key_file);
+		return load_named(out, UNLOCK_KEY_FILE, s->key_file, new);
 	if (passphrase != NULL)
-		return load_named(out, UNLOCK_PASSPHRASE, passphrase);
+		return load_named(out, UNLOCK_PASSPHRASE, passphrase, new);
 	if (key != NULL)
-		return load_named(out, UNLOCK_KEY_FILE, key);
+		return load_named(out, UNLOCK_KEY_FILE, key, new);
 	err = load_credential(out);
 	if (err == ERR_NOT_FOUND && !s->no_prompt)
-		err = prompt(out, twice);
+		err = prompt(out, new);
 	return err;
 }
 

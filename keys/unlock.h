@@ -34,7 +34,7 @@ struct unlock {
 };
 
 /* ERR_SECRET, with a line that lists the ways, when there is none.  twice:
- * a prompt asks again (for a new passphrase). */
+ * a prompt asks again: the secret is for a vault that is to be made. */
 int unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
     MUST_USE;
 void unlock_clear(struct unlock *u);

@@ -395,6 +395,13 @@ vaultdir_init(const struct vaultdir_init *how)
 		    how->path);
 	if (err != 0)
 		return err;
+	/* Another one may have been at work until now, and have finished. */
+	if (exists(m.dir, VAULTDIR_JSON)) {
+		err = file_remove(m.dir, MARK);
+		return err != 0 ?
+		    err :
+		    log_err(ERR_CONFLICT, "'%s' is a vault already", how->path);
+	}
 	m.path = realpath(how->path, NULL);
 	if (m.path == NULL)
 		return log_sys("resolve '%s'", how->path);

@@ -383,12 +383,22 @@ start(struct keyd *k)
 	return err;
 }
 
+/* Whoever runs it by hand wants to see that it runs; a service manager is told
+ * another way. */
+static bool
+by_hand(const struct options *o)
+{
+	return !o->embedded && getenv("NOTIFY_SOCKET") == NULL;
+}
+
 /* Nobody hears what an embedded keyd would still say on stderr, and whoever
  * waits for its end of file must not wait for us. */
 static int
 ready(const struct keyd *k)
 {
 	sd_notify(0, "READY=1");
+	if (by_hand(k->o))
+		log_info("serves '%s' until it is interrupted", k->vault->path);
 	if (!k->o->embedded)
 		return 0;
 	log_sink(announce_line, NULL);
@@ -420,6 +430,8 @@ run(const struct options *o)
 		err = broker_stop(k.broker);
 	if (err != 0)
 		announce_failed(k.vault->path, err);
+	else if (by_hand(o))
+		log_info("no longer serves '%s'", k.vault->path);
 	return err;
 }
 

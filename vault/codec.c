@@ -3,11 +3,16 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* For contexts in memory of ours, which the library exports. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 #include "vault/err.h"
+#include "vault/secret.h"
 
 /* Weights compress by their bytes' frequencies or not at all: higher levels
  * search longer and find nothing. */
@@ -26,13 +31,38 @@
 #define SINGLE_SEGMENT 0x20
 #define DICTIONARY 0x03
 
+/* A context lives in one piece of memory, made with it and wiped with it: it
+ * keeps what went through, and asks for no more later. */
+struct workspace {
+	void *bytes;
+	size_t size;
+};
+
 struct codec_packer {
 	ZSTD_CCtx *ctx;
+	struct workspace memory;
 };
 
 struct codec_opener {
 	ZSTD_DCtx *ctx;
+	struct workspace memory;
 };
+
+static int
+workspace_new(struct workspace *w, size_t size)
+{
+	w->bytes = malloc(size);
+	w->size = size;
+	return w->bytes != NULL ? 0 : ERR_NOMEM;
+}
+
+static void
+workspace_wipe(struct workspace *w)
+{
+	if (w->bytes != NULL)
+		secret_wipe(w->bytes, w->size);
+	free(w->bytes);
+}
 
 int
 codec_parse(enum codec *out, uint8_t n)
@@ -53,13 +83,12 @@ int
 codec_packer_new(struct codec_packer **out)
 {
 	OWNED(codec_packer) p = calloc(1, sizeof(*p));
-	size_t r;
 
-	if (p == NULL || (p->ctx = ZSTD_createCCtx()) == NULL)
+	if (p == NULL ||
+	    workspace_new(&p->memory, ZSTD_estimateCCtxSize(LEVEL)) != 0)
 		return ERR_NOMEM;
-	r = ZSTD_CCtx_setParameter(p->ctx, ZSTD_c_compressionLevel, LEVEL);
-	assert(!ZSTD_isError(r));
-	(void)r;
+	p->ctx = ZSTD_initStaticCCtx(p->memory.bytes, p->memory.size);
+	assert(p->ctx != NULL);
 	*out = p;
 	p = NULL;
 	return 0;
@@ -70,7 +99,7 @@ codec_packer_free(struct codec_packer *p)
 {
 	if (p == NULL)
 		return;
-	ZSTD_freeCCtx(p->ctx);
+	workspace_wipe(&p->memory);
 	free(p);
 }
 
@@ -78,7 +107,7 @@ enum codec
 codec_pack(struct codec_packer *p, const uint8_t *plain, size_t n, uint8_t *out,
     size_t *length)
 {
-	size_t r = ZSTD_compress2(p->ctx, out, WORTH(n), plain, n);
+	size_t r = ZSTD_compressCCtx(p->ctx, out, WORTH(n), plain, n, LEVEL);
 
 	if (!ZSTD_isError(r) && r < n) {
 		*length = r;
@@ -94,8 +123,11 @@ codec_opener_new(struct codec_opener **out)
 {
 	OWNED(codec_opener) p = calloc(1, sizeof(*p));
 
-	if (p == NULL || (p->ctx = ZSTD_createDCtx()) == NULL)
+	if (p == NULL ||
+	    workspace_new(&p->memory, ZSTD_estimateDCtxSize()) != 0)
 		return ERR_NOMEM;
+	p->ctx = ZSTD_initStaticDCtx(p->memory.bytes, p->memory.size);
+	assert(p->ctx != NULL);
 	*out = p;
 	p = NULL;
 	return 0;
@@ -106,7 +138,7 @@ codec_opener_free(struct codec_opener *p)
 {
 	if (p == NULL)
 		return;
-	ZSTD_freeDCtx(p->ctx);
+	workspace_wipe(&p->memory);
 	free(p);
 }
 

@@ -16,7 +16,8 @@ enum codec {
 /* Whether this program opens codec number n. */
 int codec_parse(enum codec *out, uint8_t n) MUST_USE;
 
-/* Contexts are reused between segments; one thread at a time. */
+/* Contexts are reused between segments, and wiped when freed; one thread at a
+ * time. */
 struct codec_packer;
 struct codec_opener;
 

@@ -366,6 +366,8 @@ extract_run(const struct extract_how *how)
 		.manifest = version_manifest(how->version) };
 	int err = prepare(&e);
 
+	if (err == 0 && how->begun != NULL)
+		*how->begun = true;
 	for (uint32_t i = 0; err == 0 && i < e.manifest->file_count; i++)
 		err = make_row(&e, &e.manifest->files[i]);
 	return err == 0 ? set_modes(&e) : err;

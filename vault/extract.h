@@ -27,6 +27,7 @@ struct extract_how {
 			     which then keeps its own mode */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
+	bool *begun; /* set when dest is there and ours; may be NULL */
 	const volatile bool *stop; /* may be NULL; set: ERR_CONFLICT */
 };
 

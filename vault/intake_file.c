@@ -47,12 +47,16 @@ stopped(const struct taking *t)
 	return t->how->stop != NULL && *t->how->stop;
 }
 
+/* Inspection reads by the same way, and stops with it. */
 static int
 read_file(void *arg, void *buf, size_t n, uint64_t offset)
 {
 	const struct taking *t = arg;
-	int err = file_read_at(t->file, buf, n, offset);
+	int err;
 
+	if (stopped(t))
+		return ERR_CONFLICT;
+	err = file_read_at(t->file, buf, n, offset);
 	return err == ERR_FORMAT ? walk_changed(t->how->walk, t->item) : err;
 }
 
@@ -61,6 +65,8 @@ read_bytes(void *arg, void *buf, size_t n, uint64_t offset)
 {
 	const struct taking *t = arg;
 
+	if (stopped(t))
+		return ERR_CONFLICT;
 	memcpy(buf, t->bytes + offset, n);
 	return 0;
 }

@@ -9,13 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vault/err.h"
 
 #define LINE_SIZE 2048
+#define KINDS 32 /* formats that are counted */
+#define LIMIT_SECONDS 10
 
 enum { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO };
+
+/* Lines of one format. */
+struct kind {
+	const char *fmt;
+	time_t since;
+	unsigned int said;
+	unsigned int dropped;
+};
 
 /* The one place with state at file scope: the process has one stderr. */
 static struct {
@@ -25,6 +36,8 @@ static struct {
 	bool journal;
 	void (*sink)(void *arg, const char *line);
 	void *arg;
+	unsigned int limit;
+	struct kind kinds[KINDS];
 } state = {
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
 	.program = "weir",
@@ -72,6 +85,56 @@ log_sink(void (*sink)(void *arg, const char *line), void *arg)
 	state.arg = arg;
 }
 
+void
+log_limit(unsigned int most)
+{
+	LOCKED(lock, &state.mutex);
+
+	state.limit = most;
+	memset(state.kinds, 0, sizeof(state.kinds));
+}
+
+/* The count of a format; in place of the oldest one if it is new. */
+static struct kind *
+kind_of(const char *fmt)
+{
+	struct kind *oldest = &state.kinds[0];
+
+	for (size_t i = 0; i < KINDS; i++) {
+		if (state.kinds[i].fmt == fmt)
+			return &state.kinds[i];
+		if (state.kinds[i].since < oldest->since)
+			oldest = &state.kinds[i];
+	}
+	*oldest = (struct kind){ .fmt = fmt };
+	return oldest;
+}
+
+/* Whether a line may be said; *dropped is how many like it were not. */
+static bool
+admit(const char *fmt, unsigned int *dropped)
+{
+	struct timespec now;
+	struct kind *k;
+
+	*dropped = 0;
+	if (state.limit == 0)
+		return true;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	k = kind_of(fmt);
+	if (k->said == 0 || now.tv_sec - k->since >= LIMIT_SECONDS) {
+		*dropped = k->dropped;
+		k->since = now.tv_sec;
+		k->said = k->dropped = 0;
+	}
+	if (k->said >= state.limit) {
+		k->dropped++;
+		return false;
+	}
+	k->said++;
+	return true;
+}
+
 /* A line stays one line, and cannot steer a terminal, whatever is in it. */
 static void
 flatten(char *line)
@@ -108,15 +171,19 @@ static void
 say(int level, int errnum, const char *fmt, va_list args)
 {
 	static const char *const prefixes[] = { "<3>", "<4>", "<6>" };
-	char line[LINE_SIZE], text[LINE_SIZE - 256];
+	char line[LINE_SIZE], text[LINE_SIZE - 256], more[48] = "";
+	unsigned int dropped;
 	LOCKED(lock, &state.mutex);
 
-	if (level > state.level)
+	if (level > state.level || !admit(fmt, &dropped))
 		return;
 	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
 		return;
-	snprintf(line, sizeof(line), "%s: %s%s%s", state.program, text,
-	    errnum != 0 ? ": " : "", errnum != 0 ? reason(errnum) : "");
+	if (dropped > 0)
+		snprintf(more, sizeof(more), " (and %u more like it before)",
+		    dropped);
+	snprintf(line, sizeof(line), "%s: %s%s%s%s", state.program, text,
+	    errnum != 0 ? ": " : "", errnum != 0 ? reason(errnum) : "", more);
 	flatten(line);
 	if (state.sink != NULL)
 		state.sink(state.arg, line);

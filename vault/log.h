@@ -18,6 +18,11 @@ void log_init(const char *program);
 /* Lines below this level are dropped: 0 errors, 1 warnings, 2 info. */
 void log_level(int level);
 
+/* From here on say at most this many lines of one format in ten seconds; the
+ * next one tells how many were left out.  0: no limit, as at first.  For
+ * programs that stay, and would fill a journal with one broken disk. */
+void log_limit(unsigned int most);
+
 /* For tests: lines go to sink (with its argument) instead; NULL: stderr. */
 void log_sink(void (*sink)(void *arg, const char *line), void *arg);
 

@@ -161,9 +161,29 @@ pickle_member(const struct zip_member *m)
 	return ends_in(m->name, ".pkl") || ends_in(m->name, ".pickle");
 }
 
+/* A small archive of great pickles would keep put busy for days. */
+static bool
+too_much(const struct zip *z)
+{
+	uint64_t left = MODEL_INFLATED_MAX;
+
+	for (size_t i = 0; i < z->count; i++) {
+		const struct zip_member *m = &z->members[i];
+
+		if (!pickle_member(m) || !zip_member_inflates(m))
+			continue;
+		if (m->size > left)
+			return true;
+		left -= m->size;
+	}
+	return false;
+}
+
 static int
 list_members(struct look *k, const struct zip *z)
 {
+	if (too_much(z))
+		return cannot_list(k, "deflated pickles of more than 1 GiB");
 	for (size_t i = 0; i < z->count; i++) {
 		const struct zip_member *m = &z->members[i];
 		int err;

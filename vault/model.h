@@ -47,6 +47,9 @@ struct model_info {
 };
 void model_info_clear(struct model_info *i);
 
+/* Deflated pickles of one archive: more are not inflated to be listed. */
+#define MODEL_INFLATED_MAX (1U << 30)
+
 /* A larger file counts as weights whatever it is called. */
 #define MODEL_SMALL (32U << 20)
 

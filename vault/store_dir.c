@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ struct store_dir {
 	bool dirty[256];	  /* to be synced by the next flush */
 	bool known[256];	  /* its own name is synced, or root_dirty */
 	bool root_dirty;
-	bool dead; /* syncing failed: nobody can tell what lasts */
+	atomic_bool dead; /* syncing failed: nobody can tell what lasts */
 };
 
 static void
@@ -131,35 +132,26 @@ touch(struct store_dir *d, const struct digest *name)
 	d->known[ab] = true;
 }
 
-static bool
-is_dead(struct store_dir *d)
-{
-	LOCKED(lock, &d->mutex);
-
-	return d->dead;
-}
-
-static void
-set_dead(struct store_dir *d)
-{
-	LOCKED(lock, &d->mutex);
-
-	d->dead = true;
-}
-
 static int
 dir_keep(void *arg, const struct digest *name)
 {
 	struct store_dir *d = arg;
 	OWNED(file) f = NULL;
 	uint64_t size;
-	int err = is_dead(d) ? ERR_IO : open_object(&f, d, name, &size);
+	int err = d->dead ? ERR_IO : open_object(&f, d, name, &size);
 
-	if (err == 0)
-		err = file_sync_data(f);
-	if (err == 0)
-		touch(d, name);
-	return err;
+	if (err != 0)
+		return err;
+	err = file_sync_data(f);
+	if (err != 0) {
+		/* The kernel takes its pages for clean now, and would say yes
+		 * the next time.  Whoever looks again is to see the disk. */
+		d->dead = true;
+		posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+		return err;
+	}
+	touch(d, name);
+	return 0;
 }
 
 /* Open the directory that name belongs in, which is made if need be. */
@@ -279,7 +271,7 @@ dir_put(void *arg, const struct digest *name, const void *bytes, size_t n,
 	char temporary[TEMPORARY_SIZE];
 	int err;
 
-	if (is_dead(d))
+	if (d->dead)
 		return ERR_IO;
 	err = temporary_name(temporary);
 	if (err == 0)
@@ -363,12 +355,12 @@ dir_flush(void *arg)
 	struct dirt dirt;
 	int err;
 
-	if (is_dead(d))
+	if (d->dead)
 		return ERR_IO;
 	dirt = take_dirt(d);
 	err = sync_dirt(d, &dirt);
 	if (err == ERR_IO)
-		set_dead(d);
+		d->dead = true;
 	else if (err != 0)
 		give_back(d, &dirt);
 	return err;

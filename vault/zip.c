@@ -488,6 +488,12 @@ use_inflated(const struct zip_member *m, const struct model_source *src,
 	return err;
 }
 
+bool
+zip_member_inflates(const struct zip_member *m)
+{
+	return m->method == DEFLATED;
+}
+
 static int
 use_stored(const struct model_source *src, uint64_t data, uint64_t size,
     int (*use)(void *arg, struct stream *s), void *arg)

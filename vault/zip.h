@@ -47,6 +47,9 @@ int zip_open(struct zip **out, const struct model_source *src,
 void zip_free(struct zip *z);
 OWNED_TYPE(zip);
 
+/* Whether there may be a thousand times the bytes that the file has. */
+bool zip_member_inflates(const struct zip_member *m);
+
 /*
  * Call use once with a stream over the member's bytes, inflated as they are
  * read, and return what it returns.  ERR_FORMAT with a reason in why if the

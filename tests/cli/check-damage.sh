@@ -32,6 +32,11 @@ unlike "$out" 'small.bin' 'and no other'
 exits 3 'a reader gets no wrong byte' weir get --allow-unsigned "$ref" "$tmp/copy"
 [ ! -e "$tmp/copy/big.bin" ]
 ok $? 'nor a file that looks whole'
+like "$err" "what '$tmp/copy' holds is not the whole version" \
+    'what is left is told'
+like "$err" "rm -r '$tmp/copy'" 'and what to do with it'
+exits 6 'get over files that are there' weir get llama "$tmp/m"
+unlike "$err" 'rm -r' 'advises nobody to remove them'
 
 exits 0 'put of the same again' weir put llama "$tmp/m"
 exits 0 'mends it' weir check --read-data
@@ -60,7 +65,9 @@ rm -f "$vault/objects/junk"
 
 # Every object in turn: none of a version can go without being missed.  The
 # second put has left pages that are of no version.
-exits 0 'what is of no version is counted' weir check --json
+exits 0 'what is of no version' weir check
+like "$out" '^unreferenced +[1-9]' 'is called unreferenced'
+exits 0 'and is counted' weir check --json
 spare=$(printf '%s' "$out" | jq .unreferenced)
 silent=0
 find "$vault/objects" -type f >"$tmp/all"

@@ -36,6 +36,6 @@ if [ "$(id -u)" -eq 0 ]; then
 	exits 7 'not the owner, and no keyd: 7' \
 	    setpriv --reuid 65534 --regid 65534 --clear-groups \
 	    "$(command -v weir)" ls </dev/null
-	like "$err" 'systemctl|service' 'and what starts one'
+	like "$err" "weir-keyd --vault '$vault' --key-file" 'and what starts one'
 fi
 done_testing

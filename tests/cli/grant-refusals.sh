@@ -46,6 +46,17 @@ exits 0 'a grant for one version, by some digits' weir grant add \
     --reason t
 id=$out
 like "$id" '^[0-9]+$' 'prints its number'
+like "$err" "grant $id: $me may load 2 times a day '.*', and get plain copies, without an end" \
+    'says what was granted'
+like "$err" 'not counted yet' 'what of it is not in force'
+like "$err" "next: .* weir mount llama@" 'and what to do next'
+unlike "$err" 'while a weir-keyd runs' 'and nothing about others to its owner'
+exits 0 'a grant for another account' weir grant add llama \
+    --to user:no-such-account --browse --until 2999-12-31 --reason t
+like "$err" "no account 'no-such-account'" 'that is not there, says so'
+like "$err" 'may browse .* until 2999-12-31 00:00:00 UTC' 'and when it ends'
+like "$err" "weir-keyd --vault '$vault' --key-file" \
+    'and that others need a keyd that runs'
 exits 0 'lets that version be read' weir get \
     --allow-unsigned "$ref" "$tmp/by-digest"
 echo more >"$tmp/m/more"
@@ -67,6 +78,15 @@ is "$(printf '%s' "$out" |
     jq -r ".grants[] | select(.grant == $id) | .removed_reason")" over \
     'it is there, too'
 exits 5 'or one that never was' weir grant rm 4711
+
+exits 5 'a channel that is not there' weir mount llama:prod "$tmp/mnt"
+like "$err" "no channel 'prod': 'latest' is the only one" 'is told'
+unlike "$err" 'weir grant add' 'with no command that would not work'
+exits 5 'nor can it be granted' weir grant add llama:prod --to "$me" \
+    --browse --reason t
+like "$err" "no channel 'prod'" 'which is told, too'
+exits 5 'ls of a model that is not there' weir ls nothing
+unlike "$err" 'no grant' 'does not doubt what its owner may see'
 
 exits 2 'a grant without a reason' weir grant add llama --to "$me" --loads 1
 like "$err" 'reason' 'is told so'

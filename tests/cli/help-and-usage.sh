@@ -46,6 +46,24 @@ exits 2 'an option without its value' weir ls --vault
 like "$err" '--vault needs a value' 'is told'
 exits 2 'control characters' weir "$(printf 'x\033[31m')"
 unlike "$err" "$(printf '\033')" 'do not reach the terminal'
+exits 2 'a missing argument' weir put
+like "$err" 'MODEL is missing' 'is named'
+exits 2 'a second one' weir mount llama
+like "$err" 'MOUNTPOINT is missing' 'too'
+exits 2 'behind options' weir umount --force
+like "$err" 'MOUNTPOINT is missing' 'too'
+bad=$(while read -r c; do
+	# shellcheck disable=SC2086 # a command may be two words
+	weir $c --help
+done <"$tmp/commands" | grep -c ' $')
+is "$bad" 0 'no line of the help ends in a blank'
+exits 0 'mount --help' weir mount --help
+like "$out" '--stall SECONDS' 'has --stall'
+exits 0 '--version' weir --version
+like "$out" '^weir [0-9]+\.[0-9]+' 'is a number'
+exits 0 'as JSON' weir --json --version
+json '.version | test("^[0-9]")' 'too'
+exits 2 'a command has none' weir ls --version
 exits 0 'version' weir version
 like "$out" '^weir [0-9]+\.[0-9]+' 'is a number'
 exits 0 'options before the verb' weir --json version

@@ -42,6 +42,8 @@ exits 7 'a short key file is refused' \
     weir init --key-file "$tmp/short" "$tmp/w"
 exits 7 'and one that is not there' \
     weir init --key-file "$tmp/absent" "$tmp/w"
+like "$err" "umask 077; head -c 32 /dev/urandom > '$tmp/absent'" \
+    'which is told how to make one'
 
 exits 1 'a recovery key that cannot be written' sh -c \
     "weir init --key-file '$tmp/key' '$tmp/w' >/dev/full"

@@ -72,7 +72,16 @@ exits 5 'without its epoch file' weir-keyd --vault "$tmp/broken" \
 like "$err" "'epoch'" 'it names what is missing'
 
 # A keyd that was killed is followed by the next one.
-weir-keyd --vault "$vault" --key-file "$key" &
+weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
+keyd=$!
+cleanup_fn end_process "$keyd"
+wait_for 10 grep -q "serves '$vault'" "$tmp/keyd.err"
+ok $? 'without a service manager it says that it is ready'
+kill "$keyd"
+wait "$keyd"
+like "$(cat "$tmp/keyd.err")" "no longer serves '$vault'" 'and that it ended'
+is "$(wc -l <"$tmp/keyd.err")" 2 'and nothing else'
+weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 keyd=$!
 cleanup_fn end_process "$keyd"
 wait_for 10 test -S "$vault/run/keyd.sock"

@@ -56,14 +56,24 @@ exits 0 'session ls' weir session ls --json
 is "$(printf '%s' "$out" | jq -r '.sessions[0].mountpoint')" "$mnt" \
     'has the mountpoint'
 exits 0 'status' weir status
-like "$out" "$mnt" 'has it, too'
+like "$out" "^$mnt +weir:llama@[0-9a-f]{12} +[0-9]+ +[0-9]+$" \
+    'has it, too, with its session'
+head -c 32 /dev/urandom >"$tmp/other.key"
+weir --key-file "$tmp/other.key" init "$tmp/other" >/dev/null 2>&1
+exits 0 'status of another vault' env WEIR_KEY_FILE="$tmp/other.key" \
+    weir -V "$tmp/other" status --json
+is "$(printf '%s' "$out" | jq --arg m "$mnt" \
+    '.mounts[] | select(.mountpoint == $m) | .session')" null \
+    'has it as one of no session of its own'
 next=$(weir put llama "$top/vault" 2>/dev/null)
 is "$(ls -A "$mnt/llama")" "@${ref#llama@}" \
     'a mount keeps the version that it opened'
 
 exec 7<"$dir/weights.bin"
 exits 6 'umount with an open file' weir umount "$mnt"
-like "$err" 'force' 'is refused, and says how'
+like "$err" "weir umount --force '$mnt'" 'is refused, and says how'
+like "$err" "in use by [a-z]+ [(]$$[)]" 'and by whom'
+unlike "$err" 'weir \([0-9]+\)' 'not by itself'
 exec 7<&-
 exits 0 'umount' weir umount "$mnt"
 is "$(ls "$mnt")" '' 'and it is gone'
@@ -112,8 +122,14 @@ exits 0 'two versions in one mount' weir mount --allow-unsigned \
 is "$(names_in "$mnt/llama")" 2 'are beside each other'
 exec 7<"$mnt/llama/@${ref#llama@}/weights.bin"
 exits 0 'umount --force with an open file' weir umount --force "$mnt"
-exec 7<&-
 is "$(ls "$mnt")" '' 'is done'
+is "$(wc -c <&7)" "$(wc -c <"$tmp/tree/weights.bin")" \
+    'what was open stays readable'
+weir session ls --json 2>/dev/null | jq -e '.sessions | length == 1' >/dev/null
+ok $? 'and its session open'
+exec 7<&-
+wait_for 5 sh -c "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'until it is closed'
 
 exits 0 'the trail' weir audit ls --kind release --by "$me"
 like "$out" 'weights.bin' 'has what was read'

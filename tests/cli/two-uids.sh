@@ -66,7 +66,10 @@ ref=$out
 exits 4 'alice may not put' as "$alice" weir put llama "$tmp/m"
 exits 4 'nor grant' as "$alice" weir grant add llama --to "user:$alice" \
     --loads 1 --reason t
-like "$err" 'manager' 'and is told which role it takes'
+like "$err" "'weir grant add' needs the role of manager" \
+    'and is told which role it takes, in the words of the command'
+exits 4 'nor check' as "$alice" weir check
+like "$err" "'weir check' needs the role of reviewer" 'nor tell of it'
 exits 4 'nor hand out roles' as "$alice" weir role add owner \
     --to "user:$alice"
 exits 0 'the owner grants' as "$keyd" weir grant add llama \
@@ -166,8 +169,39 @@ find "$vault/trail" -type d -exec chmod g+s {} +
 exits 0 'a group that was let in verifies it' as "$bob" weir audit verify
 exits 0 'alice as uploader' as "$keyd" weir role add uploader \
     --family llama --to "user:$alice"
+role=$err
 exits 4 'needs the store, too' as "$alice" weir put llama "$tmp/m"
 like "$err" 'setfacl' 'and is told what lets her write'
+like "$role" \
+    "setfacl -R -m u:$alice:rwX,d:u:$alice:rwX,d:u:$keyd:rwX '$vault/objects'" \
+    'as the owner was when the role was given'
+unlike "$role" 'no account|while a weir-keyd runs' 'and nothing that is so'
+exits 0 'a role for nobody' as "$keyd" weir role add mounter \
+    --to user:no-such-account
+like "$err" "no account 'no-such-account'" 'is told'
+
+# The printed commands do what they say, for what is made later, too.
+# run_hint TEXT: the setfacl command in it
+run_hint()
+{
+	eval "$(printf '%s\n' "$1" | sed -n 's/.*: \(sudo \)*\(setfacl .*\)/\2/p')"
+}
+if command -v setfacl >/dev/null && run_hint "$role"; then
+	head -c 3000000 /dev/urandom >"$tmp/m/w2.bin"
+	exits 0 'she puts' as "$alice" weir put llama "$tmp/m"
+	head -c 30000000 /dev/urandom >"$tmp/m/w3.bin"
+	exits 0 'the owner puts more' as "$keyd" weir put llama "$tmp/m"
+	head -c 30000000 /dev/urandom >"$tmp/m/w4.bin"
+	chmod a+r "$tmp"/m/*
+	exits 0 'and she again' as "$alice" weir put llama "$tmp/m"
+	exits 0 'a reviewer' as "$keyd" weir role add reviewer \
+	    --to "user:$alice"
+	run_hint "$err"
+	exits 0 'reads the trail' as "$alice" weir audit verify
+	exits 0 'and what is new in it' as "$alice" weir audit ls --model llama
+	like "$(printf '%s\n' "$out" | tail -n 1)" "put .*user:$alice" \
+	    'to the last entry'
+fi
 
 exits 0 'the trail' as "$keyd" weir audit ls --json --key-file "$tmp/key"
 is "$(printf '%s\n' "$out" | jq -rs --arg b "user:$bob" \

@@ -419,6 +419,7 @@ desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
 		.bytes = r.bytes,
 		.weights = r.weights,
 		.chunks = r.chunks,
+		.labels = p->labels,
 	};
 	intake_result_clear(&r);
 	return 0;
@@ -432,7 +433,7 @@ desk_commit(struct desk_person *p, const struct msg_put_commit *m)
 	struct msg_put_commit whole = *m;
 
 	if (m->labels == NULL)
-		whole.labels = labels;
+		whole.labels = p->labels != NULL ? p->labels : labels;
 	if (m->imports == NULL)
 		whole.imports = imports;
 	msg_put_commit_write(&body, &whole);

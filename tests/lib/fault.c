@@ -14,7 +14,7 @@
 	type __wrap_##f(__VA_ARGS__);                                          \
 	type __wrap_##f(__VA_ARGS__)
 
-enum what { NOTHING, FAIL, FAIL_FROM, SHORT, EXIT };
+enum what { NOTHING, FAIL, FAIL_FROM, SHORT, EXIT, CALL };
 
 /* State of the test program: the wrapped functions have no room for it. */
 static struct {
@@ -25,6 +25,8 @@ static struct {
 	unsigned int seen;
 	int errnum;
 	bool fired;
+	void (*function)(void *arg);
+	void *arg;
 } plan = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static void
@@ -62,6 +64,15 @@ void
 fault_exit(unsigned int kinds, unsigned int nth)
 {
 	set(EXIT, kinds, nth, 0);
+}
+
+void
+fault_call(unsigned int kinds, unsigned int nth, void (*function)(void *arg),
+    void *arg)
+{
+	set(CALL, kinds, nth, 0);
+	plan.function = function;
+	plan.arg = arg;
 }
 
 void
@@ -107,6 +118,8 @@ fate(enum fault kind)
 		    (plan.what == FAIL_FROM && plan.seen > plan.nth)) {
 			plan.fired = true;
 			what = plan.what == FAIL_FROM ? FAIL : plan.what;
+			if (what == CALL)
+				plan.what = NOTHING;
 		}
 	}
 	errnum = kind == FAULT_MEMORY ? ENOMEM : plan.errnum;
@@ -114,6 +127,8 @@ fate(enum fault kind)
 
 	if (what == EXIT)
 		_exit(FAULT_STATUS);
+	if (what == CALL)
+		plan.function(plan.arg);
 	if (what == FAIL)
 		errno = errnum;
 	return what;

@@ -42,6 +42,10 @@ void fault_short(unsigned int nth);
 #define FAULT_STATUS 77
 void fault_exit(unsigned int kinds, unsigned int nth);
 
+/* Before the nth call, function is called once: what others do meanwhile. */
+void fault_call(unsigned int kinds, unsigned int nth,
+    void (*function)(void *arg), void *arg);
+
 /* Nothing fails, and fault_seen counts the calls of these kinds. */
 void fault_watch(unsigned int kinds);
 unsigned int fault_seen(void);

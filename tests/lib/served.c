@@ -167,7 +167,8 @@ served_new(uint64_t bytes, uint32_t chunk)
 	add_file(s, m, &page, SERVED_SMALL, chunk);
 	add_file(s, m, &page, SERVED_EMPTY, chunk);
 	put_manifest(s, m, &page, &how.version);
-	how.store = s->store;
+	s->moody = moody_new(s->store, &s->read_through);
+	how.store = s->read_through;
 	how.object = s->object;
 	how.manifest_key = s->key;
 	must(version_open(&s->version, &how) == 0);
@@ -182,6 +183,7 @@ served_free(struct served *s)
 	if (s == NULL)
 		return;
 	version_free(s->version);
+	store_free(s->read_through);
 	store_free(s->store);
 	page_key_free(s->key);
 	for (size_t i = 0; i < SERVED_ROWS; i++)

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "tests/lib/moody.h"
 #include "tests/lib/scratch.h"
 #include "vault/manifest.h"
 #include "vault/secret.h"
@@ -15,6 +16,8 @@
 struct served {
 	struct scratch scratch;
 	struct store *store;
+	struct store *read_through; /* by the version */
+	struct moody *moody;	    /* which is this */
 	struct page_key *key;
 	struct version *version;
 	const struct manifest *manifest;

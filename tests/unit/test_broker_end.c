@@ -378,6 +378,59 @@ sessions_are_listed_to_those_whom_they_concern(void **state)
 	desk_person_go(&bin);
 }
 
+static int
+report(struct desk_person *p, uint64_t session)
+{
+	OWNED_WRITER body = writer_of(64);
+	char exe[] = "/bin/x";
+	struct msg_extent one = { .length = 1, .exe = exe };
+	struct msg_extents m = {
+		.session = session,
+		.count = 1,
+		.extents = &one,
+	};
+
+	msg_extents_write(&body, &m);
+	return desk_ask(p, MSG_EXTENTS, &body, NULL);
+}
+
+/* What has ended takes nobody's room, and is remembered for a while. */
+static void
+a_connection_may_open_and_close_for_ever(void **state)
+{
+	struct scene *s = *state;
+	uint64_t first = open_one(&s->daemon), last = 0;
+
+	for (int i = 0; i < 100; i++) {
+		last = open_one(&s->daemon);
+		assert_int_equal(close_session(&s->daemon, last), 0);
+	}
+	assert_int_equal(release(&s->daemon, first, 0, 1), 0);
+	assert_int_equal(report(&s->daemon, last), 0);
+	assert_int_equal(report(&s->daemon, last - 63), 0);
+	assert_int_equal(report(&s->daemon, last - 64), ERR_DENIED);
+	/* the one that was opened first ends last */
+	assert_int_equal(close_session(&s->daemon, first), 0);
+	assert_int_equal(report(&s->daemon, first), 0);
+	assert_int_equal(report(&s->daemon, last - 62), 0);
+	assert_int_equal(report(&s->daemon, last - 63), ERR_DENIED);
+}
+
+static void
+a_session_that_is_held_is_resumed_however_many_there_are(void **state)
+{
+	struct scene *s = *state;
+	struct msg_session m, more;
+
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
+	for (int i = 1; i < 64; i++)
+		(void)open_one(&s->daemon);
+	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &more),
+	    ERR_LIMIT);
+	assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
+	msg_session_clear(&m);
+}
+
 static void
 an_embedded_keyd_ends_what_its_clients_left(void **state)
 {
@@ -426,6 +479,8 @@ main(void)
 		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),
 		TEST(a_session_is_closed_by_those_who_may),
 		TEST(sessions_are_listed_to_those_whom_they_concern),
+		TEST(a_connection_may_open_and_close_for_ever),
+		TEST(a_session_that_is_held_is_resumed_however_many_there_are),
 		cmocka_unit_test(an_embedded_keyd_ends_what_its_clients_left),
 	};
 

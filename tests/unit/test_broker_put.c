@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/lib/desk.h"
 #include "tests/lib/test.h"
@@ -203,6 +205,38 @@ only_uploaders_of_the_family_put(void **state)
 	desk_person_go(&daemon);
 }
 
+/* An upload that was begun does not outlive the right to it. */
+static void
+who_is_no_uploader_any_more_goes_no_further(void **state)
+{
+	static const size_t size = 6;
+	struct desk_person owner, daemon;
+	struct msg_put_begin_reply begun;
+	struct msg_put_commit m;
+	uint8_t key[KEY_SIZE];
+
+	desk_person_come(&owner, *state, 0);
+	desk_person_come(&daemon, *state, DAEMON);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(desk_begin(&daemon, "llama", &begun), 0);
+	assert_int_equal(desk_take_in(&daemon, &begun, &size, 1, &m), 0);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_RM, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(keys(&daemon, begun.upload, key), ERR_DENIED);
+	assert_int_equal(desk_commit(&daemon, &m), ERR_DENIED);
+	assert_int_equal(desk_count(*state, "refused"), 2);
+	assert_int_equal(desk_count(*state, "put"), 0);
+	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	assert_int_equal(desk_commit(&daemon, &m), 0);
+	desk_person_go(&owner);
+	desk_person_go(&daemon);
+}
+
 static void
 a_model_has_a_proper_name(void **state)
 {
@@ -248,6 +282,95 @@ a_connection_has_few_uploads(void **state)
 	for (int i = 0; i < 16; i++)
 		assert_int_equal(begin(&p, "llama", &upload), 0);
 	assert_int_equal(begin(&p, "llama", &upload), ERR_LIMIT);
+	desk_person_go(&p);
+}
+
+/* Nor does one user take the room of all. */
+static void
+a_user_has_few_uploads_over_all_connections(void **state)
+{
+	struct desk_person p[5], daemon;
+	uint64_t upload;
+
+	for (int i = 0; i < 5; i++)
+		desk_person_come(&p[i], *state, 0);
+	for (int i = 0; i < 4; i++)
+		for (int n = 0; n < 16; n++)
+			assert_int_equal(begin(&p[i], "llama", &upload), 0);
+	assert_int_equal(begin(&p[4], "llama", &upload), ERR_LIMIT);
+	assert_int_equal(desk_role(&p[4], MSG_ROLE_ADD, "uploader", "llama",
+			     "user:daemon"),
+	    0);
+	desk_person_come(&daemon, *state, DAEMON);
+	assert_int_equal(begin(&daemon, "llama", &upload), 0);
+	desk_person_go(&p[0]);
+	assert_int_equal(begin(&p[4], "llama", &upload), 0);
+	for (int i = 1; i < 5; i++)
+		desk_person_go(&p[i]);
+	desk_person_go(&daemon);
+}
+
+/* How much of this process is locked. */
+static long
+locked_kib(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "VmLck: %ld", &kib) == 1)
+			break;
+	fclose(f);
+	assert_true(kib >= 0);
+	return kib;
+}
+
+static void
+an_upload_locks_no_memory_while_it_waits(void **state)
+{
+	struct desk_person p;
+	uint8_t key[KEY_SIZE];
+	uint64_t upload;
+	long before;
+
+	desk_person_come(&p, *state, 0);
+	before = locked_kib();
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(begin(&p, "llama", &upload), 0);
+		assert_int_equal(keys(&p, upload, key), 0);
+	}
+	assert_int_equal(locked_kib(), before);
+	desk_person_go(&p);
+}
+
+/* A catalogue that cannot be written is the end, as everywhere. */
+static void
+a_key_that_cannot_be_stored_ends_the_broker(void **state)
+{
+	struct desk *d = *state;
+	struct note_checkpoint published;
+	struct rlimit limit, none;
+	struct desk_person p;
+	uint64_t upload;
+	int err;
+
+	desk_person_come(&p, d, 0);
+	assert_int_equal(trail_publish(d->trail, &published, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	err = begin(&p, "llama", &upload);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(err, ERR_IO);
+	assert_true(broker_failed(d->broker) != 0);
+	desk_person_go(&p);
+	desk_restart(d, false);
+	desk_person_come(&p, d, 0);
+	assert_int_equal(begin(&p, "llama", &upload), 0);
 	desk_person_go(&p);
 }
 
@@ -436,9 +559,13 @@ main(void)
 		TEST(the_same_tree_again_keeps_the_copy_that_is_there),
 		TEST(a_damaged_copy_is_not_called_stored),
 		TEST(only_uploaders_of_the_family_put),
+		TEST(who_is_no_uploader_any_more_goes_no_further),
 		TEST(a_model_has_a_proper_name),
 		TEST(an_upload_is_its_connections_alone),
 		TEST(a_connection_has_few_uploads),
+		TEST(a_user_has_few_uploads_over_all_connections),
+		TEST(an_upload_locks_no_memory_while_it_waits),
+		TEST(a_key_that_cannot_be_stored_ends_the_broker),
 		TEST(chunk_keys_are_the_familys_and_recorded),
 		TEST(uploads_get_new_numbers_after_a_crash),
 		TEST(a_commit_that_is_not_true_is_refused),

@@ -265,6 +265,87 @@ a_revocation_reaches_all_sessions_with_a_few_syncs(void **state)
 	assert_int_equal(broker_sessions(s->d.broker), 0);
 }
 
+/* Ask to open with the nth allocation in keyd failing; its error. */
+static int
+open_without_memory(struct desk_person *p, unsigned int n, bool *fired)
+{
+	OWNED_WRITER w = writer_of(FRAME_BUFFER);
+	OWNED_MEM(char) sentence = NULL;
+	char reference[REF_NAME_MAX + DIGEST_HEX_SIZE], hex[DIGEST_HEX_SIZE];
+	struct digest version;
+	struct frame f;
+	struct reader r;
+	size_t used;
+	int status;
+
+	assert_int_equal(catalogue_version_channel(p->d->catalogue, "llama",
+			     "latest", &version),
+	    0);
+	snprintf(reference, sizeof(reference), "llama@%s",
+	    digest_hex(&version, hex));
+	frame_begin(&w, MSG_SESSION_OPEN, ++p->last_id);
+	writer_string(&w, "");
+	writer_u8(&w, MSG_MOUNT);
+	writer_string(&w, "/mnt");
+	writer_string(&w, "host");
+	writer_u32(&w, 7);
+	writer_string(&w, "");
+	writer_u8(&w, MSG_UNSIGNED);
+	writer_u16(&w, 1);
+	writer_string(&w, reference);
+	assert_int_equal(frame_end(&w), 0);
+	assert_int_equal(frame_parse(&f, w.bytes, w.length, &used), 0);
+	p->answered = false;
+	fault_fail(FAULT_MEMORY, n, ENOMEM);
+	status = broker_request(p->link, &f);
+	*fired = fault_off();
+	if (status != 0)
+		return status;
+	while (!p->answered)
+		desk_settle(p->d);
+	assert_int_equal(frame_parse(&f, p->answer.bytes, p->answer.length,
+			     &used),
+	    0);
+	r = reader_of(f.body, f.length);
+	assert_int_equal(msg_status_read(&r, &status, &sentence), 0);
+	return status;
+}
+
+/* No session is recorded as open that nobody has. */
+static void
+an_opening_that_fails_half_way_is_closed(void **state)
+{
+	unsigned int closed = 0;
+
+	(void)state;
+	for (unsigned int n = 1;; n++) {
+		struct scene *s;
+		void *fresh;
+		bool fired;
+		int err;
+
+		assert_int_equal(setup(&fresh), 0);
+		s = fresh;
+		err = open_without_memory(&s->daemon, n, &fired);
+		if (broker_failed(s->d.broker) == 0) {
+			assert_int_equal(desk_role(&s->owner, MSG_ROLE_ADD,
+					     "manager", "", "user:bin"),
+			    0);
+			closed += desk_count(&s->d, "session.close");
+			assert_int_equal(desk_count(&s->d, "session.open") -
+				desk_count(&s->d, "session.close"),
+			    broker_sessions(s->d.broker));
+			if (err != 0)
+				assert_int_equal(broker_sessions(s->d.broker),
+				    0);
+		}
+		assert_int_equal(teardown(&fresh), 0);
+		if (!fired)
+			break;
+	}
+	assert_true(closed > 0);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -275,6 +356,7 @@ main(void)
 		cmocka_unit_test(
 		    a_revocation_on_a_failing_disk_is_whole_after_the_next_start),
 		TEST(a_session_whose_grants_expired_meanwhile_ends_at_start),
+		cmocka_unit_test(an_opening_that_fails_half_way_is_closed),
 		TEST(a_revocation_reaches_all_sessions_with_a_few_syncs),
 	};
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/catalogue.h"
+#include "keys/catalogue_tables.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
@@ -120,6 +120,27 @@ one_that_is_gone_or_emptied_is_not_made_anew(void **state)
 	assert_int_equal(open_bytes(s, "", 0), ERR_NOT_FOUND);
 }
 
+/* SQLite ends a transaction by itself when the disk or memory fails it. */
+static void
+a_transaction_that_was_dropped_is_not_taken_for_done(void **state)
+{
+	struct catalogue *c = open_at(*state, "c");
+
+	assert_int_equal(apply(c, 0), 0);
+	assert_int_equal(apply(c, 1), 0);
+	assert_int_equal(sql_exec(c->sql, "rollback"), 0);
+	assert_int_equal(catalogue_flush(c), ERR_IO);
+	assert_int_equal(catalogue_flush(c), ERR_IO);
+	catalogue_free(c);
+	/* and the next start finds what is missing */
+	c = open_at(*state, "c");
+	assert_int_equal(catalogue_applied(c), 0);
+	assert_int_equal(apply(c, 0), 0);
+	assert_int_equal(apply(c, 1), 0);
+	assert_int_equal(catalogue_flush(c), 0);
+	catalogue_free(c);
+}
+
 static void
 nobody_else_opens_it_meanwhile(void **state)
 {
@@ -142,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_no_catalogue_is_refused),
 		TEST(one_that_is_gone_or_emptied_is_not_made_anew),
+		TEST(a_transaction_that_was_dropped_is_not_taken_for_done),
 		TEST(nobody_else_opens_it_meanwhile),
 	};
 

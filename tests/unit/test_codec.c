@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +271,100 @@ raw_bytes_must_have_their_length(void **state)
 	assert_memory_equal(plain, "12345fg", 8);
 }
 
+/* --- what is left in memory --- */
+
+#define NEEDLE 32
+
+/* How often the bytes stand in n bytes; told inverted, or they would be found
+ * where they are asked for. */
+static size_t
+occurrences(const uint8_t *bytes, size_t n, const uint8_t inverted[NEEDLE])
+{
+	const uint8_t first = (uint8_t)~inverted[0];
+	const uint8_t *end = bytes + n, *at = bytes;
+	size_t found = 0;
+
+	while ((size_t)(end - at) >= NEEDLE &&
+	    (at = memchr(at, first, (size_t)(end - at) - NEEDLE + 1)) != NULL) {
+		size_t same = 1;
+
+		while (same < NEEDLE && (at[same] ^ inverted[same]) == 0xff)
+			same++;
+		found += same == NEEDLE;
+		at++;
+	}
+	return found;
+}
+
+/* The heap grows in one piece here, and keeps what is freed. */
+static size_t
+left_in_heap(const uint8_t inverted[NEEDLE])
+{
+	size_t found = 0;
+	char line[256];
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		uintptr_t from, to;
+
+		if (strstr(line, "[heap]") == NULL ||
+		    sscanf(line, "%zx-%zx", &from, &to) != 2)
+			continue;
+		found += occurrences((const uint8_t *)from, to - from,
+		    inverted);
+	}
+	fclose(f);
+	return found;
+}
+
+/* Bytes of few kinds: their literals go through tables, and are unpacked into
+ * the context. */
+static void
+few_kinds(uint8_t *buf, size_t n)
+{
+	noise(buf, n, 77);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (uint8_t) "acgtACGT"[buf[i] % 8];
+}
+
+static void
+nothing_of_what_was_packed_is_left_behind(void **state)
+{
+	static uint8_t plain[OBJECT_SEGMENT], packed[OBJECT_SEGMENT];
+	uint8_t inverted[NEEDLE];
+	struct codec_packer *p;
+	struct codec_opener *o;
+	enum codec codec;
+	size_t length;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip(); /* their heap is elsewhere */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	skip();
+#endif
+#endif
+	assert_int_equal(mallopt(M_MMAP_THRESHOLD, 32 << 20), 1);
+	assert_int_equal(mallopt(M_TRIM_THRESHOLD, 512 << 20), 1);
+	few_kinds(plain, sizeof(plain));
+	for (size_t i = 0; i < NEEDLE; i++)
+		inverted[i] = (uint8_t)~plain[3000 + i];
+	assert_int_equal(codec_packer_new(&p), 0);
+	assert_int_equal(codec_opener_new(&o), 0);
+	codec = codec_pack(p, plain, sizeof(plain), packed, &length);
+	assert_int_equal(codec, CODEC_ZSTD);
+	assert_int_equal(codec_unpack(o, codec, packed, length, plain,
+			     sizeof(plain)),
+	    0);
+	/* The control: contexts do hold them. */
+	assert_true(left_in_heap(inverted) > 0);
+	codec_packer_free(p);
+	codec_opener_free(o);
+	assert_int_equal(left_in_heap(inverted), 0);
+}
+
 int
 main(void)
 {
@@ -287,6 +383,7 @@ main(void)
 		    frames_without_their_size_or_with_a_dictionary_are_refused),
 		cmocka_unit_test(flipped_bits_give_an_error_or_all_the_bytes),
 		cmocka_unit_test(raw_bytes_must_have_their_length),
+		cmocka_unit_test(nothing_of_what_was_packed_is_left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

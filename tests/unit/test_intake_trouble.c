@@ -210,6 +210,46 @@ gives_up_when_asked_to(void **state)
 	}
 }
 
+static volatile bool interrupted; /* by a progress report */
+
+static void
+interrupt(void *arg, const struct intake_progress *p)
+{
+	(void)arg;
+	(void)p;
+	interrupted = true;
+}
+
+/* Inspection, which may take long, stops like the rest. */
+static void
+gives_up_while_it_looks_at_a_file(void **state)
+{
+	const char *path;
+	OWNED_SHED s;
+	struct intake_result r;
+
+	(void)state;
+	shed_init(&s);
+	interrupted = false;
+	forest_random(s.src, "a", 100, 1);
+	/* no safetensors at all, which it would say if it went on */
+	forest_random(s.src, "b.safetensors", 100, 1);
+	path = s.src;
+	{
+		const struct intake_how how = {
+			.store = s.store,
+			.keys = &s.keys.intake,
+			.paths = &path,
+			.path_count = 1,
+			.progress = interrupt,
+			.stop = &interrupted,
+		};
+
+		assert_int_equal(intake_run(&how, &r), ERR_CONFLICT);
+		assert_true(interrupted);
+	}
+}
+
 static void
 die(const struct shed *s)
 {
@@ -272,6 +312,7 @@ main(void)
 		cmocka_unit_test(sees_that_a_file_changes_while_it_is_read),
 		cmocka_unit_test(gives_up_when_keys_are_refused),
 		cmocka_unit_test(gives_up_when_asked_to),
+		cmocka_unit_test(gives_up_while_it_looks_at_a_file),
 		cmocka_unit_test(goes_on_where_a_killed_run_stopped),
 	};
 

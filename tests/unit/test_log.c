@@ -283,6 +283,28 @@ a_name_is_cut_to_fit_at_a_whole_character(void **state)
 	}
 }
 
+static void
+lines_that_are_alike_are_limited_and_others_are_not(void **state)
+{
+	struct heard *h = *state;
+
+	log_limit(3);
+	for (int i = 0; i < 50; i++)
+		log_warn("object %d cannot be read", i);
+	assert_int_equal(h->count, 3);
+	assert_string_equal(h->last, "weir-test: object 2 cannot be read");
+	log_error("the store fails");
+	assert_int_equal(h->count, 4);
+	/* Another way of saying it again. */
+	for (int i = 0; i < 50; i++)
+		(void)log_err(ERR_IO, "object %d is damaged", i);
+	assert_int_equal(h->count, 7);
+	log_limit(0);
+	for (int i = 0; i < 50; i++)
+		log_warn("object %d cannot be read", i);
+	assert_int_equal(h->count, 57);
+}
+
 #define HEARD(f) cmocka_unit_test_setup_teardown(f, listen_in, stop_listening)
 
 int
@@ -295,6 +317,7 @@ main(void)
 		HEARD(lines_below_the_level_are_dropped),
 		HEARD(a_line_stays_one_line),
 		HEARD(a_long_line_is_cut_and_keeps_its_reason),
+		HEARD(lines_that_are_alike_are_limited_and_others_are_not),
 		HEARD(stderr_gets_plain_lines),
 		HEARD(the_journal_gets_levels),
 		HEARD(threads_do_not_tear_lines),

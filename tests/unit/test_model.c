@@ -207,6 +207,54 @@ lists_the_pickles_of_any_zip(void **state)
 }
 
 static void
+put_size(uint8_t *entry, uint32_t size)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		entry[24 + i] = (uint8_t)(size >> 8 * i);
+}
+
+/* Only as much is inflated as anybody needs, of all members together. */
+static void
+deflated_pickles_are_listed_up_to_a_limit(void **state)
+{
+	static const char over[] = "more than 1 GiB";
+	const struct archive_member members[] = {
+		{ "a.pkl", HOSTILE, strlen(HOSTILE), true },
+		{ "b.pkl", HOSTILE, strlen(HOSTILE), true },
+	};
+	const struct {
+		uint32_t sizes[2];
+		bool refused;
+	} cases[] = {
+		{ { MODEL_INFLATED_MAX, 0 }, false },
+		{ { MODEL_INFLATED_MAX + 1, 0 }, true },
+		{ { MODEL_INFLATED_MAX / 2, MODEL_INFLATED_MAX / 2 }, false },
+		{ { MODEL_INFLATED_MAX / 2, MODEL_INFLATED_MAX / 2 + 1 },
+		    true },
+		{ { UINT32_MAX - 1, UINT32_MAX - 1 }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		OWNED_ARCHIVE a = archive_make(members, 2, false);
+		struct model_info info = { 0 };
+		uint8_t *entry = a.w.bytes + a.directory;
+		char why[200];
+
+		put_size(entry, cases[i].sizes[0]);
+		put_size(entry + 46 + strlen("a.pkl"), cases[i].sizes[1]);
+		assert_int_equal(inspect(&info, "a.pt", (char *)a.w.bytes,
+				     a.w.length, why),
+		    0);
+		assert_true(info.imports.refused > 0);
+		assert_int_equal(strstr(info.imports.first_refused, over) !=
+			NULL,
+		    cases[i].refused);
+		model_info_clear(&info);
+	}
+}
+
+static void
 both_members_of_one_name_are_listed(void **state)
 {
 	const struct archive_member members[] = {
@@ -378,6 +426,7 @@ main(void)
 		cmocka_unit_test(a_bin_may_hold_anything_that_imports_nothing),
 		cmocka_unit_test(what_cannot_be_listed_is_refused_by_name),
 		cmocka_unit_test(lists_the_pickles_of_any_zip),
+		cmocka_unit_test(deflated_pickles_are_listed_up_to_a_limit),
 		cmocka_unit_test(both_members_of_one_name_are_listed),
 		cmocka_unit_test(a_tar_is_refused_where_torch_would_load_it),
 		cmocka_unit_test(classifies_small_files_by_name),

@@ -164,6 +164,38 @@ holds_operands_to_their_number(void **state)
 }
 
 static void
+names_the_operand_that_is_missing(void **state)
+{
+	static const struct {
+		const char *usage;
+		const char *line;
+		const char *said;
+	} cases[] = {
+		{ "MODEL PATH... [--x Y]\nmore\n", "test", "MODEL is missing" },
+		{ "MODEL PATH... [--x Y]\nmore\n", "test a",
+		    "PATH is missing" },
+		{ "[--force] DIR\n", "test", "DIR is missing" },
+		{ "[A [B] C] DIR\n", "test", "DIR is missing" },
+		{ "REF --to WHOM\n", "test a", "an argument is missing" },
+		{ "\nREF\n", "test", "an argument is missing" },
+		{ NULL, "test", "an argument is missing" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct call c;
+
+		begin(&c, cases[i].line);
+		c.o.least = 2;
+		c.o.usage = cases[i].usage;
+		assert_int_equal(options_parse(&c.o, NULL, c.argc, c.argv,
+				     &c.operands),
+		    ERR_USAGE);
+		assert_non_null(strstr(c.said, cases[i].said));
+	}
+}
+
+static void
 global_options_end_at_the_verb(void **state)
 {
 	struct call c;
@@ -254,6 +286,7 @@ main(void)
 		cmocka_unit_test(a_list_option_keeps_its_order_up_to_its_limit),
 		cmocka_unit_test(refuses_unknown_options_by_name),
 		cmocka_unit_test(holds_operands_to_their_number),
+		cmocka_unit_test(names_the_operand_that_is_missing),
 		cmocka_unit_test(global_options_end_at_the_verb),
 		cmocka_unit_test(numbers_are_whole_and_bounded),
 		cmocka_unit_test(times_are_dates_or_distances),

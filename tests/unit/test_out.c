@@ -139,10 +139,31 @@ refuses_more_columns_than_it_has_room_for(void **state)
 	out_table_free(t);
 }
 
+static void
+counts_and_times_are_as_people_say_them(void **state)
+{
+	char count[OUT_COUNT], when[OUT_TIME];
+
+	(void)state;
+	assert_string_equal(out_count(0, "file", count), "0 files");
+	assert_string_equal(out_count(1, "file", count), "1 file");
+	assert_string_equal(out_count(2, "chunk key", count), "2 chunk keys");
+	assert_string_equal(out_count(UINT64_MAX, "x", count),
+	    "18446744073709551615 xs");
+	assert_string_equal(out_when("2026-11-24T00:10:03.123Z", when),
+	    "2026-11-24 00:10:03");
+	assert_string_equal(out_when("2026-11-24T00:10:03Z", when),
+	    "2026-11-24 00:10:03");
+	assert_string_equal(out_when("", when), "");
+	assert_string_equal(out_when("ever so much longer than a time", when),
+	    "ever so much longer tha");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_and_times_are_as_people_say_them),
 		cmocka_unit_test(sizes_are_decimal_and_short),
 		cmocka_unit_test(nothing_that_steers_a_terminal_gets_through),
 		cmocka_unit_test(columns_line_up_by_characters),

@@ -336,6 +336,27 @@ what_somebody_else_stored_is_synced_too(void **state)
 }
 
 static void
+a_file_of_somebody_else_that_was_not_synced_is_never_believed(void **state)
+{
+	OWNED_SCRATCH dir = scratch_new();
+	OWNED(store) first = open_store(&dir);
+	OWNED(store) second = open_store(&dir);
+	OWNED(store) again = NULL;
+	OWNED_SAMPLE o = chunk(10);
+
+	(void)state;
+	assert_int_equal(put_later(first, &o), 0);
+	fault_fail(FAULT_SYNC, 1, EIO);
+	assert_int_equal(put_later(second, &o), ERR_IO);
+	assert_true(fault_off());
+	/* The kernel would say yes now. */
+	assert_int_equal(put_later(second, &o), ERR_IO);
+	assert_int_equal(store_flush(second), ERR_IO);
+	assert_int_equal(store_dir_open(&again, dir.path), 0);
+	assert_int_equal(put(again, &o, NULL), 0);
+}
+
+static void
 file_systems_without_noreplace_are_written_to_as_well(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
@@ -519,6 +540,8 @@ main(void)
 		cmocka_unit_test(
 		    a_directory_that_was_not_synced_is_never_believed),
 		cmocka_unit_test(what_somebody_else_stored_is_synced_too),
+		cmocka_unit_test(
+		    a_file_of_somebody_else_that_was_not_synced_is_never_believed),
 		cmocka_unit_test(
 		    file_systems_without_noreplace_are_written_to_as_well),
 		cmocka_unit_test(

@@ -177,6 +177,30 @@ a_vault_is_not_made_over(void **state)
 }
 
 static void
+init_meanwhile(void *arg)
+{
+	assert_int_equal(init(arg), 0);
+}
+
+/* Two at once: one looks before the vault is there, and locks after it is
+ * finished.  It must leave it alone. */
+static void
+a_vault_that_another_init_finished_meanwhile_stays(void **state)
+{
+	const struct place *p = *state;
+	OWNED_MEM(char) mark = NULL;
+	int err;
+
+	fault_call(FAULT_SYNC, 1, init_meanwhile, *state);
+	err = init(p);
+	assert_true(fault_off());
+	assert_int_equal(err, ERR_CONFLICT);
+	assert_vault(p);
+	assert_true(asprintf(&mark, "%s/.init", p->path) > 0);
+	assert_int_not_equal(access(mark, F_OK), 0);
+}
+
+static void
 an_empty_directory_will_do_and_a_full_one_not(void **state)
 {
 	struct place *p = *state;
@@ -365,6 +389,7 @@ main(void)
 		TEST(init_makes_a_vault_that_opens),
 		TEST(no_vault_is_made_whose_recovery_key_is_lost),
 		TEST(a_vault_is_not_made_over),
+		TEST(a_vault_that_another_init_finished_meanwhile_stays),
 		TEST(an_empty_directory_will_do_and_a_full_one_not),
 		TEST(a_file_is_no_place_for_a_vault),
 		cmocka_unit_test(an_init_that_was_cut_off_can_be_run_again),
