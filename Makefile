@@ -61,7 +61,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind test_trust_loose)
+	weir-mount-blind weir-forgetful test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -267,6 +267,11 @@ $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-forgetful: private LINK += $(call wraps,\
+	seen_channel seen_root seen_checkpoint)
+$(BUILD)/tests/mutants/weir-forgetful: $(BUILD)/cli/weir.o \
+		$(BUILD)/tests/mutants/forgetful_host.o $(LIBS)
 	$(link)
 # Remembers verdicts; see there.
 $(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\
