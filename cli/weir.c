@@ -254,8 +254,8 @@ static const struct command commands[] = {
 	    "INDEX [--offline]\n" },
 	{ "audit reads", cmd_audit_reads, 0, 0, false,
 	    "was somebody given bytes of a model since then? with a proof",
-	    "--principal PRINCIPAL --model MODEL --since TIME [--until TIME]\n"
-	    "           [--proof FILE] [--policy FILE [--cosign]] "
+	    "--principal PRINCIPAL --model MODEL --since TIME\n"
+	    "           [--until TIME] [--proof FILE] [--policy FILE [--cosign]] "
 	    "[--cosigned DIR]\n"
 	    "           [--offline]\n"
 	    "Answers yes, no, or held (keys were given earlier to a session that "
