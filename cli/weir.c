@@ -255,9 +255,9 @@ static const struct command commands[] = {
 	{ "audit reads", cmd_audit_reads, 0, 0, false,
 	    "was somebody given bytes of a model since then? with a proof",
 	    "--principal PRINCIPAL --model MODEL --since TIME\n"
-	    "           [--until TIME] [--proof FILE] [--policy FILE [--cosign]] "
-	    "[--cosigned DIR]\n"
-	    "           [--offline]\n"
+	    "           [--until TIME] [--proof FILE] [--policy FILE "
+	    "[--cosign]]\n"
+	    "           [--cosigned DIR] [--offline]\n"
 	    "Answers yes, no, or held (keys were given earlier to a session that "
 	    "went on).\n"
 	    "  --proof FILE    write the proof of the answer\n"
