@@ -216,13 +216,46 @@ like "$out" 'in force' 'it does'
 exits 0 'trust show' weir trust show --json
 json '.number == 2' 'is number 2'
 
+# --- as JSON ----------------------------------------------------------------------
+
+exits 0 'sign --json' weir sign "$three" --yes --quiet --key carol --json
+json '.about == "version" and .effective and .have == 1 and .waits == []' \
+    'is one object'
+is "$err" '' 'and --quiet with --yes says nothing else'
+exits 0 'promote --json' weir promote "$three" prod --yes --key carol \
+    --reason 'with "quotes"' --json
+json '.name == "P\(.statement)" and .have == 1 and .need == 2 and
+    .waits == ["dave", "erin"] and (.effective | not)' 'is one object'
+p=P$(printf '%s' "$out" | jq .statement)
+exits 0 'promote show --json' weir promote show "$p" --json
+json '.state == "waiting" and (.envelope.payload | @base64d | fromjson |
+    .predicate.reason) == "with \"quotes\""' 'has the envelope'
+exits 0 'promote approve --json' weir promote approve "$p" --yes --key dave \
+    --json
+json '.effective and .signed == ["carol", "dave"]' 'is one object'
+exits 0 'rollback --json' weir rollback llama prod --to 1 --yes --key erin \
+    --reason t --json
+json '.about == "promotion" and .effective' 'is one object'
+exits 0 'revoke --json' weir revoke "$three" --yes --key carol --reason t --json
+json '.about == "revocation" and .waits == ["dave"]' 'is one object'
+exits 0 'trust set --json' weir trust set "$tmp/policy.json" --yes --key dave \
+    --json
+json '.about == "trust" and .name == "T\(.statement)"' 'is one object'
+t=T$(printf '%s' "$out" | jq .statement)
+exits 0 'trust withdraw --json' weir trust withdraw "$t" --reason t --json
+json '.withdrawn' 'is one object'
+exits 0 'channel log --json' weir channel log llama:prod --json
+json '[.log[].serial] == [1, 2, 3, 4, 5] and .log[4].to == 1' 'is one object'
+exits 0 'key show --json' weir key show carol --json
+json '.fingerprint | startswith("SHA256:")' 'is one object'
+
 # --- every step is recorded -----------------------------------------------------
 
 exits 0 'the trail' weir audit ls --json --kind statement
 printf '%s\n' "$out" | jq -es '
     (map(select(.kind == "statement.add")) | length) >= 10 and
     (map(select(.kind == "statement.sign")) | length) >= 5 and
-    (map(select(.kind == "statement.withdraw")) | length) == 1' >/dev/null
+    (map(select(.kind == "statement.withdraw")) | length) == 2' >/dev/null
 ok $? 'has every step'
 exits 0 'and its refusals' weir audit ls --json --kind refused
 printf '%s\n' "$out" | jq -es 'length >= 5' >/dev/null
