@@ -150,7 +150,10 @@ static const struct command commands[] = {
 	    "DIGITS are 32 or more.  The digest is computed here, from the "
 	    "manifest;\nkeyd's verifier reads the version before.\n"
 	    "  --no-wait  refuse a version that is not verified yet\n"
-	    SIGNS },
+	    SIGNS
+	    "  --oms      make its model.sig with a PEM key instead; takes "
+	    "--name NAME,\n             --ignore-paths PATH and --bundle FILE, "
+	    "too\n" },
 	{ "sign-oms", cmd_sign_oms, 1, 1, true,
 	    "sign a plain directory, as OpenSSF Model Signing does",
 	    "DIR --key FILE --bundle FILE [--name NAME]\n"
