@@ -110,7 +110,7 @@ endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 LDLIBS_ALL := -lfuse3 -lsystemd -ljansson -lsqlite3 -lbsd -lzstd -lsodium \
-	-lz -lcrypto -lmicrohttpd -lcurl $(LDLIBS)
+	-lz -lcrypto -lmicrohttpd -lcurl -lseccomp $(LDLIBS)
 
 # tests/lib/fault.h: calls that a test can make fail.
 FAULTS := malloc calloc realloc write pwrite fsync fdatasync rename renameat \
@@ -130,7 +130,7 @@ endif
 PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
-	libbsd-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
+	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux \
 	procps e2fsprogs sudo universal-ctags binutils
 
 DEPS := build/.deps
