@@ -61,7 +61,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind test_trust_loose)
+	weir-mount-blind weir-forgetful test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -110,7 +110,7 @@ endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 LDLIBS_ALL := -lfuse3 -lsystemd -ljansson -lsqlite3 -lbsd -lzstd -lsodium \
-	-lz -lcrypto -lmicrohttpd -lcurl $(LDLIBS)
+	-lz -lcrypto -lmicrohttpd -lcurl -lseccomp $(LDLIBS)
 
 # tests/lib/fault.h: calls that a test can make fail.
 FAULTS := malloc calloc realloc write pwrite fsync fdatasync rename renameat \
@@ -130,8 +130,8 @@ endif
 PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libc6-dev libssl-dev libsodium-dev libfuse3-dev libzstd-dev \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
-	libbsd-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev \
-	fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
+	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev \
+	zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
 	e2fsprogs sudo universal-ctags binutils acl
 
 DEPS := build/.deps
@@ -268,6 +268,11 @@ $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-forgetful: private LINK += $(call wraps,\
+	seen_channel seen_root seen_checkpoint)
+$(BUILD)/tests/mutants/weir-forgetful: $(BUILD)/cli/weir.o \
+		$(BUILD)/tests/mutants/forgetful_host.o $(LIBS)
 	$(link)
 # Remembers verdicts; see there.
 $(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\

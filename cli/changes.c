@@ -299,6 +299,12 @@ compare_pair(struct work *w, const struct manifest_file *a,
 	return 0;
 }
 
+static const struct manifest_file *
+file_at(const struct manifest *m, uint32_t i)
+{
+	return i < m->file_count ? &m->files[i] : NULL;
+}
+
 /* Both file tables are in the same order. */
 static int
 compare_files(struct work *w)
@@ -308,11 +314,11 @@ compare_files(struct work *w)
 	int r = 0;
 
 	while (r == 0 && (i < from->file_count || k < to->file_count)) {
-		const struct manifest_file *a = from->files + i;
-		const struct manifest_file *b = to->files + k;
-		int order = i == from->file_count ? 1 :
-		    k == to->file_count		  ? -1 :
-					  manifest_compare(a->path, b->path);
+		const struct manifest_file *a = file_at(from, i);
+		const struct manifest_file *b = file_at(to, k);
+		int order = a == NULL ? 1 :
+		    b == NULL	      ? -1 :
+					manifest_compare(a->path, b->path);
 
 		if (order < 0) {
 			w->removed++;

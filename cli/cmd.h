@@ -43,6 +43,8 @@ cmd_fn cmd_audit_verify;
 cmd_fn cmd_audit_checkpoint;
 cmd_fn cmd_diff;
 cmd_fn cmd_sign;
+cmd_fn cmd_sign_oms;
+cmd_fn cmd_verify_oms;
 cmd_fn cmd_promote;
 cmd_fn cmd_promote_ls;
 cmd_fn cmd_promote_show;

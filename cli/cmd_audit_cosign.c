@@ -77,6 +77,7 @@ cmd_audit_cosign(struct options *o, int argc, char **argv)
 		return options_wrong(o, "which witnesses? --policy FILE");
 	if ((r = cosigned_policy(&policy, policy_path)) != 0 ||
 	    (r = audit_open(&a, o, offline)) != 0)
-		return r;
-	return run(o, a, directory, policy);
+		return audit_end(a, r);
+	r = run(o, a, directory, policy);
+	return r > 0 ? r : audit_end(a, r);
 }

@@ -47,7 +47,7 @@ cmd_audit_proof(struct options *o, int argc, char **argv)
 	if (o->json && path[0] == '-' && path[1] == '\0')
 		return options_wrong(o, "--json needs --out FILE");
 	if ((r = audit_open(&a, o, offline)) != 0)
-		return r;
+		return audit_end(a, r);
 	if (index >= trail_reader_checkpoint(a->reader)->size)
 		return log_err(ERR_NOT_FOUND,
 		    "the trail has no entry %llu: it has %llu",
@@ -58,7 +58,7 @@ cmd_audit_proof(struct options *o, int argc, char **argv)
 	from.where = (struct cosigned_where){ a->vault->dir, directory,
 		&a->vault->key, NULL };
 	if ((r = make(a, &from, index, path)) != 0 || !o->json)
-		return r;
+		return audit_end(a, r);
 	j = json_pack("{s:I, s:s}", "entry", (json_int_t)index, "proof", path);
-	return j != NULL ? out_json(j) : ERR_NOMEM;
+	return audit_end(a, j != NULL ? out_json(j) : ERR_NOMEM);
 }

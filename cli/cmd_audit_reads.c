@@ -585,15 +585,17 @@ cmd_audit_reads(struct options *o, int argc, char **argv)
 	    (policy_path != NULL &&
 		(r = cosigned_policy(&policy, policy_path)) != 0) ||
 	    (r = audit_open(&a, o, offline)) != 0)
-		return r;
+		return audit_end(a, r);
 	d.a = a;
 	d.from.reader = a->reader;
 	d.from.where = (struct cosigned_where){ a->vault->dir, directory,
 		&a->vault->key, policy };
 	if ((asks && (r = cosign(&d)) != 0) || (r = scan(&d)) != 0)
-		return r;
+		return audit_end(a, r);
 	decide(&d);
-	if (path != NULL && (r = write_proof(&d, path)) != 0)
-		return r;
-	return o->json ? print_json(&d, path) : print_text(&d);
+	if (path != NULL)
+		r = write_proof(&d, path);
+	if (r == 0)
+		r = o->json ? print_json(&d, path) : print_text(&d);
+	return audit_end(a, r);
 }

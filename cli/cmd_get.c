@@ -13,6 +13,7 @@
 #include "vault/err.h"
 #include "vault/extract.h"
 #include "vault/log.h"
+#include "vault/oms.h"
 
 struct get {
 	struct options *o;
@@ -79,10 +80,31 @@ open_session(struct get *g, struct chain_session *out)
 	return chain_session_open(out, g->client, &how, &m);
 }
 
+/* What others can check the files by.  That it is missing is no reason to keep
+ * the files back. */
+static void
+make_signature(const struct manifest *m, const struct chain_version *v,
+    struct extract_extra *out)
+{
+	char why[OMS_WHY] = "", *bytes;
+
+	if (v->oms_json == NULL)
+		return;
+	if (oms_recorded(&bytes, &out->length, m, v->oms_json, why) != 0) {
+		log_warn("%s: the " OMS_FILE " that keyd has for it is left "
+			 "out: %s",
+		    v->full, why[0] != '\0' ? why : "out of memory");
+		return;
+	}
+	out->bytes = bytes;
+}
+
 static int
-extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
+extract(struct get *g, const struct chain_session *s, uint64_t *bytes,
     uint64_t *files)
 {
+	const struct msg_version *m = &s->session.versions[0];
+	OWNED_MEM(void) signature = NULL;
 	OWNED(progress) progress = NULL;
 	OWNED(store) store = NULL;
 	OWNED(version) version = NULL;
@@ -91,6 +113,7 @@ extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
 		.arg = g,
 		.window = m->window,
 	};
+	struct extract_extra extra = { .name = OMS_FILE };
 	struct extract_how how = {
 		.keys = &keys,
 		.dest = g->dest,
@@ -106,6 +129,9 @@ extract(struct get *g, const struct msg_version *m, uint64_t *bytes,
 		return r;
 	how.version = version;
 	how.progress_arg = progress;
+	make_signature(version_manifest(version), &s->versions[0], &extra);
+	signature = (void *)(uintptr_t)extra.bytes;
+	how.extra = signature != NULL ? &extra : NULL;
 	*bytes = version_manifest(version)->total_bytes;
 	*files = version_manifest(version)->file_count;
 	return extract_run(&how);
@@ -153,7 +179,7 @@ run(struct get *g)
 		return r;
 	g->session = session.session.session;
 
-	r = extract(g, &session.session.versions[0], &bytes, &files);
+	r = extract(g, &session, &bytes, &files);
 	closed = client_session_close(client, g->session,
 	    r == 0	    ? "done" :
 		*g->o->stop ? "interrupted" :

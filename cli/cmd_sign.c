@@ -2,18 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cmd.h"
 #include "cli/history.h"
 #include "cli/out.h"
-#include "cli/progress.h"
 #include "cli/proposal.h"
 #include "cli/review.h"
+#include "cli/signoms.h"
+#include "cli/verified.h"
 #include "vault/err.h"
 #include "vault/log.h"
-
-#define POLL_MS 200
 
 struct sign {
 	struct proposal p;
@@ -24,6 +22,8 @@ struct sign {
 	struct options_list labels;
 	struct statement_label pairs[STATEMENT_LABELS_MAX];
 	bool no_wait;
+	struct signoms oms;
+	bool with_oms;
 };
 
 static void
@@ -65,85 +65,6 @@ says_more(const struct sign *s)
 {
 	return s->classification != NULL || s->owner != NULL ||
 	    s->source_run != NULL || s->licence != NULL || s->labels.count > 0;
-}
-
-/* --- keyd's verifier --- */
-
-static int
-ask_verifier(struct client *c, const char *reference, bool start, json_t **out)
-{
-	OWNED_WRITER body = writer_of(2 * MSG_TEXT_MAX);
-	struct reader reply;
-	char *text;
-	int r;
-
-	msg_string_write(&body, reference);
-	msg_field_bool_write(&body, start);
-	if ((r = client_call(c, MSG_VERSION_VERIFY, &body, &reply)) != 0)
-		return r;
-	if (msg_text_read(&text, &reply) != 0)
-		return log_err(ERR_FORMAT, "keyd's answer is malformed");
-	return talk_parse(text, out);
-}
-
-/* 1: not yet. */
-static int
-judge(const json_t *j, const struct subject *subject)
-{
-	const char *state = talk_text(j, "state");
-
-	if (strcmp(state, "verified") == 0)
-		return 0;
-	if (strcmp(state, "bad") == 0)
-		return log_err(ERR_INTEGRITY,
-		    "%s cannot be signed: its objects are not what its "
-		    "manifest says: %s",
-		    subject->full, talk_text(j, "reason"));
-	if (strcmp(state, "failed") == 0)
-		return log_err(ERR_IO,
-		    "keyd's verifier cannot read %s just now: %s; try again "
-		    "when that is mended",
-		    subject->full, talk_text(j, "reason"));
-	return 1;
-}
-
-/* Wait until keyd's verifier has opened every chunk and hashed every file. */
-static int
-wait_verified(const struct sign *s, const struct subject *subject)
-{
-	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
-	const struct options *o = s->p.o;
-	OWNED(progress) progress = NULL;
-	bool said = false;
-	int r;
-
-	if ((r = progress_new(&progress, o->quiet)) != 0)
-		return r;
-	for (;;) {
-		OWNED_JSON j = NULL;
-
-		r = ask_verifier(s->p.client, subject->full, !s->no_wait, &j);
-		if (r != 0 || (r = judge(j, subject)) <= 0)
-			return r;
-		if (s->no_wait)
-			return log_err(ERR_CONFLICT,
-			    "%s is not verified yet (%s); without --no-wait "
-			    "this waits for keyd's verifier",
-			    subject->full, talk_text(j, "state"));
-		if (!said && !o->quiet)
-			log_info("keyd's verifier reads %s first",
-			    subject->full);
-		said = true;
-		progress_extract(progress, talk_number(j, "done"),
-		    talk_number(j, "total"));
-		if (*o->stop) {
-			progress_clear(progress);
-			log_info("interrupted: nothing was signed; keyd goes "
-				 "on verifying while it runs");
-			return CMD_INTERRUPTED;
-		}
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-	}
 }
 
 /* --- the statement --- */
@@ -200,7 +121,7 @@ run(struct sign *s, const char *reference)
 	    (r = subject_open(&subject, s->p.client, s->p.store, reference)) !=
 		0 ||
 	    (r = history_not_revoked(s->p.client, &subject)) != 0 ||
-	    (r = wait_verified(s, &subject)) != 0)
+	    (r = verified_wait(s->p.o, s->p.client, &subject, s->no_wait)) != 0)
 		return r;
 	if (says_more(s))
 		return sign_new(s, &subject);
@@ -214,6 +135,26 @@ run(struct sign *s, const char *reference)
 			 "adds one",
 		    (uintmax_t)waiting);
 	return proposal_join(&s->p, waiting, STATEMENT_VERSION);
+}
+
+/* model.sig, by a key of another kind. */
+static int
+sign_oms(struct sign *s, const char *reference)
+{
+	if (says_more(s))
+		return options_wrong(s->p.o,
+		    "a model.sig has a name and files, and nothing else: sign "
+		    "what is to be said of the version without --oms");
+	if (s->p.keys.count != 1)
+		return options_wrong(s->p.o,
+		    "--oms takes one --key FILE: a private key on P-256, P-384 "
+		    "or P-521, PEM");
+	s->oms.o = s->p.o;
+	s->oms.key = (struct omskey_how){ s->p.keys.items[0],
+		s->p.passphrase_file };
+	s->oms.yes = s->p.yes;
+	s->oms.no_wait = s->no_wait;
+	return signoms_run(&s->oms, reference);
 }
 
 int
@@ -237,14 +178,25 @@ cmd_sign(struct options *o, int argc, char **argv)
 			{ "licence", 0, OPTIONS_TEXT, &s->licence },
 			{ "label", 0, OPTIONS_LIST, &s->labels },
 			{ "no-wait", 0, OPTIONS_FLAG, &s->no_wait },
+			{ "oms", 0, OPTIONS_FLAG, &s->with_oms },
+			{ "name", 0, OPTIONS_TEXT, &s->oms.name },
+			{ "ignore-paths", 0, OPTIONS_LIST, &s->oms.ignore },
+			{ "bundle", 0, OPTIONS_TEXT, &s->oms.bundle },
 			OPTIONS_END,
 		};
 
 		if ((r = options_parse(o, own, argc, argv, &operands)) != 0)
 			return r;
 	}
-	if ((r = subject_check(o, operands.items[0], &ref)) != 0 ||
-	    (r = split_labels(s)) != 0 || (r = proposal_check_keys(&s->p)) != 0)
+	if ((r = subject_check(o, operands.items[0], &ref)) != 0)
+		return r;
+	if (s->with_oms)
+		return sign_oms(s, operands.items[0]);
+	if (s->oms.name != NULL || s->oms.bundle != NULL ||
+	    s->oms.ignore.count > 0)
+		return options_wrong(o,
+		    "--name, --ignore-paths and --bundle go with --oms");
+	if ((r = split_labels(s)) != 0 || (r = proposal_check_keys(&s->p)) != 0)
 		return r;
 	return run(s, operands.items[0]);
 }

@@ -34,6 +34,15 @@ compared_clear(struct compared *c)
 	free(c->kept_note);
 }
 
+static int
+no_checkpoint(const char *path)
+{
+	return log_err(ERR_INTEGRITY,
+	    "'%s' is no checkpoint that this vault's log has signed; 'weir "
+	    "audit checkpoint' prints one",
+	    path);
+}
+
 int
 extends_read(const char *path, const struct note_key *key,
     struct note_checkpoint *out, char **note)
@@ -46,15 +55,13 @@ extends_read(const char *path, const struct note_key *key,
 	if (r == ERR_NOT_FOUND)
 		return log_err(r, "there is no file '%s'", path);
 	if (r == ERR_LIMIT)
-		return log_err(ERR_FORMAT,
-		    "'%s' is too large to be a checkpoint", path);
+		return no_checkpoint(path);
 	if (r != 0)
 		return r;
+	/* Malformed or signed by somebody else: it is not the log's. */
 	r = note_checkpoint_read(out, (const char *)bytes, length, key);
 	if (r != 0)
-		return log_err(r,
-		    "'%s' is no checkpoint that this vault's log has signed",
-		    path);
+		return r == ERR_NOMEM ? r : no_checkpoint(path);
 	if (note != NULL) {
 		*note = (char *)bytes;
 		bytes = NULL;

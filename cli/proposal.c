@@ -292,7 +292,7 @@ fetch(struct proposal *p, uint64_t id, enum statement_about about,
 	OWNED(statement) s = NULL;
 	OWNED_JSON j = NULL;
 	char *text;
-	char why[STATEMENT_WHY] = "";
+	char why[STATEMENT_WHY] = "", count[PROPOSAL_COUNT];
 	const struct statement_fields *f;
 	int r;
 
@@ -318,6 +318,9 @@ fetch(struct proposal *p, uint64_t id, enum statement_about about,
 	if (strcmp(talk_text(j, "state"), "waiting") != 0)
 		return log_err(ERR_CONFLICT, "%s does not wait: it is %s",
 		    talk_text(j, "name"), talk_text(j, "state"));
+	if (is_shown(p))
+		out_line_to(stderr, "%s waits: %s", talk_text(j, "name"),
+		    proposal_count(j, count));
 	*out = s;
 	s = NULL;
 	return 0;

@@ -59,8 +59,8 @@ static const struct command commands[] = {
 	    "  --name NAME        what '-' is called in the version\n" },
 	{ "get", cmd_get, 2, 2, true,
 	    "write a version out as plain files",
-	    "REF DEST [--trust FILE]... [--trust-on-first-use] "
-	    "[--allow-unsigned]\n"
+	    "REF DEST [--trust FILE]... [--trust-on-first-use]\n"
+	    "           [--allow-unsigned]\n"
 	    "DEST must not exist, or be an empty directory.  Needs a grant "
 	    "with --export.\n"
 	    "REF and the options say what may be read, as for mount.\n" },
@@ -150,7 +150,22 @@ static const struct command commands[] = {
 	    "DIGITS are 32 or more.  The digest is computed here, from the "
 	    "manifest;\nkeyd's verifier reads the version before.\n"
 	    "  --no-wait  refuse a version that is not verified yet\n"
-	    SIGNS },
+	    SIGNS
+	    "  --oms      make its model.sig with a PEM key instead; takes "
+	    "--name NAME,\n             --ignore-paths PATH and --bundle FILE, "
+	    "too\n" },
+	{ "sign-oms", cmd_sign_oms, 1, 1, true,
+	    "sign a plain directory, as OpenSSF Model Signing does",
+	    "DIR --key FILE --bundle FILE [--name NAME]\n"
+	    "           [--ignore-paths PATH]... [--key-passphrase-file FILE]\n"
+	    "The key is PEM: P-256, P-384 or P-521.  For a version in a vault: "
+	    "sign --oms.\n" },
+	{ "verify-oms", cmd_verify_oms, 1, 1, true,
+	    "check a plain directory against such a signature",
+	    "DIR --bundle FILE --public-key FILE\n"
+	    "           [--ignore-paths PATH]... [--ignore-unsigned-files]\n"
+	    "The bundle is model.sig, wherever it lies.\n"
+	    "  --ignore-unsigned-files  what it does not list may be there\n" },
 	{ "promote ls", cmd_promote_ls, 0, 1, false,
 	    "list what waits for signatures",
 	    "[MODEL] [--all]\n"
@@ -260,10 +275,10 @@ static const struct command commands[] = {
 	    "INDEX [--offline]\n" },
 	{ "audit reads", cmd_audit_reads, 0, 0, false,
 	    "was somebody given bytes of a model since then? with a proof",
-	    "--principal PRINCIPAL --model MODEL --since TIME [--until TIME]\n"
-	    "           [--proof FILE] [--policy FILE [--cosign]] "
-	    "[--cosigned DIR]\n"
-	    "           [--offline]\n"
+	    "--principal PRINCIPAL --model MODEL --since TIME\n"
+	    "           [--until TIME] [--proof FILE] [--policy FILE "
+	    "[--cosign]]\n"
+	    "           [--cosigned DIR] [--offline]\n"
 	    "Answers yes, no, or held (keys were given earlier to a session that "
 	    "went on).\n"
 	    "  --proof FILE    write the proof of the answer\n"

@@ -2,21 +2,18 @@
 #include "fuse/confine.h"
 
 #include <grp.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/sandbox.h"
 #include "vault/secret.h"
 
 #define LOCKED_BYTES (256UL << 20)
-#define CAPABILITIES 64 /* more than there are */
 
 static void
 raise_limit(__rlimit_resource_t what, rlim_t least)
@@ -42,30 +39,6 @@ become_owner(int store)
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
 		return log_sys("giving up root");
-	return 0;
-}
-
-/* So that not even a program with capabilities would have any. */
-static void
-drop_bounds(void)
-{
-	for (unsigned long cap = 0; cap < CAPABILITIES; cap++)
-		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-}
-
-static int
-drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {
-		{ 0, 0, 0 },
-	};
-
-	if (syscall(SYS_capset, &head, none) != 0)
-		return log_sys("giving up capabilities");
 	return 0;
 }
 
@@ -95,13 +68,11 @@ confine_worker(int store, int last)
 		return log_sys("close_range");
 	raise_limit(RLIMIT_MEMLOCK, LOCKED_BYTES);
 	raise_limit(RLIMIT_NOFILE, 0);
-	drop_bounds();
+	sandbox_bound();
 	if (geteuid() == 0)
 		err = become_owner(store);
 	if (err == 0)
-		err = drop_capabilities();
-	if (err == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		err = log_sys("prctl PR_SET_NO_NEW_PRIVS");
+		err = sandbox_drop();
 	/* Comes last: a change of user makes a process dumpable again. */
 	return err != 0 ? err : secret_init();
 }

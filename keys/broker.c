@@ -51,6 +51,7 @@ static const struct broker_request requests[] = {
 	{ MSG_CHANNEL_PROOF, "channel.proof", 0, broker_channel_proof },
 	{ MSG_CHANNEL_LOG, "channel.log", 0, broker_channel_log },
 	{ MSG_VERSION_VERIFY, "version.verify", 0, broker_verify_verify },
+	{ MSG_SIGN_OMS, "sign.oms", ROLE_MANAGER, broker_oms_sign },
 	{ MSG_TRAIL_CONSISTENCY, "trail.consistency", 0,
 	    broker_trail_consistency },
 };

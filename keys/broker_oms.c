@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "keys/broker_trust.h"
+#include "vault/base64.h"
 #include "vault/err.h"
 #include "vault/oms.h"
+
+#define OMS_DIGITS 32
 
 /* model.sig (FORMAT.md): keyd keeps what cannot be derived from a manifest. */
 
@@ -55,4 +58,146 @@ broker_oms_root(struct broker_call *c, const struct catalogue_version *v,
 	*out = oms_root(&files);
 	oms_files_clear(&files);
 	return 0;
+}
+
+/* --- sign.oms --- */
+
+/* What a reference names by its digits, and is fit to be signed. */
+static int
+find_version(struct broker_call *c, const char *reference,
+    struct catalogue_version *v)
+{
+	struct broker_target t;
+	int err = broker_model_resolve(c, reference, &t);
+
+	if (err != 0)
+		return err;
+	if (strlen(t.ref.digits) < OMS_DIGITS)
+		return broker_call_fail(c, ERR_USAGE,
+		    "what is signed is named by %d digits or more", OMS_DIGITS);
+	err = t.found ? catalogue_version_get(c->b->how.catalogue, t.ref.name,
+			    &t.version, v) :
+			ERR_NOT_FOUND;
+	if (err == ERR_NOT_FOUND)
+		return broker_call_fail(c, err,
+		    "there is no %s; `weir ls %s` lists what there is", t.shown,
+		    t.ref.name);
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	return 0;
+}
+
+static int
+need_verified(struct broker_call *c, const struct catalogue_version *v)
+{
+	switch (v->verified) {
+	case CATALOGUE_VERIFIED:
+		return 0;
+	case CATALOGUE_UNVERIFIED:
+		return broker_call_fail(c, ERR_CONFLICT,
+		    "the version is not verified yet; try again when the"
+		    " verifier has read it");
+	case CATALOGUE_BAD:
+		break;
+	}
+	return broker_offer_reject(c, ERR_INTEGRITY,
+	    "the verifier found that the version is not what its manifest"
+	    " says: %s",
+	    v->verify_reason);
+}
+
+static int
+need_unrevoked(struct broker_call *c, const struct catalogue_version *v)
+{
+	struct trust_want want = broker_trust_want(c->b, v->model, NULL,
+	    &v->version);
+	OWNED(trust_root) root = NULL;
+	OWNED_BELIEF belief = { 0 };
+	char name[BROKER_NAME];
+	int err = broker_trust_root(c->b, &root);
+
+	if (err == 0 && root != NULL)
+		err = broker_trust_believe(c->b, root, &want, &belief);
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	if (root != NULL && belief.verdict == TRUST_REVOKED)
+		return broker_call_fail(c, ERR_CONFLICT,
+		    "the version has been revoked (%s)",
+		    broker_trust_name(belief.revocation.row, name));
+	return 0;
+}
+
+/* The signature is one over what the manifest says. */
+static int
+check_signature(struct broker_call *c, const struct catalogue_version *v,
+    const struct msg_sign_oms *m)
+{
+	const struct oms_parts parts = {
+		.name = m->name,
+		.ignore = (const char *const *)m->ignored,
+		.ignore_count = m->count,
+		.key = m->key,
+		.sig = m->sig,
+		.sig_length = m->sig_length,
+	};
+	const struct manifest *manifest = NULL;
+	struct oms_files files = { 0 };
+	char why[OMS_WHY] = "";
+	int err = manifest_of(c, v, &manifest);
+
+	if (err != 0)
+		return err;
+	err = oms_files_of(&files, manifest, parts.ignore, parts.ignore_count,
+	    true, why);
+	if (err == 0)
+		err = oms_check(&files, &parts, why);
+	oms_files_clear(&files);
+	if (err == ERR_INTEGRITY)
+		return broker_offer_reject(c, err, "%s", why);
+	if (err != 0)
+		return broker_call_fail(c, err, "%s",
+		    why[0] != '\0' ? why : err_text(err));
+	return 0;
+}
+
+static int
+record(struct broker_call *c, const struct catalogue_version *v,
+    const struct msg_sign_oms *m)
+{
+	char sig[BASE64_SIZE(MSG_OMS_SIG_MAX)];
+	OWNED_ENTRY e = { 0 };
+
+	broker_call_entry(c, &e, ENTRY_SIGN_OMS);
+	entry_text(&e, "model", v->model);
+	entry_digest(&e, "version", &v->version);
+	entry_text(&e, "name", m->name);
+	entry_open_list(&e, "ignore");
+	for (uint16_t i = 0; i < m->count; i++)
+		entry_text(&e, NULL, m->ignored[i]);
+	entry_close(&e);
+	entry_text(&e, "key", m->key);
+	entry_text(&e, "sig", base64_encode(sig, m->sig, m->sig_length));
+	return broker_call_record_later(c, &e);
+}
+
+int
+broker_oms_sign(struct broker_call *c)
+{
+	struct catalogue_version v;
+	struct msg_sign_oms m;
+	int err;
+
+	if (msg_sign_oms_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = find_version(c, m.reference, &v);
+	if (err == 0)
+		err = need_verified(c, &v);
+	if (err == 0)
+		err = need_unrevoked(c, &v);
+	if (err == 0)
+		err = check_signature(c, &v, &m);
+	if (err == 0)
+		err = record(c, &v, &m);
+	msg_sign_oms_clear(&m);
+	return err;
 }

@@ -461,7 +461,6 @@ commit(struct broker_call *c, struct broker_upload *u,
 		err = record_put(c, u, m);
 	if (err != 0)
 		return err;
-	c->b->look = true;
 	drop(c->from, u);
 	msg_field_bool_write(&c->reply, known == 0);
 	return 0;

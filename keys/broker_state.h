@@ -348,5 +348,6 @@ int broker_statement_ls(struct broker_call *c);
 int broker_channel_trust(struct broker_call *c);
 int broker_channel_proof(struct broker_call *c);
 int broker_channel_log(struct broker_call *c);
+int broker_oms_sign(struct broker_call *c);
 
 #endif

@@ -112,12 +112,13 @@ next(struct broker *b)
 	}
 }
 
+/* Waits for the disk, so that nobody meets a version whose verdict is neither
+ * in the list nor in the catalogue, and has it read back again. */
 static int
 record(struct broker *b, const struct broker_check *k,
     const struct verifier_news *n)
 {
 	OWNED_ENTRY e = { 0 };
-	struct broker_pending *p;
 
 	broker_record_begin(&e, ENTRY_VERIFY);
 	entry_text(&e, "model", k->model);
@@ -127,7 +128,7 @@ record(struct broker *b, const struct broker_check *k,
 	entry_number(&e, "bytes", n->bytes);
 	if (n->err != 0)
 		entry_text(&e, "reason", n->reason);
-	return broker_record_later(b, &e, &p);
+	return broker_record_wait(b, &e);
 }
 
 static void
@@ -136,6 +137,10 @@ finish(struct broker *b, struct broker_check *k, const struct verifier_news *n)
 	int err = 0;
 
 	b->checking = false;
+	if (n->err == 0 && n->bytes != k->total) {
+		give_up(b, k, "the verifier says what it cannot mean");
+		return;
+	}
 	if (n->err != 0 && n->err != ERR_INTEGRITY) {
 		give_up(b, k, n->reason);
 		return;
@@ -157,12 +162,12 @@ broker_verified(struct broker *b, const struct verifier_news *n)
 {
 	struct broker_check *k = STAILQ_FIRST(&b->checks);
 
-	if (!b->checking || k == NULL || k->job != n->id || b->failed != 0)
+	if (!b->checking || k == NULL || k->job != n->id || b->failed != 0 ||
+	    b->stopping)
 		return;
 	if (n->done) {
 		finish(b, k, n);
-		if (!b->stopping)
-			next(b);
+		next(b);
 		return;
 	}
 	k->bytes = n->bytes;

@@ -121,7 +121,7 @@ enum catalogue_verified {
 	CATALOGUE_VERIFIED = 1,
 	CATALOGUE_BAD = 2,
 };
-#define CATALOGUE_REASON 256
+#define CATALOGUE_REASON 512 /* as the verifier's own */
 struct catalogue_version {
 	char model[REF_NAME_MAX + 1];
 	struct digest version;

@@ -112,6 +112,20 @@ use_key(struct catalogue *c, const struct entry_view *e, uint64_t upload)
 	return err;
 }
 
+/* Objects that were put again may be mended: a bad version is read back
+ * again. */
+static int
+forget_verdict(struct catalogue *c, const struct catalogue_version *v)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	if (v->verified != CATALOGUE_BAD)
+		return 0;
+	return sql_run(c->sql, VERSION_VERIFIED,
+	    SQL_BIND(SQL_NUMBER(CATALOGUE_UNVERIFIED), SQL_TEXT(""),
+		SQL_TEXT(v->model), SQL_TEXT(digest_hex(&v->version, hex))));
+}
+
 /* A new version takes the upload's key; for one that was there already the
  * key that opens it stays, and the upload's goes. */
 static int
@@ -126,8 +140,10 @@ add_version(struct catalogue *c, const struct entry_view *e, uint64_t upload,
 
 	err = catalogue_version_get(c, text(e, "model"), version, &there);
 	if (err == 0)
-		return sql_run(c->sql, UPLOAD_DROP,
+		err = sql_run(c->sql, UPLOAD_DROP,
 		    SQL_BIND(SQL_NUMBER(upload)));
+	if (err == 0)
+		return forget_verdict(c, &there);
 	if (err != ERR_NOT_FOUND)
 		return err;
 	if (entry_view_digest(e, "object", &object) != 0)

@@ -35,6 +35,7 @@ struct judging {
 	struct proof p;
 	struct trust_want want;
 	char shown[REF_NAME_MAX + 16]; /* model@<12 digits> */
+	char full[REF_NAME_MAX + 70];  /* model@<64 digits> */
 };
 
 static void
@@ -173,7 +174,7 @@ judge_version(struct judging *j, struct chain_version *v)
 		return chain_refuse(j->c, j->reference,
 		    "nobody has signed %s: weir sign %s --key KEY, or name it "
 		    "by its digest with --allow-unsigned",
-		    j->shown, j->shown);
+		    j->shown, j->full);
 	verdict = trust_accept_version(j->c->root, &j->want, s);
 	if (verdict != TRUST_OK)
 		return chain_refuse_statement(j->c, j->reference, what, verdict,
@@ -196,7 +197,7 @@ refuse_promotion(struct judging *j, enum trust_verdict verdict)
 		return chain_refuse(j->c, j->reference,
 		    "%s expired %s: promote it again (weir promote %s %s --key "
 		    "KEY)",
-		    what, entry_time_text(f->expires_ms, until), j->shown,
+		    what, entry_time_text(f->expires_ms, until), j->full,
 		    j->want.channel);
 	return chain_refuse_statement(j->c, j->reference, what, verdict,
 	    j->c->root, j->p.promotion);
@@ -337,6 +338,7 @@ chain_proof_judge(struct chain *c, const char *reference, const json_t *proof,
 		j.want.now_ms = c->now_ms;
 		snprintf(j.shown, sizeof(j.shown), "%s@%.12s", v->ref.name,
 		    digest_hex(&j.p.version, hex));
+		snprintf(j.full, sizeof(j.full), "%s@%s", v->ref.name, hex);
 		err = judge(&j, v, moved);
 	}
 	if (err == 0)

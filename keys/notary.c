@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/tlog.h"
 
 #define FILE_MODE 0600
+#define REFUSED ".refused"
 #define TEXT "text/plain; charset=utf-8"
 #define TEXT_SIZE "text/x.tlog.size"
 
@@ -179,16 +181,24 @@ conflict(struct notary_reply *out, const struct followed *f)
 	return reply(out, 409, TEXT_SIZE, "%" PRIu64 "\n", f->last.size);
 }
 
-/* It may be proof that the log signed two histories. */
+/*
+ * It may be proof that the log signed two histories: the first such note is put
+ * beside the one that is kept.  That it cannot be is no reason not to answer.
+ */
 static void
-tell_of(const struct witness_request *r, const struct followed *f,
-    const char *what)
+tell_of(const struct notary *n, const struct witness_request *r,
+    const struct followed *f, const char *what)
 {
-	char name[2 * NOTE_MAX];
+	char name[sizeof(f->file) + sizeof(REFUSED)];
 
-	log_warn("'%s': %s, kept are %" PRIu64 " entries; shown was %s",
-	    f->origin, what, f->last.size,
-	    log_name(name, sizeof(name), r->note, r->length));
+	snprintf(name, sizeof(name), "%s" REFUSED, f->file);
+	log_warn("'%s': %s; kept are %" PRIu64 " entries, and what was shown "
+		 "is in '%s/%s', unless that was there already",
+	    f->origin, what, f->last.size, n->dir->name, name);
+	if (faccessat(n->dir->fd, name, F_OK, 0) == 0)
+		return;
+	if (file_replace(n->dir, name, r->note, r->length, FILE_MODE) != 0)
+		log_warn("'%s': it could not be kept", f->origin);
 }
 
 /* On the disk first, then in memory, then signed. */
@@ -225,12 +235,12 @@ weigh(struct notary *n, struct followed *f, const struct witness_request *r,
 	if (r->old_size != f->last.size)
 		return conflict(out, f);
 	if (c->size == f->last.size && !digest_equal(&c->root, &f->last.root)) {
-		tell_of(r, f, "another root of the same size");
+		tell_of(n, r, f, "another root of the same size");
 		return conflict(out, f);
 	}
 	if (!tlog_consistency_ok(f->last.size, c->size, &f->last.root, &c->root,
 		r->proof, r->count)) {
-		tell_of(r, f, "no proof that it extends them");
+		tell_of(n, r, f, "no proof that it extends them");
 		return reply(out, 422, TEXT,
 		    "the proof does not show that it extends what is kept\n");
 	}

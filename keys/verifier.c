@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/verifier_fds.h"
@@ -23,7 +25,11 @@ struct verifier {
 	void (*news)(void *arg, const struct verifier_news *n);
 	void *arg;
 	sd_event_source *source;
+	sd_event_source *timer;
+	uint64_t patience; /* in microseconds */
 	uint64_t job;
+	uint32_t files; /* that it told of last */
+	uint64_t bytes;
 	int fd; /* to the child; -1: none runs */
 	pid_t pid;
 };
@@ -69,6 +75,18 @@ verifier_news_write(struct writer *w, const struct verifier_news *n)
 	writer_string(w, n->reason);
 }
 
+bool
+verifier_reason_ok(const char *reason)
+{
+	json_t *j = json_string(reason); /* NULL when it is not UTF-8 */
+	bool ok = j != NULL;
+
+	json_decref(j);
+	for (const char *s = reason; ok && *s != '\0'; s++)
+		ok = (unsigned char)*s >= ' ' && *s != 0x7f;
+	return ok;
+}
+
 int
 verifier_news_read(struct verifier_news *out, struct reader *r)
 {
@@ -79,7 +97,8 @@ verifier_news_read(struct verifier_news *out, struct reader *r)
 	n.files = reader_u32(r);
 	n.bytes = reader_u64(r);
 	reason = reader_string(r, sizeof(n.reason) - 1);
-	if (!reader_end(r) || done > 1 || code > -ERR_SPACE)
+	if (!reader_end(r) || done > 1 || code > -ERR_SPACE ||
+	    !verifier_reason_ok(reason))
 		return ERR_FORMAT;
 	n.done = done == 1;
 	n.err = -(int)code;
@@ -95,8 +114,8 @@ end_child(struct verifier *v, int *status)
 {
 	if (v->fd < 0)
 		return;
-	sd_event_source_disable_unref(v->source);
-	v->source = NULL;
+	v->source = sd_event_source_disable_unref(v->source);
+	v->timer = sd_event_source_disable_unref(v->timer);
 	close(v->fd);
 	v->fd = -1;
 	(void)kill(v->pid, SIGKILL);
@@ -129,6 +148,31 @@ died(struct verifier *v)
 }
 
 static int
+on_stall(sd_event_source *source, uint64_t now, void *arg)
+{
+	struct verifier *v = arg;
+
+	(void)source;
+	(void)now;
+	end_child(v, NULL);
+	tell_end(v, "the verifier does not get on");
+	return 0;
+}
+
+/* How far it is, which never goes back.  False: it is not true. */
+static bool
+gets_on(struct verifier *v, const struct verifier_news *n)
+{
+	if (n->files < v->files || n->bytes < v->bytes)
+		return false;
+	if (n->files > v->files || n->bytes > v->bytes)
+		(void)sd_event_source_set_time_relative(v->timer, v->patience);
+	v->files = n->files;
+	v->bytes = n->bytes;
+	return true;
+}
+
+static int
 on_news(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct verifier *v = arg;
@@ -149,7 +193,7 @@ on_news(sd_event_source *source, int fd, uint32_t events, void *arg)
 	}
 	r = reader_of(buf, (size_t)got);
 	err = verifier_news_read(&n, &r);
-	if (err != 0 || n.id != v->job) {
+	if (err != 0 || n.id != v->job || (!n.done && !gets_on(v, &n))) {
 		/* What parses hostile bytes may be hostile by now. */
 		end_child(v, NULL);
 		tell_end(v, "the verifier says what it cannot mean");
@@ -181,6 +225,18 @@ become_child(int control, int store)
 }
 
 static int
+watch(struct verifier *v)
+{
+	int code = sd_event_add_io(v->loop, &v->source, v->fd, EPOLLIN, on_news,
+	    v);
+
+	if (code >= 0)
+		code = sd_event_add_time_relative(v->loop, &v->timer,
+		    CLOCK_MONOTONIC, v->patience, 0, on_stall, v);
+	return code >= 0 ? 0 : ERR_NOMEM;
+}
+
+static int
 send_job(int fd, const struct verifier_job *job)
 {
 	OWNED_WRITER w = writer_of(VERIFIER_MESSAGE_MAX);
@@ -199,7 +255,7 @@ verifier_start(struct verifier *v, const char *store,
 {
 	OWNED_FD dir = -1;
 	OWNED_FD theirs = -1;
-	int pair[2], code, err;
+	int pair[2], err;
 
 	if (v->fd >= 0)
 		return ERR_CONFLICT;
@@ -211,6 +267,8 @@ verifier_start(struct verifier *v, const char *store,
 	v->fd = pair[0];
 	theirs = pair[1];
 	v->job = job->id;
+	v->files = job->first_file;
+	v->bytes = 0;
 	v->pid = fork();
 	if (v->pid == 0)
 		become_child(theirs, dir);
@@ -220,9 +278,8 @@ verifier_start(struct verifier *v, const char *store,
 		return log_sys("fork");
 	}
 	err = send_job(v->fd, job);
-	code = sd_event_add_io(v->loop, &v->source, v->fd, EPOLLIN, on_news, v);
-	if (err == 0 && code < 0)
-		err = ERR_NOMEM;
+	if (err == 0)
+		err = watch(v);
 	if (err != 0)
 		end_child(v, NULL);
 	return err;
@@ -239,9 +296,16 @@ verifier_new(struct verifier **out, sd_event *loop,
 	*v = (struct verifier){ .loop = loop,
 		.news = news,
 		.arg = arg,
+		.patience = VERIFIER_STALL,
 		.fd = -1 };
 	*out = v;
 	return 0;
+}
+
+void
+verifier_patience(struct verifier *v, uint64_t microseconds)
+{
+	v->patience = microseconds;
 }
 
 void

@@ -34,16 +34,21 @@ struct verifier_news {
 	/* When it is done: 0, ERR_INTEGRITY with a reason (a verdict both), or
 	 * what kept it from one, with a reason. */
 	int err;
-	/* Rows of the file table that are done; when it is done, files. */
+	/* Rows of the file table that are done; when it is done, files.  They and
+	 * bytes grow. */
 	uint32_t files;
 	uint64_t bytes;
-	char reason[PROOFREAD_WHY];
+	char reason[PROOFREAD_WHY]; /* UTF-8 without control characters */
 };
 
 /* news is called from the loop, with `done` exactly once for each job that was
  * started, unless the verifier is freed before. */
 int verifier_new(struct verifier **out, sd_event *loop,
     void (*news)(void *arg, const struct verifier_news *n), void *arg) MUST_USE;
+/* A child that does not get on for so long is ended, with ERR_IO; unless this
+ * is called, VERIFIER_STALL. */
+#define VERIFIER_STALL UINT64_C(600000000)
+void verifier_patience(struct verifier *v, uint64_t microseconds);
 /* Ends the child. */
 void verifier_free(struct verifier *v);
 OWNED_TYPE(verifier);
@@ -62,6 +67,8 @@ int verifier_child(void);
 void verifier_job_write(struct writer *w, const struct verifier_job *j);
 int verifier_job_read(struct verifier_job *out, struct reader *r) MUST_USE;
 void verifier_news_write(struct writer *w, const struct verifier_news *n);
+/* Whether a text may stand in the news: what showed it may be hostile. */
+bool verifier_reason_ok(const char *reason);
 int verifier_news_read(struct verifier_news *out, struct reader *r) MUST_USE;
 
 #endif

@@ -115,18 +115,33 @@ proofread(struct child *c, struct store *store, struct verifier_news *n)
 		return err;
 	open.manifest_key = manifest_key;
 	err = version_open(&version, &open);
-	if (err == ERR_NOT_FOUND || err == ERR_FORMAT || err == ERR_LIMIT)
-		err = ERR_INTEGRITY;
-	if (err != 0) {
+	if (err == ERR_NOT_FOUND) {
+		/* No verdict: a store that is not mounted looks like this. */
 		snprintf(n->reason, sizeof(n->reason),
-		    "its manifest is missing, or not the one vouched for");
-		return err;
+		    "its manifest is not in the store");
+		return ERR_IO;
 	}
+	if (err == ERR_INTEGRITY)
+		snprintf(n->reason, sizeof(n->reason),
+		    "its manifest is not the one vouched for");
+	if (err != 0)
+		return err;
 	how.version = version;
 	how.lockbox_key = lockbox_key;
 	n->files = count_files(version_manifest(version));
 	n->bytes = version_manifest(version)->total_bytes;
 	return proofread_run(&how, n->reason);
+}
+
+/* What names of files and tensors there are in it may be anything. */
+static void
+clean(char *reason)
+{
+	if (verifier_reason_ok(reason))
+		return;
+	for (char *s = reason; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
 }
 
 static int
@@ -182,5 +197,6 @@ verifier_child(void)
 	n.err = err;
 	if (err != 0 && n.reason[0] == '\0')
 		snprintf(n.reason, sizeof(n.reason), "%s", err_text(err));
+	clean(n.reason);
 	return tell(&n);
 }

@@ -8,14 +8,19 @@ set -u
 : "${BUILD:=$PWD/build}"
 PATH=$BUILD:$PATH
 export PATH BUILD
-unset WEIR_PASSPHRASE_FILE CREDENTIALS_DIRECTORY
+unset WEIR_PASSPHRASE_FILE CREDENTIALS_DIRECTORY SSH_AUTH_SOCK
 here=$(cd "$(dirname "$0")" && pwd)
 megabytes=${DEMO_MB:-256}
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX")
 WEIR_VAULT=$tmp/vault
 WEIR_KEY_FILE=$tmp/key
-export WEIR_VAULT WEIR_KEY_FILE
+WEIR_KEYS=$tmp/keys
+WEIR_KEY_PASSPHRASE_FILE=$tmp/passphrase
+WEIR_STATE_DIR=$tmp/state
+WEIR_TRUST_DIR=$tmp/trust.d
+export WEIR_VAULT WEIR_KEY_FILE WEIR_KEYS WEIR_KEY_PASSPHRASE_FILE
+export WEIR_STATE_DIR WEIR_TRUST_DIR
 mnt=$tmp/models
 
 finish()
@@ -95,6 +100,16 @@ head -c 32 /dev/urandom >"$WEIR_KEY_FILE"
 run weir init "$WEIR_VAULT" >"$tmp/recovery-key"
 sed 's/[A-Za-z0-9]/x/g' "$tmp/recovery-key"
 
+scene 'Carol and dave release models: each has a key, and the host pins who may sign'
+echo 'correct horse battery staple' >"$WEIR_KEY_PASSPHRASE_FILE"
+run weir key gen carol >"$tmp/carol.pub"
+run weir key gen dave >"$tmp/dave.pub"
+run weir trust init --key carol --public "$tmp/dave.pub" --yes
+run weir trust approve T1 --key dave --yes
+mkdir "$WEIR_TRUST_DIR"
+show "weir trust show --export >$WEIR_TRUST_DIR/models.json"
+weir trust show --export >"$WEIR_TRUST_DIR/models.json" || exit 1
+
 scene "A checkpoint of $megabytes MB: sharded bf16 safetensors, config, tokenizer"
 run python3 "$here/lib/mkmodel.py" "$tmp/checkpoint" --mb "$megabytes"
 (cd "$tmp/checkpoint" && find . -type f | sort | xargs sha256sum) \
@@ -108,18 +123,29 @@ run weir show llama
 echo '(and again: nothing is stored twice)'
 run weir put llama "$tmp/checkpoint"
 
-scene 'Nobody has a grant yet: a job is refused, the owner included'
+scene 'Nobody has signed it yet: it is refused, by name and by digest'
 mkdir "$mnt"
-refused 4 weir mount llama "$mnt"
+refused 2 weir mount llama "$mnt"
+refused 3 weir mount "$ref" "$mnt"
 
-scene 'The release manager grants it'
+scene 'Carol signs it, and proposes it for prod; dave agrees'
+run weir sign "$ref" --key carol --yes
+run weir promote "$ref" prod --key carol --reason 'eval 9000' --yes
+proposed=$(weir promote ls --json | jq -r '.statements[0].name')
+run weir promote approve "$proposed" --key dave --yes
+run weir channel log llama:prod
+
+scene 'Nobody has a grant yet: a job is refused, the owner included'
+refused 4 weir mount llama:prod "$mnt"
+
+scene 'A manager grants it'
 run weir grant add llama --to "user:$(id -un)" --loads 10/day --until 1d \
     --reason 'demo'
 run weir grant ls
 
 scene 'The job: mount, and read with a loader that knows nothing of weir'
-run weir mount llama "$mnt" -- python3 "$here/lib/loader.py" \
-    "$mnt/llama/latest" "$tmp/checkpoint"
+run weir mount llama:prod "$mnt" -- python3 "$here/lib/loader.py" \
+    "$mnt/llama/prod" "$tmp/checkpoint"
 
 scene 'The same from a mount that stays'
 run weir mount "$ref" "$mnt"
@@ -131,7 +157,7 @@ echo "every file: OK ($(wc -l <"$tmp/SHA256SUMS") files)"
 run weir umount "$mnt"
 
 scene 'A plain copy needs a grant that says so'
-refused 4 weir get llama "$tmp/copy"
+refused 4 weir get llama:prod "$tmp/copy"
 
 scene 'The reviewer: who was given what, and is the record whole?'
 run weir audit ls --model llama --kind session --kind put --kind grant

@@ -2,6 +2,7 @@
 #include "vault/base64.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #include "vault/err.h"
 
@@ -13,8 +14,9 @@ base64_encode(char *out, const void *bytes, size_t n)
 	return sodium_bin2base64(out, BASE64_SIZE(n), bytes, n, VARIANT);
 }
 
-int
-base64_decode(void *out, size_t max, size_t *n, const char *text, size_t length)
+static int
+decode(void *out, size_t max, size_t *n, const char *text, size_t length,
+    int variant)
 {
 	size_t got;
 
@@ -24,8 +26,28 @@ base64_decode(void *out, size_t max, size_t *n, const char *text, size_t length)
 			return ERR_FORMAT;
 	}
 	if (sodium_base642bin(out, max, text, length, NULL, &got, NULL,
-		VARIANT) != 0)
+		variant) != 0)
 		return ERR_FORMAT;
 	*n = got;
 	return 0;
+}
+
+int
+base64_decode(void *out, size_t max, size_t *n, const char *text, size_t length)
+{
+	return decode(out, max, n, text, length, VARIANT);
+}
+
+int
+base64_decode_any(void *out, size_t max, size_t *n, const char *text,
+    size_t length)
+{
+	int variant = VARIANT;
+
+	if (memchr(text, '-', length) != NULL ||
+	    memchr(text, '_', length) != NULL || length % 4 != 0)
+		variant = length % 4 == 0 ?
+		    sodium_base64_VARIANT_URLSAFE :
+		    sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+	return decode(out, max, n, text, length, variant);
 }

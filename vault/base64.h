@@ -22,4 +22,11 @@ char *base64_encode(char *out, const void *bytes, size_t n);
 int base64_decode(void *out, size_t max, size_t *n, const char *text,
     size_t length) MUST_USE;
 
+/*
+ * The same for what other programs wrote: the URL-safe alphabet (section 5),
+ * padded or not, will do as well.  Not both alphabets in one text.
+ */
+int base64_decode_any(void *out, size_t max, size_t *n, const char *text,
+    size_t length) MUST_USE;
+
 #endif

@@ -19,6 +19,7 @@
 #define SHOWN_SIZE 1024
 #define NAME_SIZE 48
 #define WINDOW_MAX 64
+#define EXTRA_MODE 0444
 
 struct extract {
 	const struct extract_how *how;
@@ -316,6 +317,16 @@ make_row(struct extract *e, const struct manifest_file *f)
 	abort();
 }
 
+static int
+make_extra(struct extract *e)
+{
+	const struct extract_extra *x = e->how->extra;
+
+	if (x == NULL || manifest_find(e->manifest, x->name) != NULL)
+		return 0;
+	return file_create(e->dest, x->name, x->bytes, x->length, EXTRA_MODE);
+}
+
 /* Directories get their modes last, children before parents: a mode may shut
  * us out. */
 static int
@@ -370,5 +381,7 @@ extract_run(const struct extract_how *how)
 		*how->begun = true;
 	for (uint32_t i = 0; err == 0 && i < e.manifest->file_count; i++)
 		err = make_row(&e, &e.manifest->files[i]);
+	if (err == 0)
+		err = make_extra(&e);
 	return err == 0 ? set_modes(&e) : err;
 }

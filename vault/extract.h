@@ -20,11 +20,20 @@ struct extract_keys {
 	uint32_t window; /* 1 .. 64 */
 };
 
+/* A file besides those of the version, in its root. */
+struct extract_extra {
+	const char *name;
+	const void *bytes;
+	size_t length;
+};
+
 struct extract_how {
 	struct version *version;
 	const struct extract_keys *keys;
 	const char *dest; /* made; must not exist, or be an empty directory,
 			     which then keeps its own mode */
+	const struct extract_extra *extra; /* may be NULL; left out when the
+					      version has something there */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 	bool *begun; /* set when dest is there and ours; may be NULL */

@@ -8,6 +8,7 @@
 
 #include "vault/err.h"
 #include "vault/lockbox.h"
+#include "vault/log.h"
 #include "vault/model.h"
 #include "vault/object.h"
 
@@ -38,6 +39,8 @@ struct proofread {
 	const struct manifest *m;
 	char *why;
 	struct page page;
+	struct tensor_list tensors; /* of the version's index */
+	size_t tensor;		    /* the next one of it */
 	struct digester *digester;
 	uint64_t done; /* bytes */
 
@@ -55,7 +58,10 @@ struct proofread {
 static int
 wrong(struct proofread *p, const struct manifest_file *f, const char *what)
 {
-	snprintf(p->why, PROOFREAD_WHY, "%s: %s", f->path, what);
+	char path[256];
+
+	log_name(path, sizeof(path), f->path, strlen(f->path));
+	snprintf(p->why, PROOFREAD_WHY, "%s: %.250s", path, what);
 	return ERR_INTEGRITY;
 }
 
@@ -269,35 +275,92 @@ read_head(void *arg, void *buf, size_t n, uint64_t offset)
 	return 0;
 }
 
-/* The bytes that do not count as weights are those of the header, and no
- * more. */
+/* --- the tensor index, which diffs and the trail show --- */
+
 static int
-check_head(struct proofread *p, const struct manifest_file *f)
+load_tensors(struct proofread *p)
+{
+	int err = version_tensors(p->how->version, &p->tensors);
+
+	if (err == 0 || tells_nothing(err))
+		return err;
+	snprintf(p->why, PROOFREAD_WHY, "its tensor index: %s",
+	    err == ERR_INTEGRITY ? "not what was vouched for" : err_text(err));
+	return ERR_INTEGRITY;
+}
+
+static bool
+same_tensor(const struct tensor *a, const struct tensor *b)
+{
+	return a->offset == b->offset && a->length == b->length &&
+	    a->type == b->type && a->dims == b->dims &&
+	    memcmp(a->shape, b->shape, a->dims * sizeof(a->shape[0])) == 0 &&
+	    strcmp(a->name, b->name) == 0;
+}
+
+/* Those of row `file` in the index are these (NULL: not known), no more and no
+ * fewer. */
+static bool
+same_tensors(struct proofread *p, uint32_t file, struct tensor_list *is)
+{
+	size_t first = p->tensor, n;
+
+	while (p->tensor < p->tensors.count &&
+	    p->tensors.items[p->tensor].file == file)
+		p->tensor++;
+	if (is == NULL)
+		return true;
+	n = p->tensor - first;
+	if (n != is->count)
+		return false;
+	tensor_list_sort(is);
+	for (size_t i = 0; i < n; i++)
+		if (!same_tensor(&p->tensors.items[first + i], &is->items[i]))
+			return false;
+	return true;
+}
+
+static int
+inspect(struct proofread *p, const struct manifest_file *f,
+    struct model_info *out)
 {
 	struct head head = { .p = p, .f = f };
 	const struct model_source src = { .size = f->size,
 		.read = read_head,
 		.arg = &head };
-	struct model_info info;
 	char what[PROOFREAD_WHY / 2] = "";
-	uint64_t said = f->header_bytes, is;
-	int err;
+	int err = model_inspect(out, f->path, &src, what, sizeof(what));
 
-	if (f->class != MANIFEST_WEIGHTS || said == 0)
-		return 0;
-	err = model_inspect(&info, f->path, &src, what, sizeof(what));
-	if (err != 0 && tells_nothing(err))
+	if (err == 0 || tells_nothing(err))
 		return err;
+	return wrong(p, f, what[0] != '\0' ? what : err_text(err));
+}
+
+/* The bytes that do not count as weights are those of the header, and no
+ * more; where there is none, no tensors are known. */
+static int
+check_head(struct proofread *p, const struct manifest_file *f, uint32_t file)
+{
+	struct model_info info = { 0 };
+	char what[PROOFREAD_WHY / 2];
+	int err = 0;
+
+	if (f->class == MANIFEST_WEIGHTS && f->header_bytes != 0)
+		err = inspect(p, f, &info);
 	if (err != 0)
-		return wrong(p, f, what[0] != '\0' ? what : err_text(err));
-	is = info.header_bytes;
+		return err;
+	if (f->class == MANIFEST_WEIGHTS &&
+	    f->header_bytes != info.header_bytes) {
+		snprintf(what, sizeof(what),
+		    "its header has %ju bytes, and the file table says %ju",
+		    (uintmax_t)info.header_bytes, (uintmax_t)f->header_bytes);
+		err = wrong(p, f, what);
+	} else if (!same_tensors(p, file, &info.tensors)) {
+		err = wrong(p, f,
+		    "its tensors are not those of the tensor index");
+	}
 	model_info_clear(&info);
-	if (is == said)
-		return 0;
-	snprintf(what, sizeof(what),
-	    "its header has %ju bytes, and the file table says %ju",
-	    (uintmax_t)is, (uintmax_t)said);
-	return wrong(p, f, what);
+	return err;
 }
 
 static int
@@ -319,26 +382,27 @@ check_file(struct proofread *p, const struct manifest_file *f, uint32_t files)
 		return wrong(p, f,
 		    "its content is not the one whose SHA-256 "
 		    "the manifest has");
-	return check_head(p, f);
+	return check_head(p, f, files);
 }
 
 static int
 check_files(struct proofread *p)
 {
-	for (uint32_t i = 0; i < p->m->file_count; i++) {
-		const struct manifest_file *f = &p->m->files[i];
-		int err = 0;
+	int err = load_tensors(p);
 
+	for (uint32_t i = 0; err == 0 && i < p->m->file_count; i++) {
+		const struct manifest_file *f = &p->m->files[i];
+
+		if (i < p->how->first_file)
+			(void)same_tensors(p, i, NULL);
 		if (f->kind == MANIFEST_FILE && i < p->how->first_file)
 			p->done += f->size;
 		else if (f->kind == MANIFEST_FILE)
 			err = check_file(p, f, i);
 		if (err == 0)
 			err = p->how->progress(p->how->arg, i + 1, p->done);
-		if (err != 0)
-			return err;
 	}
-	return 0;
+	return err;
 }
 
 /* --- its threads --- */
@@ -386,6 +450,7 @@ stop(struct proofread *p)
 	free(p->slots);
 	free(p->page.rows);
 	lockbox_free(p->page.box);
+	tensor_list_clear(&p->tensors);
 	digester_free(p->digester);
 	pthread_cond_destroy(&p->opened);
 	pthread_cond_destroy(&p->filled);

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,8 +34,16 @@ sandbox_landlock(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-static int
-drop_capabilities(void)
+void
+sandbox_bound(void)
+{
+	for (unsigned long cap = 0; cap < CAPABILITIES; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+int
+sandbox_drop(void)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -41,12 +52,10 @@ drop_capabilities(void)
 		{ 0, 0, 0 },
 	};
 
-	/* Not even a program with capabilities would have any. */
-	for (unsigned long cap = 0; cap < CAPABILITIES; cap++)
-		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &head, none) != 0)
 		return log_sys("giving up capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return log_sys("prctl PR_SET_NO_NEW_PRIVS");
 	return 0;
 }
 
@@ -77,14 +86,68 @@ restrict_files(int dir)
 	return 0;
 }
 
+/* Memory, threads, the files and sockets that are there. */
+static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(close),
+	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+	SCMP_SYS(futex), SCMP_SYS(getdents64), SCMP_SYS(getegid),
+	SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getpid),
+	SCMP_SYS(getrandom), SCMP_SYS(gettid), SCMP_SYS(getuid),
+	SCMP_SYS(lseek), SCMP_SYS(madvise), SCMP_SYS(membarrier),
+	SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(mmap), SCMP_SYS(mprotect),
+	SCMP_SYS(mremap), SCMP_SYS(munlock), SCMP_SYS(munmap),
+	SCMP_SYS(nanosleep), SCMP_SYS(newfstatat), SCMP_SYS(openat),
+	SCMP_SYS(openat2), SCMP_SYS(pread64), SCMP_SYS(prctl), SCMP_SYS(read),
+	SCMP_SYS(readlink), SCMP_SYS(readv), SCMP_SYS(recvfrom),
+	SCMP_SYS(restart_syscall), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(sendto),
+	SCMP_SYS(set_robust_list), SCMP_SYS(sigaltstack), SCMP_SYS(statx),
+	SCMP_SYS(uname), SCMP_SYS(write), SCMP_SYS(writev) };
+
+static int
+allow(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(calls) / sizeof(calls[0]); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	/* Threads, and no processes: a filter cannot look into what clone3 is
+	 * given, and glibc does without it. */
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
+		    SCMP_SYS(clone3), 0);
+	/* Its own limits and signals (abort), nobody else's. */
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
+		    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	return r == 0 ? seccomp_load(filter) : r;
+}
+
+static int
+restrict_calls(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = filter != NULL ? allow(filter) : -ENOMEM;
+
+	seccomp_release(filter);
+	return r == 0 ? 0 : log_err(ERR_IO, "seccomp: %s", strerrordesc_np(-r));
+}
+
 int
 sandbox_enter(int dir)
 {
-	int err = drop_capabilities();
+	int err;
 
-	if (err != 0)
-		return err;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return log_sys("prctl PR_SET_NO_NEW_PRIVS");
-	return restrict_files(dir);
+	sandbox_bound();
+	err = sandbox_drop();
+	if (err == 0)
+		err = restrict_files(dir);
+	return err == 0 ? restrict_calls() : err;
 }

@@ -5,10 +5,11 @@
 #include "vault/owned.h"
 
 /*
- * What a process that opens hostile bytes gives up, for good: every capability, new
- * privileges by exec, and (Landlock, where the kernel has it) every file but
- * those beneath one directory, which it may read.  Descriptors that are open
- * stay.  Before any thread is there.
+ * What a process that opens hostile bytes gives up, for good: every
+ * capability, new privileges by exec, (Landlock, where the kernel has it) every
+ * file but those beneath one directory, which it may read, and (seccomp) every
+ * system call that it does not need: no sockets, no other processes, no
+ * programs.  Descriptors that are open stay.  Before any thread is there.
  */
 
 /* dir is a directory's descriptor.  A kernel without Landlock is no error. */
@@ -16,5 +17,10 @@ int sandbox_enter(int dir) MUST_USE;
 
 /* The kernel's Landlock ABI; 0: none. */
 int sandbox_landlock(void);
+
+/* Parts of it, for who changes its user in between: not even a program with
+ * capabilities would have any; and none are left. */
+void sandbox_bound(void);
+int sandbox_drop(void) MUST_USE;
 
 #endif

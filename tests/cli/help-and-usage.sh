@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 exits 0 'weir --help' weir --help
-commands=$(printf '%s\n' "$out" | sed -n 's/^  weir \([a-z ]*[a-z]\)  .*/\1/p')
+commands=$(printf '%s\n' "$out" | sed -n 's/^  weir \([a-z -]*[a-z]\)  .*/\1/p')
 [ "$(printf '%s\n' "$commands" | wc -l)" -ge 25 ]
 ok $? 'lists the commands'
 exits 0 'weir help' weir help

@@ -19,7 +19,8 @@ start()
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 10 weir role ls
+	# Before it listens a command would start a keyd of its own.
+	wait_for 10 test -S "$vault/run/keyd.sock"
 }
 gone()
 {

@@ -16,6 +16,7 @@ set -u
 PATH=$BUILD:$PATH
 export PATH BUILD
 unset WEIR_PASSPHRASE_FILE WEIR_KEY_FILE WEIR_VAULT CREDENTIALS_DIRECTORY
+unset WEIR_KEYS WEIR_KEY_PASSPHRASE_FILE SSH_AUTH_SOCK
 LC_ALL=C.UTF-8
 export LC_ALL
 
@@ -257,6 +258,35 @@ mkvault()
 		ok 1 'weir init makes a vault'
 		done_testing
 	fi
+}
+
+# trusted NAME: this person's key alone signs for the vault at hand, and the
+# host has that pinned
+trusted()
+{
+	WEIR_KEYS=$tmp/keys
+	WEIR_KEY_PASSPHRASE_FILE=$tmp/passphrase
+	export WEIR_KEYS WEIR_KEY_PASSPHRASE_FILE
+	echo 'of a person' >"$WEIR_KEY_PASSPHRASE_FILE"
+	[ -e "$WEIR_KEYS/$1.key" ] || weir key gen "$1" >/dev/null 2>&1
+	if ! weir trust init --key "$1" --yes >/dev/null 2>"$tmp/.err"; then
+		diag "weir trust init failed: $(cat "$tmp/.err")"
+		ok 1 'weir trust init says who may sign'
+		done_testing
+	fi
+	mkdir -p "$WEIR_TRUST_DIR"
+	weir trust show --export >"$WEIR_TRUST_DIR/${vault##*/}.json"
+}
+
+# promoted REF CHANNEL: by carol, who is trusted
+promoted()
+{
+	weir sign "$1" --key carol --yes >/dev/null 2>"$tmp/.err" &&
+	    weir promote "$1" "$2" --key carol --reason test --yes \
+		>/dev/null 2>"$tmp/.err" && return
+	diag "$1 is not promoted to $2: $(cat "$tmp/.err")"
+	ok 1 'a version is signed and promoted'
+	done_testing
 }
 
 # Wait until no keyd serves the vault any more: its lock is free.

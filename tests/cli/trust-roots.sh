@@ -84,6 +84,23 @@ exits 0 'one is approved' weir trust approve "$b" --yes --key erin
 is "$(weir trust show --policy | jq '.channels[0].days')" 7 'and in force'
 exits 6 'the other is stale' weir trust approve "$a" --yes --key erin
 
+# On a terminal it asks.
+if command -v script >/dev/null; then
+	change '.channels[0].days = 9'
+	printf 'weir trust set %s --key carol; echo "exit $?"\n' \
+	    "$tmp/next.json" >"$tmp/asks.sh"
+	said=$( (sleep 1; echo n; sleep 1) |
+	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)
+	like "$said" 'Sign this trust root\? \[y/N\]' 'a terminal is asked'
+	like "$said" 'nothing was signed' 'and no is no'
+	like "$said" '^exit 1' 'which is a failure'
+	said=$( (sleep 1; echo y; sleep 2) |
+	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)
+	like "$said" 'proposed T[0-9]+: 1 of 2' 'and yes is yes'
+	t=$(printf '%s\n' "$said" | sed -n 's/.*proposed \(T[0-9]*\):.*/\1/p')
+	exits 0 'it is withdrawn' weir trust withdraw "$t" --reason asked
+fi
+
 # A key leaves: what it signs does not count any more.
 change '.keys |= map(select(.name != "dave")) |
     (.. | objects | select(has("threshold")).keys) |= map(select(. != "dave"))'

@@ -217,6 +217,38 @@ who_does_not_know_the_size_is_told_it(void **state)
 	assert_int_equal(ask_for(&t, 7, 9, NULL, said), 200);
 }
 
+/* The first one that did not fit is kept, for whoever looks into it. */
+static bool
+refused_is(const struct stand *t, const char *want)
+{
+	struct digest d = digest_of(ORIGIN, strlen(ORIGIN));
+	OWNED_MEM(uint8_t) note = NULL;
+	char hex[DIGEST_HEX_SIZE], name[DIGEST_HEX_SIZE + 16];
+	size_t n;
+
+	snprintf(name, sizeof(name), "%s.refused", digest_hex(&d, hex));
+	if (file_load(t->s.dir, name, NOTE_MAX, &note, &n) != 0)
+		return want == NULL;
+	return want != NULL && strcmp((const char *)note, want) == 0;
+}
+
+static void
+the_note_of_a_fork_is_kept_as_evidence(void **state)
+{
+	OWNED_STAND t = stand_new();
+	struct branch b = { 2 }, other = { 1 };
+	OWNED_MEM(char) fork = note_at(5, &b, &log_key, log_seed);
+	char said[64];
+
+	(void)state;
+	assert_int_equal(ask_for(&t, 0, 4, NULL, said), 200);
+	assert_int_equal(ask_for(&t, 1, 5, &b, said), 409);
+	assert_true(refused_is(&t, NULL));
+	assert_int_equal(ask_for(&t, 4, 5, &b, said), 422);
+	assert_int_equal(ask_for(&t, 4, 6, &other, said), 422);
+	assert_true(refused_is(&t, fork));
+}
+
 /* Every pair of sizes, every place to fork: nothing of the fork is cosigned. */
 static void
 a_fork_is_never_cosigned(void **state)
@@ -425,6 +457,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_that_grows_is_cosigned_at_each_size),
 		cmocka_unit_test(who_does_not_know_the_size_is_told_it),
+		cmocka_unit_test(the_note_of_a_fork_is_kept_as_evidence),
 		cmocka_unit_test(a_fork_is_never_cosigned),
 		cmocka_unit_test(a_log_that_was_cut_is_not_cosigned),
 		cmocka_unit_test(

@@ -73,6 +73,8 @@ struct forgery {
 	bool swap;	    /* the first two chunk rows of big.bin */
 	int64_t header;	    /* added to file 0's header bytes */
 	bool key;	    /* another key in the lockbox for row 1 */
+	bool tensors;	    /* another shape in the tensor index */
+	bool none;	    /* no tensor index */
 };
 
 static void
@@ -117,6 +119,22 @@ forge_box(struct shed *s, struct manifest_page_ref *ref)
 	assert_int_equal(lockbox_write(other, &w), 0);
 	store_page(s, s->keys.lockbox_key, OBJECT_LOCKBOX_PAGE, 0, &w,
 	    &ref->lockbox);
+}
+
+static void
+forge_tensors(struct shed *s, struct version *v, struct manifest *m)
+{
+	struct tensor_list list;
+	OWNED_WRITER w = writer_of(PAGE_MAX);
+
+	assert_int_equal(version_tensors(v, &list), 0);
+	assert_int_equal(list.count, 3);
+	list.items[1].shape[0]++;
+	assert_int_equal(tensor_index_write(&list, &w), 0);
+	m->tensor_digest = digest_of(w.bytes, w.length);
+	store_page(s, s->keys.manifest_key, OBJECT_TENSOR_INDEX, 0, &w,
+	    &m->tensor_object);
+	tensor_list_clear(&list);
 }
 
 static void
@@ -168,6 +186,10 @@ forge(struct shed *s, struct version *v, const struct intake_result *r,
 		forge_page(s, v, m);
 	if (f->key)
 		forge_box(s, &m->pages[0]);
+	if (f->tensors)
+		forge_tensors(s, v, m);
+	if (f->none)
+		m->tensor_digest = m->tensor_object = (struct digest){ 0 };
 	assert_int_equal(manifest_write(m, &w, &how.version), 0);
 	store_page(s, s->keys.manifest_key, OBJECT_MANIFEST, 0, &w,
 	    &how.object);
@@ -229,6 +251,8 @@ finds_what_the_uploader_made_up(void **state)
 		{ { .header = 64 }, "a.safetensors: its header has" },
 		{ { .header = -8 }, "a.safetensors: its header has" },
 		{ { .key = true }, "object" },
+		{ { .tensors = true }, "a.safetensors: its tensors" },
+		{ { .none = true }, "a.safetensors: its tensors" },
 	};
 
 	(void)state;
