@@ -36,6 +36,10 @@ static const char refused[] = HEAD("session.refused",
     "user:eve") ",\"for\":\"user:eve\",\"purpose\":\"mount\",\"refs\":["
 		"\"llama:latest\",\"other\"],\"reason\":\"no grant\"}";
 
+static const char refused_more[] = HEAD("refused",
+    "user:eve") ",\"request\":\"role.ls\",\"reason\":\"not manager\","
+		"\"more\":40}";
+
 static struct entry_view
 parsed(const char *text)
 {
@@ -175,6 +179,7 @@ who_opened_for_whom_is_told(void **state)
 	    "load) at /m on h pid 12");
 	assert_told(s, session_close, "session 7 of user:alice: done");
 	assert_told(s, refused, "mount llama:latest other: no grant");
+	assert_told(s, refused_more, "role.ls: not manager, and 40 more");
 }
 
 /* Entries come from a log that was checked, but may be of another weir. */
