@@ -326,13 +326,16 @@ finish(struct put *p, const struct intake_result *result, double seconds)
 		return ERR_NOMEM;
 	}
 	say_result(p, result, known, seconds);
-	if (known && p->labels.count > 0 && (r = say_labels(p, reference)) != 0)
-		return r;
 	if (p->o->json)
 		r = print_json(p, result, hex, reference, known, seconds);
 	else
 		printf("%s\n", reference);
-	return r != 0 ? r : write_ref(p, reference);
+	if (r == 0)
+		r = write_ref(p, reference);
+	/* The version is there, whatever can be told of its labels. */
+	if (known && p->labels.count > 0)
+		(void)!say_labels(p, reference);
+	return r;
 }
 
 static int

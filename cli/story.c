@@ -505,8 +505,12 @@ tell_init(struct story *s, const struct entry_view *v, FILE *f)
 static void
 tell_refused(struct story *s, const struct entry_view *v, FILE *f)
 {
+	uint64_t more = number_of(v, "more");
+
 	(void)s;
 	fprintf(f, "%s: %s", text_of(v, "request"), text_of(v, "reason"));
+	if (more > 0)
+		fprintf(f, ", and %llu more", (unsigned long long)more);
 }
 
 static void

@@ -1,30 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/keeper.h"
 
-#include <stdbool.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "fuse/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define PROGRAM "weir-mount"
-#define LEVEL_SILENT (-1)
-#define LEVEL_USUAL 2
+#define CONNECT_MS 2000
+#define CALL_MS 5000  /* a session is taken up, or closed */
+#define CLOSE_MS 5000 /* in all */
+#define STEP_MS 50
+#define REASON_SIZE 256
 
 struct keeper {
 	struct keeper_how how;
-	struct client *client; /* NULL: keyd was lost */
 	struct chain_session chain;
-	bool said; /* that keyd cannot be had */
+	int event; /* eventfd: the thread has come to its end */
+	pthread_t thread;
+	bool working; /* what follows is the thread's */
+
+	struct client *client; /* NULL: keyd was lost */
+	bool said;	       /* that keyd cannot be had */
+	int fd;		       /* for the worker, or -1 */
+	char reason[REASON_SIZE];
 };
 
 static int
-connect_keyd(struct keeper *k, struct client **out)
+connect_keyd(struct keeper *k, uint32_t timeout_ms, struct client **out)
 {
 	const struct client_how how = { .vault = k->how.vault,
 		.unlock = &k->how.unlock,
-		.program = PROGRAM };
+		.program = PROGRAM,
+		.timeout_ms = timeout_ms };
 
 	return client_open(out, &how);
 }
@@ -38,11 +53,17 @@ keeper_new(struct keeper **out, const struct keeper_how *how,
 
 	if (k == NULL)
 		return ERR_NOMEM;
+	k->fd = -1;
 	k->how = *how;
-	err = connect_keyd(k, &k->client);
+	k->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (k->event < 0)
+		return log_sys("eventfd");
+	err = connect_keyd(k, 0, &k->client);
 	if (err == 0)
 		err = chain_session_open(&k->chain, k->client, &how->trust,
 		    open);
+	if (err == 0)
+		err = client_patience(k->client, CALL_MS);
 	if (err != 0)
 		return err;
 	/* From here on there is nobody to ask for a passphrase. */
@@ -55,8 +76,13 @@ keeper_new(struct keeper **out, const struct keeper_how *how,
 void
 keeper_free(struct keeper *k)
 {
-	if (k == NULL)
+	/* A thread that hangs keeps what it uses, until the process ends. */
+	if (k == NULL || k->working)
 		return;
+	if (k->fd >= 0)
+		close(k->fd);
+	if (k->event >= 0)
+		close(k->event);
 	client_free(k->client);
 	chain_session_clear(&k->chain);
 	free(k);
@@ -84,7 +110,7 @@ int
 keeper_connect(struct keeper *k, int *out)
 {
 	OWNED(client) c = NULL;
-	int err = connect_keyd(k, &c);
+	int err = connect_keyd(k, CALL_MS, &c);
 
 	if (err == 0)
 		*out = client_take_fd(c);
@@ -109,45 +135,135 @@ resume(struct keeper *k)
 
 	client_free(k->client);
 	k->client = NULL;
-	err = connect_keyd(k, &k->client);
+	err = connect_keyd(k, CONNECT_MS, &k->client);
 	if (err != 0) {
 		k->client = NULL;
 		return err;
 	}
 	memcpy(m.token, k->chain.session.token, sizeof(m.token));
-	err = client_session_resume(k->client, &m, &again);
+	err = client_patience(k->client, CALL_MS);
+	if (err == 0)
+		err = client_session_resume(k->client, &m, &again);
 	msg_session_resume_clear(&m);
 	if (err == 0)
 		msg_session_clear(&again);
 	return is_verdict(err) ? 0 : err;
 }
 
-int
-keeper_again(struct keeper *k, int *out)
+static void
+finish(struct keeper *k)
 {
-	int err;
+	const uint64_t one = 1;
 
-	log_level(k->said ? LEVEL_SILENT : LEVEL_USUAL);
-	err = resume(k);
-	if (err == 0)
-		err = keeper_connect(k, out);
-	log_level(LEVEL_USUAL);
-	k->said = err != 0;
-	return err;
+	(void)!write(k->event, &one, sizeof(one));
 }
 
-void
-keeper_close(struct keeper *k, const char *reason)
+static void *
+again(void *arg)
 {
+	struct keeper *k = arg;
+	int err;
+
+	log_hush(k->said);
+	err = resume(k);
+	if (err == 0)
+		err = keeper_connect(k, &k->fd);
+	k->said = err != 0;
+	finish(k);
+	return NULL;
+}
+
+static void *
+close_session(void *arg)
+{
+	struct keeper *k = arg;
 	int err = ERR_UNREACHABLE;
 
-	log_level(LEVEL_SILENT);
+	log_hush(true);
 	if (k->client != NULL)
 		err = client_session_close(k->client, k->chain.session.session,
-		    reason);
-	log_level(LEVEL_USUAL);
+		    k->reason);
+	log_hush(false);
 	/* keyd may have gone, and perhaps come back. */
 	if (err == ERR_UNREACHABLE && resume(k) == 0)
 		(void)!client_session_close(k->client, k->chain.session.session,
-		    reason);
+		    k->reason);
+	finish(k);
+	return NULL;
+}
+
+static int
+begin(struct keeper *k, void *(*work)(void *arg))
+{
+	int errnum;
+
+	if (k->working)
+		return ERR_CONFLICT;
+	errnum = pthread_create(&k->thread, NULL, work, k);
+	if (errnum != 0)
+		return log_err(ERR_NOMEM, "no thread: %s",
+		    strerrordesc_np(errnum));
+	k->working = true;
+	return 0;
+}
+
+static void
+end(struct keeper *k)
+{
+	uint64_t count;
+
+	(void)!read(k->event, &count, sizeof(count));
+	(void)pthread_join(k->thread, NULL);
+	k->working = false;
+}
+
+int
+keeper_again(struct keeper *k)
+{
+	return begin(k, again);
+}
+
+int
+keeper_event(const struct keeper *k)
+{
+	return k->event;
+}
+
+int
+keeper_take(struct keeper *k)
+{
+	int fd;
+
+	if (k->working)
+		end(k);
+	fd = k->fd;
+	k->fd = -1;
+	return fd;
+}
+
+/* False: it is still at work. */
+static bool
+wait_until(struct keeper *k, int64_t until, bool (*hurry)(void *arg), void *arg)
+{
+	struct pollfd p = { .fd = k->event, .events = POLLIN };
+
+	while (k->working && clock_ms() < until && !hurry(arg))
+		if (poll(&p, 1, STEP_MS) > 0)
+			end(k);
+	return !k->working;
+}
+
+void
+keeper_close(struct keeper *k, const char *reason, bool (*hurry)(void *arg),
+    void *arg)
+{
+	int64_t until = clock_ms() + CLOSE_MS;
+
+	/* A connection may be on its way. */
+	if (!wait_until(k, until, hurry, arg))
+		return;
+	snprintf(k->reason, sizeof(k->reason), "%s", reason);
+	if (begin(k, close_session) == 0 && !wait_until(k, until, hurry, arg))
+		log_warn("keyd does not answer: it was not told that the "
+			 "session has ended");
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_KEEPER_H
 #define WEIR_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "keys/chain.h"
@@ -12,7 +13,9 @@
 
 /*
  * A monitor's side of its session with keyd: opened once, kept over restarts
- * of keyd, closed with a reason.
+ * of keyd, closed with a reason.  keyd may hang, and starting one takes time:
+ * after the opening, what waits for it runs on a thread of the keeper's own,
+ * and the monitor does not.
  */
 struct keeper;
 
@@ -34,17 +37,25 @@ const struct msg_session *keeper_session(const struct keeper *k);
 const struct chain_version *keeper_versions(const struct keeper *k);
 enum chain_trust keeper_trust(const struct keeper *k);
 
-/* Another connection that has said hello, for a worker. */
+/* Another connection that has said hello, for a worker; within 5 s. */
 int keeper_connect(struct keeper *k, int *out) MUST_USE;
 
 /*
  * keyd was lost: take the session up again here, and get another connection
- * for the worker.  What goes wrong is said the first time only; to be called
- * until it works.
+ * for the worker.  Begins that; when the descriptor of keeper_event can be
+ * read, keeper_take has what came of it.  What goes wrong is said the first
+ * time only; to be called until it works.  ERR_CONFLICT while it goes on.
  */
-int keeper_again(struct keeper *k, int *out) MUST_USE;
+int keeper_again(struct keeper *k) MUST_USE;
+int keeper_event(const struct keeper *k);
+/* A connection, which is the caller's; -1: none could be had. */
+int keeper_take(struct keeper *k);
 
-/* Tell keyd that the session is over, if it can be told. */
-void keeper_close(struct keeper *k, const char *reason);
+/*
+ * Tell keyd that the session is over, if it can be told within 5 s.  Gives up
+ * when hurry, called now and then, is true.
+ */
+void keeper_close(struct keeper *k, const char *reason,
+    bool (*hurry)(void *arg), void *arg);
 
 #endif

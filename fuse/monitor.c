@@ -10,46 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <systemd/sd-event.h>
-
 #include "fuse/announce.h"
-#include "fuse/clock.h"
 #include "fuse/control.h"
 #include "fuse/daemon.h"
-#include "fuse/keeper.h"
 #include "fuse/launch.h"
-#include "fuse/mountpoint.h"
+#include "fuse/monitor_state.h"
 #include "fuse/procs.h"
-#include "fuse/target.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define SOURCE_SIZE 256
-#define REASON_SIZE 256
-#define BUSY_MS 1000 /* for the last closes to arrive */
-#define BUSY_STEP_MS 50
-#define GOODBYE_MS 8000 /* for the worker to tell what is left */
-
-struct monitor {
-	const struct monitor_how *how;
-	struct target target; /* whom it is for */
-	struct mountpoint_place place;
-	struct mountpoint_id mount;
-	bool mounted;
-	bool ready;
-	bool ended; /* keyd ended the session */
-	struct keeper *keeper;
-	sd_event *event;
-	int control;
-	pid_t worker; /* 0: it has ended */
-	pid_t command;
-	int parent;		  /* a pipe to who waits for the mount, or -1 */
-	int status;		  /* to exit with */
-	char reason[REASON_SIZE]; /* for which the session is closed */
-};
 
 /* Come to an end, for the first reason there is. */
 static void
@@ -226,13 +198,12 @@ on_ready(struct monitor *m)
 }
 
 static int
-on_keyd_wanted(struct monitor *m)
+on_keyd(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	OWNED_CONTROL c = control_of(CONTROL_KEYD);
-
-	if (keeper_again(m->keeper, &c.fds[0]) != 0)
-		c.fds[0] = -1;
-	return control_send(m->control, &c);
+	(void)source, (void)fd, (void)events;
+	/* A worker that is gone has told so otherwise. */
+	(void)!monitor_give_keyd(arg);
+	return 0;
 }
 
 static int
@@ -251,7 +222,7 @@ static int
 on_ended(struct monitor *m, const struct control *c)
 {
 	OWNED_MEM(char) text = NULL;
-	char reason[REASON_SIZE];
+	char reason[MONITOR_REASON];
 	int err = control_text(c, &text);
 
 	if (err != 0)
@@ -273,7 +244,7 @@ on_message(struct monitor *m, const struct control *c)
 	case CONTROL_READY:
 		return on_ready(m);
 	case CONTROL_KEYD_WANTED:
-		return on_keyd_wanted(m);
+		return monitor_want_keyd(m);
 	case CONTROL_EXE_WANTED:
 		return on_exe_wanted(m, c->number);
 	case CONTROL_ENDED:
@@ -405,106 +376,13 @@ watch(struct monitor *m)
 		r = sd_event_add_io(m->event, NULL, m->control, POLLIN,
 		    on_control, m);
 	if (r >= 0)
+		r = sd_event_add_io(m->event, NULL, keeper_event(m->keeper),
+		    POLLIN, on_keyd, m);
+	if (r >= 0)
 		r = sd_event_add_child(m->event, NULL, m->worker, WEXITED,
 		    on_worker, m);
 	return r >= 0 ? 0 :
 			log_err(ERR_IO, "sd-event: %s", strerrordesc_np(-r));
-}
-
-static void
-pause_ms(long ms)
-{
-	const struct timespec t = { .tv_sec = ms / 1000,
-		.tv_nsec = ms % 1000 * 1000000 };
-
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
-}
-
-/* True when it went because nobody used it any more: its worker ends by
- * itself.  Else it went from the tree only, or somebody saw to that before. */
-static bool
-unmount(struct monitor *m)
-{
-	int64_t end = clock_ms() + BUSY_MS;
-	bool dead = m->worker == 0 || m->ended;
-	int err = ERR_CONFLICT;
-
-	while (!dead && err == ERR_CONFLICT && clock_ms() < end) {
-		err = mountpoint_leave(&m->mount, false);
-		if (err == ERR_CONFLICT)
-			pause_ms(BUSY_STEP_MS);
-	}
-	if (err == 0 || err == ERR_NOT_FOUND)
-		return err == 0;
-	if (err == ERR_CONFLICT && !dead)
-		log_warn("'%s' is in use: its readers fail from now on",
-		    m->place.path);
-	err = mountpoint_leave(&m->mount, true);
-	if (err != 0 && err != ERR_NOT_FOUND)
-		log_error("'%s' is still mounted: weir umount --force '%s', "
-			  "when nothing is mounted over it",
-		    m->place.path, m->place.path);
-	return false;
-}
-
-/* The worker tells keyd what is left, and ends. */
-static void
-wait_for_worker(struct monitor *m)
-{
-	int64_t end = clock_ms() + GOODBYE_MS;
-	pid_t pid;
-
-	do {
-		struct pollfd p = { .fd = m->control, .events = POLLIN };
-		OWNED_CONTROL c = control_of(0);
-
-		/* It may need a connection to keyd for that. */
-		if (poll(&p, 1, BUSY_STEP_MS) > 0) {
-			if (control_receive(m->control, &c) != 0)
-				pause_ms(BUSY_STEP_MS);
-			else if (c.type == CONTROL_KEYD_WANTED)
-				(void)!on_keyd_wanted(m);
-		}
-		pid = waitpid(m->worker, NULL, WNOHANG);
-	} while (pid == 0 && clock_ms() < end);
-	if (pid == 0) {
-		(void)kill(m->worker, SIGKILL);
-		(void)waitpid(m->worker, NULL, 0);
-	}
-	m->worker = 0;
-}
-
-static void
-wait_for_command(struct monitor *m)
-{
-	if (m->command == 0)
-		return;
-	/* What it reads fails from now on. */
-	(void)kill(m->command, SIGTERM);
-	while (waitpid(m->command, NULL, 0) < 0 && errno == EINTR)
-		;
-	m->command = 0;
-}
-
-static void
-take_down(struct monitor *m)
-{
-	bool unused = m->mounted && unmount(m);
-
-	if (m->worker != 0) {
-		if (!unused)
-			(void)!control_say(m->control, CONTROL_STOP, 0);
-		wait_for_worker(m);
-	}
-	if (m->keeper != NULL && !m->ended)
-		keeper_close(m->keeper, m->reason);
-	wait_for_command(m);
-	sd_event_unref(m->event);
-	keeper_free(m->keeper);
-	if (m->control >= 0)
-		close(m->control);
-	mountpoint_place_clear(&m->place);
-	target_clear(&m->target);
 }
 
 static int
@@ -536,7 +414,7 @@ run(const struct monitor_how *how, int parent)
 		(void)sd_event_loop(m.event);
 	else
 		snprintf(m.reason, sizeof(m.reason), "the mount failed");
-	take_down(&m);
+	monitor_end(&m);
 	return err != 0 ? err_exit(err) : m.status;
 }
 

@@ -148,6 +148,7 @@ broker_free(struct broker *b)
 		broker_detach(l);
 	broker_session_free_all(b);
 	broker_verify_clear(b);
+	broker_guard_free_all(b);
 	pages_free(b->pages);
 	pthread_cond_destroy(&b->settled);
 	pthread_mutex_destroy(&b->mutex);
@@ -194,6 +195,12 @@ size_t
 broker_waiting(const struct broker_link *l)
 {
 	return l->waiting;
+}
+
+bool
+broker_held_back(const struct broker_link *l)
+{
+	return l->held > 0;
 }
 
 /* What the caller is told of an error without a sentence. */
@@ -293,6 +300,7 @@ broker_tick(struct broker *b, int64_t since_ms)
 	b->now_ms = since_ms;
 	if (b->failed != 0)
 		return;
+	broker_guard_tick(b, since_ms);
 	err = trail_failed(b->how.trail);
 	if (err != 0) {
 		broker_record_failed(b, err,

@@ -80,6 +80,9 @@ int broker_request(struct broker_link *l, const struct frame *f) MUST_USE;
 /* Requests of this link that wait for the trail. */
 size_t broker_waiting(const struct broker_link *l);
 
+/* Nothing more is to be taken from this link before the next tick. */
+bool broker_held_back(const struct broker_link *l);
+
 /* Send what has become durable. */
 void broker_durable(struct broker *b);
 

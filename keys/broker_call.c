@@ -109,7 +109,7 @@ broker_call_refuse(struct broker_call *c, const char *reason, const char *fmt,
 	broker_call_entry(c, &e, ENTRY_REFUSED);
 	entry_text(&e, "request", c->request->name);
 	entry_text(&e, "reason", cut);
-	err = broker_call_record_later(c, &e);
+	err = broker_guard_refusal(c, &e, cut);
 	if (err != 0)
 		return err;
 	va_start(args, fmt);

@@ -53,7 +53,7 @@ static int PRINTF_LIKE(4, 5) refuse(const struct opening *o, int err,
 	entry_text(&e, "trust", session_trust_name(o->m->trust));
 	snprintf(cut, sizeof(cut), "%s", reason);
 	entry_text(&e, "reason", cut);
-	recorded = broker_call_record_later(c, &e);
+	recorded = broker_guard_refusal(c, &e, cut);
 	if (recorded != 0)
 		return recorded;
 	va_start(args, fmt);

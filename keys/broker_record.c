@@ -148,6 +148,31 @@ broker_record_later(struct broker *b, struct entry *e,
 }
 
 int
+broker_record_hold(struct broker *b, struct broker_pendings *list,
+    struct broker_pending **out)
+{
+	struct broker_pending *p = pending_new(b);
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->held = true;
+	STAILQ_INSERT_TAIL(list, p, entry);
+	*out = p;
+	return 0;
+}
+
+/* In the queue they wait for what stands before them. */
+void
+broker_record_release(struct broker *b, struct broker_pendings *list)
+{
+	struct broker_pending *p;
+
+	STAILQ_FOREACH(p, list, entry)
+		atomic_store(&p->state, 0);
+	STAILQ_CONCAT(&b->pending, list);
+}
+
+int
 broker_record_publish(struct broker *b, struct broker_pending **out)
 {
 	struct broker_pending *p = pending_new(b);
@@ -211,13 +236,14 @@ deliver(struct broker *b, struct broker_pending *p, int result)
 		broker_record_failed(b, result, "the trail cannot be written");
 	if (b->failed == 0 && p->publish)
 		make_note(b, p, result);
-	else if (b->failed == 0)
+	else if (b->failed == 0 && !p->held)
 		apply(b, p->index, p->bytes, p->length);
 	if (b->failed != 0)
 		make_error(p, b->failed);
 	HASH_FIND(hh, b->links, &p->link, sizeof(p->link), l);
 	if (l != NULL) {
 		l->waiting--;
+		l->held -= p->held;
 		b->how.send(l->arg, p->reply.bytes, p->reply.length);
 	}
 	pending_free(p);
@@ -266,12 +292,13 @@ broker_record_drain(struct broker *b)
 int
 broker_record_finish(struct broker *b)
 {
+	broker_guard_flush(b);
 	wait_settled(b, &b->owed_publish);
 	return broker_record_drain(b);
 }
 
-static void
-clear(struct broker_pendings *list)
+void
+broker_record_clear_list(struct broker_pendings *list)
 {
 	struct broker_pending *p;
 
@@ -286,8 +313,8 @@ broker_record_clear(struct broker *b)
 {
 	wait_settled(b, &b->owed);
 	wait_settled(b, &b->owed_publish);
-	clear(&b->pending);
-	clear(&b->publishing);
+	broker_record_clear_list(&b->pending);
+	broker_record_clear_list(&b->publishing);
 }
 
 int

@@ -80,6 +80,7 @@ struct broker_link {
 	char principal[PEER_SIZE];
 	bool greeted;
 	size_t waiting;
+	size_t held; /* of these: refusals that wait for the next tick */
 	size_t uploads_count;
 	size_t holds_count; /* of those that have not ended, */
 	size_t ended_count; /* and of those that have */
@@ -93,6 +94,7 @@ struct broker_pending {
 	STAILQ_ENTRY(broker_pending) entry;
 	struct broker *b;
 	bool publish;
+	bool held; /* by a guard: it stands behind the entry that tells of it */
 	uint64_t index;
 	uint8_t *bytes; /* of the trail's entry, for the catalogue */
 	size_t length;
@@ -103,12 +105,27 @@ struct broker_pending {
 	atomic_int state; /* BROKER_QUEUED, then the trail's result */
 };
 #define BROKER_QUEUED 1
+STAILQ_HEAD(broker_pendings, broker_pending);
+
+/* What one user was refused of late. */
+struct broker_guard {
+	UT_hash_handle hh;
+	uid_t uid;
+	unsigned int left; /* entries of its own */
+	uint64_t count;	   /* refusals that wait; of the first one: */
+	const char *request;
+	char reason[BROKER_REASON_MAX];
+	char principal[PEER_SIZE];
+	struct broker_pendings held;
+};
 
 struct broker {
 	struct broker_how how;
 	struct pages *pages;
 	struct broker_link *links;	 /* hash by id */
 	struct broker_session *sessions; /* hash by id */
+	struct broker_guard *guards;	 /* hash by uid */
+	int64_t guarded_ms;		 /* when the guards were refilled */
 	uint64_t last_link;
 	int64_t now_ms; /* since broker_new, as of the last tick */
 	int64_t started_ms;
@@ -123,9 +140,7 @@ struct broker {
 	struct digest check_failed;
 	int64_t check_failed_ms;
 	char check_reason[BROKER_REASON_MAX];
-	STAILQ_HEAD(broker_pendings, broker_pending)
-	pending; /* in the
-							       * trail's order */
+	struct broker_pendings pending; /* in the trail's order */
 	struct broker_pendings publishing;
 	/* Notifications that the trail still owes us: of entries, and of
 	 * checkpoints. */
@@ -229,9 +244,25 @@ void broker_record_deliver(struct broker *b);
 int broker_record_drain(struct broker *b) MUST_USE;
 int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
+void broker_record_clear_list(struct broker_pendings *list);
+
+/* A reply that waits in the list until it is let go behind the last entry that
+ * is on its way. */
+int broker_record_hold(struct broker *b, struct broker_pendings *list,
+    struct broker_pending **out) MUST_USE;
+void broker_record_release(struct broker *b, struct broker_pendings *list);
 
 /* The broker can do no more; said once. */
 int broker_record_failed(struct broker *b, int err, const char *what);
+
+/* --- broker_guard.c: refusals do not fill the disk --- */
+
+/* Have a refusal recorded, by this entry or by one for many. */
+int broker_guard_refusal(struct broker_call *c, struct entry *e,
+    const char *reason) MUST_USE;
+void broker_guard_tick(struct broker *b, int64_t since_ms);
+void broker_guard_flush(struct broker *b);
+void broker_guard_free_all(struct broker *b);
 
 /* --- sessions, shared by their requests and by what ends them --- */
 

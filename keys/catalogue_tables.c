@@ -106,9 +106,13 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		     " removed_reason = ? where id = ? and removed = 0",
 	[GRANT_GET] = "select " GRANT_COLUMNS ", removed, removed_by,"
 		      " removed_reason from grants where id = ?",
+	/* Each half finds its rows by an index, or none. */
 	[GRANT_LIST] = "select " GRANT_COLUMNS " from grants"
-		       " where removed = 0 and (?1 = '' or principal = ?1)"
-		       " and (?2 = '' or model = ?2) order by id",
+		       " where principal = ?1 and (?2 = '' or model = ?2)"
+		       " and removed = 0"
+		       " union all select " GRANT_COLUMNS " from grants"
+		       " where ?1 = '' and (?2 = '' or model = ?2)"
+		       " and removed = 0 order by id",
 	[GRANT_EACH] = "select " GRANT_COLUMNS ", removed, removed_by,"
 		       " removed_reason from grants"
 		       " where id > ?1 and (?2 = '' or principal = ?2)"

@@ -14,7 +14,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define HELLO_SECONDS 30
+#define HELLO_MS 30000
 
 struct client {
 	int fd;
@@ -155,14 +155,25 @@ parsed(int err)
 	return err;
 }
 
-static int
-set_timeout(int fd, long seconds)
+int
+client_patience(struct client *c, uint32_t ms)
 {
-	const struct timeval t = { .tv_sec = seconds };
+	const struct timeval t = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) != 0)
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) != 0 ||
+	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) != 0)
 		return log_sys("setsockopt SO_RCVTIMEO");
 	return 0;
+}
+
+/* How long hello may take: a keyd of our own has to get ready first. */
+static uint32_t
+hello_ms(const struct client_how *how, bool started)
+{
+	if (started)
+		return 0;
+	return how->timeout_ms != 0 ? how->timeout_ms : HELLO_MS;
 }
 
 static int
@@ -214,11 +225,11 @@ connect_once(struct client *c, struct client_start *s,
 		c->fd = -1;
 		return err;
 	}
-	err = set_timeout(c->fd, started ? 0 : HELLO_SECONDS);
+	err = client_patience(c, hello_ms(how, started));
 	if (err == 0)
 		err = hello(c, how, s->vault);
 	if (err == 0)
-		err = set_timeout(c->fd, 0);
+		err = client_patience(c, how->timeout_ms);
 	if (err != 0) {
 		close(c->fd);
 		c->fd = -1;
@@ -246,7 +257,7 @@ client_open(struct client **out, const struct client_how *how)
 	err = vaultdir_open(&v, how->vault);
 	if (err != 0)
 		return err;
-	s = client_start_of(v, how->unlock);
+	s = client_start_of(v, how->unlock, how->timeout_ms);
 	do
 		err = connect_once(c, &s, how);
 	while (err == ERR_CONFLICT);

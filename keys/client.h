@@ -22,6 +22,10 @@ struct client_how {
 	const char *vault; /* the vault directory */
 	const struct unlock_source *unlock;
 	const char *program; /* "weir put" */
+	/* For connecting, for hello and for each later send and receive; a keyd
+	 * that we start may take longer to get ready.  0: 30 s to connect and
+	 * for hello, and no limit later. */
+	uint32_t timeout_ms;
 };
 
 /* Connect, or start an embedded keyd (PROTOCOL.md, "Finding and starting
@@ -30,6 +34,10 @@ struct client_how {
 int client_open(struct client **out, const struct client_how *how) MUST_USE;
 void client_free(struct client *c);
 OWNED_TYPE(client);
+
+/* From here on a send or receive may take so long, 0: any time; then a call
+ * ends with ERR_UNREACHABLE, and the client is of no use any more. */
+int client_patience(struct client *c, uint32_t ms) MUST_USE;
 
 const struct msg_hello_reply *client_peer(const struct client *c);
 

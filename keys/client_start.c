@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,12 +51,16 @@ pause_ms(long ms)
 }
 
 struct client_start
-client_start_of(const struct vaultdir *v, const struct unlock_source *source)
+client_start_of(const struct vaultdir *v, const struct unlock_source *source,
+    uint32_t timeout_ms)
 {
+	if (timeout_ms == 0)
+		timeout_ms = PATIENCE_MS;
 	return (struct client_start){
 		.vault = v,
 		.source = source,
-		.deadline_ms = now_ms() + PATIENCE_MS,
+		.timeout_ms = timeout_ms,
+		.deadline_ms = now_ms() + timeout_ms,
 	};
 }
 
@@ -79,6 +84,18 @@ no_keyd(const struct client_start *s)
 	    v->path, name, name, v->path);
 }
 
+/* A keyd that hangs does not take connections when many are waiting. */
+static int
+limit_connect(const struct client_start *s, int fd)
+{
+	const struct timeval t = { .tv_sec = s->timeout_ms / 1000,
+		.tv_usec = (suseconds_t)(s->timeout_ms % 1000) * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) != 0)
+		return log_sys("setsockopt SO_SNDTIMEO");
+	return 0;
+}
+
 /* ERR_NOT_FOUND when nobody listens, ERR_DENIED when we may not ask. */
 static int
 dial(const struct client_start *s, int *out)
@@ -98,12 +115,19 @@ dial(const struct client_start *s, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return log_sys("socket");
+	err = limit_connect(s, fd);
+	if (err != 0)
+		return err;
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) !=
 	    0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			return ERR_NOT_FOUND;
 		if (errno == EACCES)
 			return ERR_DENIED;
+		if (errno == EAGAIN)
+			return log_err(ERR_UNREACHABLE,
+			    "the weir-keyd of '%s' does not answer",
+			    s->vault->path);
 		return log_sys("connect to the weir-keyd of '%s'",
 		    s->vault->path);
 	}

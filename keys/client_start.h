@@ -18,12 +18,14 @@ struct client_start {
 	const struct vaultdir *vault;
 	const struct unlock_source *source;
 	struct unlock secret; /* loaded when a keyd must be started */
-	int64_t deadline_ms;  /* CLOCK_MONOTONIC */
-	pid_t child;	      /* the keyd started last, not waited for; 0 */
+	uint32_t timeout_ms;
+	int64_t deadline_ms; /* CLOCK_MONOTONIC */
+	pid_t child;	     /* the keyd started last, not waited for; 0 */
 };
 
+/* timeout_ms: until it is given up; 0: 30 s. */
 struct client_start client_start_of(const struct vaultdir *v,
-    const struct unlock_source *source);
+    const struct unlock_source *source, uint32_t timeout_ms);
 void client_start_clear(struct client_start *s);
 #define OWNED_START __attribute__((cleanup(client_start_clear)))
 

@@ -54,7 +54,8 @@ static bool
 has_room(const struct front_link *l)
 {
 	return l->out.length - l->sent < OUT_HIGH &&
-	    broker_waiting(l->broker) < WAITING_HIGH;
+	    broker_waiting(l->broker) < WAITING_HIGH &&
+	    !broker_held_back(l->broker);
 }
 
 /* What the loop is to wait for on this connection.  Nothing, not even for a

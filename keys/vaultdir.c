@@ -15,6 +15,7 @@
 #include "vault/log.h"
 
 #define JSON_MAX 4096
+#define JSON_KEYS 5 /* all of which must be known */
 #define ORIGIN "weir.local/"
 
 void
@@ -87,7 +88,8 @@ parse(struct vaultdir *v, const uint8_t *bytes, size_t n)
 	    &why);
 	bool ok;
 
-	ok = json_integer_value(json_object_get(j, "weir")) == 1 &&
+	ok = json_object_size(j) == JSON_KEYS &&
+	    json_integer_value(json_object_get(j, "weir")) == 1 &&
 	    parse_id(v->id, text(j, "id")) &&
 	    note_key_parse(&v->key, text(j, "vkey")) == 0 && origin_ok(v, j) &&
 	    entry_time_parse(&v->created_ms, text(j, "created")) == 0;

@@ -409,7 +409,7 @@ static int
 run(const struct options *o)
 {
 	__attribute__((cleanup(keyd_clear))) struct keyd k = { .o = o };
-	int err;
+	int err, stopped;
 
 	err = secret_init();
 	if (err == 0 && o->embedded)
@@ -426,8 +426,10 @@ run(const struct options *o)
 		return err;
 	err = front_run(k.front, k.broker, o->embedded);
 	sd_notify(0, "STOPPING=1");
+	/* In any case: who waits is told that it failed. */
+	stopped = broker_stop(k.broker);
 	if (err == 0)
-		err = broker_stop(k.broker);
+		err = stopped;
 	if (err != 0)
 		announce_failed(k.vault->path, err);
 	else if (by_hand(o))

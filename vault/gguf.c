@@ -102,6 +102,13 @@ struct gguf {
 	const struct why *why;
 };
 
+/* What the file has left, though the stream may end before. */
+static uint64_t
+file_left(const struct gguf *g)
+{
+	return g->s.err == 0 ? g->src->size - g->s.offset : 0;
+}
+
 /*
  * Say what is wrong unless the stream broke off: then say where.  A failed
  * read comes back as it is.
@@ -112,6 +119,9 @@ static int PRINTF_LIKE(3, 4)
 	char what[256];
 	va_list args;
 
+	if (g->s.err == ERR_FORMAT && g->src->size > GGUF_HEADER_MAX)
+		return why_say(g->why, ERR_LIMIT,
+		    "all before the tensors' data is longer than 128 MiB");
 	if (g->s.err == ERR_FORMAT)
 		return why_say(g->why, ERR_FORMAT,
 		    "the file ends where %s should go on",
@@ -153,7 +163,7 @@ skip_values(struct gguf *g, const char *key, uint32_t type, uint64_t count,
 		uint64_t length;
 
 		if (!size_mul(count, value_sizes[type], &length) ||
-		    length > stream_left(&g->s))
+		    length > file_left(g))
 			return refuse(g, ERR_FORMAT,
 			    "key '%s': the file ends inside its value", key);
 		stream_skip(&g->s, length);
@@ -178,7 +188,7 @@ skip_array(struct gguf *g, const char *key, unsigned int depth)
 		return refuse(g, ERR_LIMIT,
 		    "key '%s': arrays nested deeper than %d", key,
 		    GGUF_NESTING_MAX);
-	if (count > stream_left(&g->s))
+	if (count > file_left(g))
 		return refuse(g, ERR_FORMAT,
 		    "key '%s': an array of %" PRIu64
 		    " values is longer than the file",
@@ -212,7 +222,7 @@ read_key(struct gguf *g)
 	uint64_t offset = g->s.offset;
 	uint32_t type;
 
-	if (length == 0 || length > GGUF_KEY_MAX || length > stream_left(&g->s))
+	if (length == 0 || length > GGUF_KEY_MAX || length > file_left(g))
 		return refuse(g, ERR_FORMAT,
 		    "key %zu: its name has %" PRIu64 " bytes", g->key_count,
 		    length);
@@ -260,7 +270,7 @@ refuse_twin(const struct gguf *g, const struct key *key)
 static int
 read_keys(struct gguf *g, uint64_t count)
 {
-	if (count > stream_left(&g->s) / KEY_MIN)
+	if (count > file_left(g) / KEY_MIN)
 		return refuse(g, ERR_FORMAT,
 		    "%" PRIu64 " keys are more than the file can hold", count);
 	if (count > GGUF_KEYS_MAX)
@@ -386,7 +396,7 @@ read_tensor(struct gguf *g)
 static int
 read_tensors(struct gguf *g, uint64_t count)
 {
-	if (count > stream_left(&g->s) / TENSOR_MIN)
+	if (count > file_left(g) / TENSOR_MIN)
 		return refuse(g, ERR_FORMAT,
 		    "%" PRIu64 " tensors are more than the file can hold",
 		    count);
@@ -494,7 +504,8 @@ gguf_parse(struct tensor_list *out, uint64_t *header_bytes,
 	uint64_t data = 0;
 	int err;
 
-	err = stream_open(&g.s, src, 0, src->size);
+	err = stream_open(&g.s, src, 0,
+	    src->size < GGUF_HEADER_MAX ? src->size : GGUF_HEADER_MAX);
 	if (err == 0)
 		err = read_file(&g, &data);
 	stream_close(&g.s);

@@ -24,6 +24,7 @@
 /* What weir accepts: ERR_LIMIT beyond. */
 #define GGUF_KEYS_MAX 65536U
 #define GGUF_TENSORS_MAX (1U << 20)
+#define GGUF_HEADER_MAX MANIFEST_HEADER_MAX /* all before the tensors' data */
 
 /* Whether a file that begins with head (n bytes of it, 8 will do) can be
  * meant as GGUF: the magic and a version that is no text. */

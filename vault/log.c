@@ -135,6 +135,14 @@ admit(const char *fmt, unsigned int *dropped)
 	return true;
 }
 
+static _Thread_local bool hushed;
+
+void
+log_hush(bool hush)
+{
+	hushed = hush;
+}
+
 /* A line stays one line, and cannot steer a terminal, whatever is in it. */
 static void
 flatten(char *line)
@@ -175,7 +183,7 @@ say(int level, int errnum, const char *fmt, va_list args)
 	unsigned int dropped;
 	LOCKED(lock, &state.mutex);
 
-	if (level > state.level || !admit(fmt, &dropped))
+	if (hushed || level > state.level || !admit(fmt, &dropped))
 		return;
 	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
 		return;

@@ -2,6 +2,7 @@
 #ifndef WEIR_LOG_H
 #define WEIR_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vault/owned.h"
@@ -17,6 +18,9 @@ void log_init(const char *program);
 
 /* Lines below this level are dropped: 0 errors, 1 warnings, 2 info. */
 void log_level(int level);
+
+/* Drop the lines of this thread, until false. */
+void log_hush(bool hush);
 
 /* From here on say at most this many lines of one format in ten seconds; the
  * next one tells how many were left out.  0: no limit, as at first.  For

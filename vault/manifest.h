@@ -32,6 +32,9 @@ enum manifest_class {
 	MANIFEST_TEXT = 3,
 };
 
+/* What a model file may have before its weights, uncounted. */
+#define MANIFEST_HEADER_MAX (128U << 20)
+
 struct manifest_file {
 	enum manifest_kind kind;
 	enum manifest_class class;

@@ -39,6 +39,7 @@ plain_file_ok(const struct walk *w, const struct manifest_file *f)
 		return false;
 	return f->mode <= MODE_MAX && f->target == NULL &&
 	    f->header_bytes <= f->size &&
+	    f->header_bytes <= MANIFEST_HEADER_MAX &&
 	    manifest_rules_span(f->rows, f->size) &&
 	    (f->rows == 0 || f->first_row == w->rows);
 }

@@ -517,8 +517,10 @@ visit_stale(struct visit *v, const struct file *dir, const char *leaf)
 	    fstatat(dir->fd, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    st.st_mtime >= v->before)
 		return 0;
+	/* It takes room, and does no other harm. */
 	if (unlinkat(dir->fd, leaf, 0) != 0 && errno != ENOENT)
-		return log_sys("remove a temporary file in '%s'", dir->name);
+		log_warn("a temporary file stays in '%s': %s", dir->name,
+		    strerrordesc_np(errno));
 	return 0;
 }
 

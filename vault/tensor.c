@@ -77,23 +77,23 @@ static const char *const ggml_names[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Of a tensor's element type, or NULL for a number that is none. */
+static const char *
+name_of(uint8_t type)
+{
+	if (type >= TENSOR_GGML)
+		return type - TENSOR_GGML < (int)COUNT(ggml_names) ?
+		    ggml_names[type - TENSOR_GGML] :
+		    NULL;
+	return type < COUNT(names) ? names[type] : NULL;
+}
+
 const char *
 tensor_type_name(uint8_t type)
 {
-	const char *name = NULL;
+	const char *name = name_of(type);
 
-	if (type >= TENSOR_GGML && type - TENSOR_GGML < (int)COUNT(ggml_names))
-		name = ggml_names[type - TENSOR_GGML];
-	else if (type < COUNT(names))
-		name = names[type];
 	return name != NULL ? name : "unknown";
-}
-
-static bool
-type_ok(uint8_t type)
-{
-	return type >= TENSOR_GGML ||
-	    (type >= TENSOR_BOOL && type <= TENSOR_F8_E5M2FNUZ);
 }
 
 int
@@ -150,7 +150,7 @@ tensor_ok(const struct tensor *t, const struct tensor *before)
 {
 	uint64_t end;
 
-	return t->dims <= TENSOR_DIMS_MAX && type_ok(t->type) &&
+	return t->dims <= TENSOR_DIMS_MAX && name_of(t->type) != NULL &&
 	    size_add(t->offset, t->length, &end) &&
 	    (before == NULL || compare(before, t) < 0);
 }

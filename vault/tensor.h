@@ -40,7 +40,8 @@ enum tensor_type {
 	TENSOR_F8_E8M0,
 	TENSOR_F8_E4M3FNUZ,
 	TENSOR_F8_E5M2FNUZ,
-	/* GGUF's block types: TENSOR_GGML + ggml type number, which is < 128 */
+	/* GGUF's block types: TENSOR_GGML + ggml type number, which is < 128;
+	 * the ones that have a name in tensor.c */
 	TENSOR_GGML = 128,
 };
 

@@ -280,6 +280,11 @@ tiles_writer_open(struct tiles_writer **out, const struct file *trail,
 	if (err != 0)
 		return err;
 
+	/* The checkpoint's own. */
+	err = clear(w, ".", remove_temporary);
+	if (err != 0)
+		return err;
+
 	for (unsigned int i = 0; i < b.width; i++)
 		add_to_bundle(w, b.entry[i].at, b.entry[i].length);
 	if (!writer_ok(&w->bundle))

@@ -31,6 +31,18 @@ monitor()
 	pgrep -f "^weir-mount .*$mnt\$"
 }
 
+# shellcheck disable=SC2317 # by way of wait_for
+gone()
+{
+	! runs "$1"
+}
+
+# The number of the session that the mount in the foreground has.
+session()
+{
+	sed -n 's/.*: session \([0-9]*\): .*/\1/p' "$tmp/log"
+}
+
 worker()
 {
 	pgrep -P "$(monitor)" weir-mount
@@ -42,7 +54,7 @@ exits 0 'mount' weir mount --stall 20 --allow-unsigned "$ref" "$mnt"
 "$load/random" "$file" 65536 >"$tmp/sum" 2>&1 &
 reader=$!
 killed=0
-while kill -0 $reader 2>/dev/null && [ $killed -lt 5 ]; do
+while runs $reader && [ $killed -lt 5 ]; do
 	pid=$(keyd) && kill -9 "$pid" && killed=$((killed + 1))
 	sleep 0.7
 done
@@ -64,7 +76,7 @@ kill -STOP "$(keyd)"
 timeout 20 dd if="$file" of=/dev/null bs=64k count=1 2>"$tmp/dd" &
 reader=$!
 sleep 1
-kill -0 $reader
+runs $reader
 ok $? 'a read waits for a keyd that hangs'
 timeout 5 stat "$file" >/dev/null
 ok $? 'a stat does not'
@@ -77,9 +89,57 @@ wait_for 10 dd if="$file" of=/dev/null bs=64k count=1
 ok $? 'and works again when keyd goes on'
 exits 0 'umount' weir umount "$mnt"
 
+# Told to end while keyd hangs, it does: what keyd is to know waits for seconds
+# only, and for no time when it is told once more.
+for times in once twice; do
+	weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+	m=$!
+	wait_for 10 test -e "$file"
+	"$load/sequential" "$file" >/dev/null
+	pid=$(keyd)
+	kill -STOP "$pid"
+	begun=$(date +%s)
+	kill -TERM "$(monitor)"
+	if [ $times = twice ]; then
+		sleep 1
+		kill -TERM "$m"
+	fi
+	wait_for 25 gone $m
+	ok $? "told to end $times while keyd hangs, a mount ends" ||
+	    kill -9 $m "$(worker)"
+	diag "in $(($(date +%s) - begun)) s"
+	kill -CONT "$pid"
+	is "$(ls -A "$mnt")" '' 'and is unmounted'
+done
+wait_for 70 sh -c "weir session ls --json | jq -e '.sessions == []'"
+
+# So it does while no keyd can be had: somebody holds its lock.
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+m=$!
+wait_for 10 test -e "$file"
+"$load/sequential" "$file" >/dev/null
+python3 -c 'import fcntl, struct, sys, time
+with open(sys.argv[1], "r+") as f:
+    print("waits", flush=True)
+    fcntl.fcntl(f, 38, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+    print("holds", flush=True)
+    time.sleep(60)' "$vault/keyd.lock" >"$tmp/lock" &
+holder=$!
+cleanup_fn end_process $holder
+wait_for 10 grep -q waits "$tmp/lock"
+kill -9 "$(keyd)"
+wait_for 10 grep -q holds "$tmp/lock"
+ok $? 'keyd is gone, and its lock is held'
+sleep 1
+kill -TERM "$m"
+wait_for 20 gone $m
+ok $? 'told to end without a keyd, a mount ends' || kill -9 $m "$(worker)"
+end_process $holder
+
 # The worker dies: the mount goes, the session is closed.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 wait_for 10 test -e "$file"
+id=$(session)
 kill -9 "$(worker)"
 wait $!
 is $? 1 'a mount whose worker is killed ends with 1'
@@ -87,7 +147,7 @@ like "$(cat "$tmp/log")" 'worker died' 'and says why'
 is "$(ls -A "$mnt")" '' 'it is unmounted'
 wait_for 5 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
-like "$(weir audit ls --kind session.close | tail -n 1)" 'worker died' \
+like "$(weir audit ls --kind session.close)" "session $id: the worker died" \
     'with the reason'
 
 # The command is told, too.
@@ -99,14 +159,16 @@ weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 wait_for 10 test -e "$file"
 "$load/sequential" "$file" >/dev/null
 w=$(worker)
+id=$(session)
 kill -9 "$(monitor)"
-wait_for 10 sh -c "! kill -0 $w"
+wait_for 10 gone "$w"
 ok $? 'a worker whose monitor is killed ends'
 fails 'nothing is read any more' dd if="$file" of=/dev/null bs=1M count=1
 exits 0 'umount removes what is left' weir umount --force "$mnt"
 is "$(ls -A "$mnt")" '' 'wholly'
-like "$(weir audit ls --kind extents | tail -n 1)" 'model.bin' \
-    'and what was read was told before'
+is "$(weir audit ls --kind extents --json | jq -s --argjson id "$id" \
+    'map(select(.session == $id) | .paths[]) | index("model.bin") != null')" \
+    true 'and what was read was told before'
 
 # SIGTERM, with a file open: readers fail, the mount goes.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &

@@ -418,6 +418,28 @@ what_was_answered_survives_a_crash(void **state)
 	desk_person_go(&p);
 }
 
+static void
+what_waits_is_answered_at_the_end_even_of_a_broker_that_failed(void **state)
+{
+	const struct msg_check_report m = { .objects = 7 };
+	OWNED_WRITER body = writer_of(64);
+	struct desk *d = *state;
+	struct desk_person p;
+	unsigned int replies;
+
+	desk_person_come(&p, d, 0);
+	msg_check_report_write(&body, &m);
+	replies = p.replies;
+	fault_fail_from(FAULT_SYNC, 1, EIO);
+	for (int i = 0; i < 3; i++)
+		desk_send(&p, MSG_CHECK_REPORT, &body);
+	assert_int_equal(broker_stop(d->broker), ERR_IO);
+	assert_true(fault_off());
+	assert_int_equal(p.replies, replies + 3);
+	assert_int_equal(broker_waiting(p.link), 0);
+	desk_person_go(&p);
+}
+
 /* Every way in which the disk can fail: an error and the end, or as asked. */
 static void
 a_disk_that_fails_ends_the_broker_and_nothing_is_claimed(void **state)
@@ -479,6 +501,8 @@ main(void)
 		TEST(status_tells_what_is_going_on),
 		TEST(a_check_is_recorded),
 		TEST(what_was_answered_survives_a_crash),
+		TEST(
+		    what_waits_is_answered_at_the_end_even_of_a_broker_that_failed),
 		TEST(a_disk_that_fails_ends_the_broker_and_nothing_is_claimed),
 	};
 

@@ -359,6 +359,40 @@ holds_its_limits_on_counts(void **state)
 	expect(ERR_LIMIT, "tensors; weir takes", &w);
 }
 
+/* One tensor behind a string, so that its data begins at this offset. */
+static struct writer
+with_header(uint64_t data)
+{
+	struct writer w = begin(3, 1, 1);
+	struct writer end = begin(3, 0, 0);
+	uint64_t before, fill;
+
+	put_string(&w, "k");
+	writer_u32(&w, STRING);
+	before = w.length + 8;
+	writer_reset(&end);
+	put_tensor(&end, "a", 1, F32, 0);
+	fill = data - before - end.length;
+	writer_u64(&w, fill);
+	memset(writer_room(&w, fill), 'x', fill);
+	writer_bytes(&w, end.bytes, end.length);
+	assert_int_equal(w.length, data);
+	writer_free(&end);
+	memset(writer_room(&w, 64), 0, 64);
+	return w;
+}
+
+static void
+holds_its_limit_on_all_before_the_data(void **state)
+{
+	struct writer w = with_header(GGUF_HEADER_MAX);
+
+	(void)state;
+	expect(0, NULL, &w);
+	w = with_header(GGUF_HEADER_MAX + 32);
+	expect(ERR_LIMIT, "longer than 128 MiB", &w);
+}
+
 static void
 refuses_tensors_that_are_not_where_they_should_be(void **state)
 {
@@ -547,6 +581,7 @@ main(void)
 		cmocka_unit_test(wants_an_alignment_that_is_a_power_of_two),
 		cmocka_unit_test(holds_its_limits_at_n_and_one_more),
 		cmocka_unit_test(holds_its_limits_on_counts),
+		cmocka_unit_test(holds_its_limit_on_all_before_the_data),
 		cmocka_unit_test(
 		    refuses_tensors_that_are_not_where_they_should_be),
 		cmocka_unit_test(refuses_two_tensors_of_one_name),

@@ -283,6 +283,31 @@ a_name_is_cut_to_fit_at_a_whole_character(void **state)
 	}
 }
 
+static void *
+say_something(void *arg)
+{
+	log_warn("%s", (const char *)arg);
+	return NULL;
+}
+
+static void
+one_thread_can_be_hushed(void **state)
+{
+	struct heard *h = *state;
+	char text[] = "from another thread";
+	pthread_t thread;
+
+	log_hush(true);
+	log_error("not heard");
+	assert_int_equal(h->count, 0);
+	assert_int_equal(pthread_create(&thread, NULL, say_something, text), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(h->count, 1);
+	log_hush(false);
+	log_error("heard");
+	assert_int_equal(h->count, 2);
+}
+
 static void
 lines_that_are_alike_are_limited_and_others_are_not(void **state)
 {
@@ -317,6 +342,7 @@ main(void)
 		HEARD(lines_below_the_level_are_dropped),
 		HEARD(a_line_stays_one_line),
 		HEARD(a_long_line_is_cut_and_keeps_its_reason),
+		HEARD(one_thread_can_be_hushed),
 		HEARD(lines_that_are_alike_are_limited_and_others_are_not),
 		HEARD(stderr_gets_plain_lines),
 		HEARD(the_journal_gets_levels),

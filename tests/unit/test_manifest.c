@@ -256,6 +256,22 @@ fields_of_a_row_fit_its_kind(void **state)
 	BREAKS(m->tensor_digest = (struct digest){ 0 });
 }
 
+/* Or all of a version could be called a header, and never count. */
+static void
+a_header_has_a_limit(void **state)
+{
+	(void)state;
+	for (uint64_t over = 0; over <= 1; over++) {
+		OWNED(manifest) m = grove_room(1, 1);
+		struct manifest_file *f = grove_file(m, "w",
+		    2 * (uint64_t)MANIFEST_HEADER_MAX);
+
+		f->header_bytes = MANIFEST_HEADER_MAX + over;
+		m->weight_bytes -= f->header_bytes;
+		assert_int_equal(judge(m), over > 0 ? ERR_FORMAT : 0);
+	}
+}
+
 static void
 sums_and_chunk_rows_add_up(void **state)
 {
@@ -501,6 +517,7 @@ main(void)
 		    a_flipped_bit_is_refused_or_is_another_manifest),
 		cmocka_unit_test(rows_stand_in_their_order_and_place),
 		cmocka_unit_test(fields_of_a_row_fit_its_kind),
+		cmocka_unit_test(a_header_has_a_limit),
 		cmocka_unit_test(sums_and_chunk_rows_add_up),
 		cmocka_unit_test(pages_begin_where_their_rows_can),
 		cmocka_unit_test(little_may_be_other_than_weights),

@@ -525,6 +525,29 @@ a_sweep_removes_what_killed_writers_left_a_day_ago(void **state)
 	leave_temporary(ab, ".tmp-old", 24 * 3600 + 60); /* it was removed */
 }
 
+/* A put does not fail for what it could not tidy away. */
+static void
+what_a_sweep_cannot_remove_stays(void **state)
+{
+	OWNED_SCRATCH dir = scratch_new();
+	OWNED(store) s = open_store(&dir);
+	OWNED_SAMPLE o = chunk(10);
+	OWNED_MEM(char) path = path_of(&dir, &o.name);
+	OWNED_MEM(char) stuck = NULL;
+	struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+
+	(void)state;
+	assert_int_equal(put(s, &o, NULL), 0);
+	*strrchr(path, '/') = '\0';
+	assert_true(asprintf(&stuck, "%s/.tmp-stuck", path) > 0);
+	assert_int_equal(mkdir(stuck, 0700), 0); /* unlink takes no directory */
+	assert_int_equal(utimensat(AT_FDCWD, stuck, old, 0), 0);
+	forget_lines();
+	assert_int_equal(store_sweep(s), 0);
+	assert_int_equal(lines.count, 1);
+	assert_non_null(strstr(lines.last, "stays"));
+}
+
 int
 main(void)
 {
@@ -551,6 +574,7 @@ main(void)
 		cmocka_unit_test(threads_share_a_store),
 		cmocka_unit_test(
 		    a_sweep_removes_what_killed_writers_left_a_day_ago),
+		cmocka_unit_test(what_a_sweep_cannot_remove_stays),
 	};
 
 	log_sink(keep_line, NULL);

@@ -69,6 +69,9 @@ static const char oms[] = HEAD("sign.oms",
     "user:root") ",\"model\":\"llama\",\"version\":\"" V
 		 "\",\"name\":\"llama-8b\",\"ignore\":[],\"key\":\"k\","
 		 "\"sig\":\"AA==\"}";
+static const char refused_more[] = HEAD("refused",
+    "user:eve") ",\"request\":\"role.ls\",\"reason\":\"not manager\","
+		"\"more\":40}";
 
 static struct entry_view
 parsed(const char *text)
@@ -242,6 +245,7 @@ who_opened_for_whom_is_told(void **state)
 	    "load) at /m on h pid 12");
 	assert_told(s, session_close, "session 7 of user:alice: done");
 	assert_told(s, refused, "mount llama:latest other: no grant");
+	assert_told(s, refused_more, "role.ls: not manager, and 40 more");
 }
 
 /* Entries come from a log that was checked, but may be of another weir. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/lib/fault.h"
 #include "tests/lib/test.h"
@@ -285,6 +287,26 @@ old_segments_go_while_it_runs(void **state)
 	assert_int_equal(trails_open(&t, COUNT + 2), 0);
 }
 
+/* A keyd that was killed while it wrote the checkpoint left one behind. */
+static void
+what_a_killed_writer_left_is_gone_at_the_next_start(void **state)
+{
+	OWNED_TRAILS t = trails_new();
+	OWNED(file) dir = NULL;
+
+	(void)state;
+	assert_int_equal(file_open(&dir, t.s.dir, "trail",
+			     O_RDONLY | O_DIRECTORY, 0),
+	    0);
+	assert_int_equal(file_replace(dir, FILE_TEMPORARY "left", "x", 1, 0600),
+	    0);
+	assert_int_equal(trails_open(&t, 0), 0);
+	trails_close(&t);
+	assert_int_equal(faccessat(dir->fd, FILE_TEMPORARY "left", F_OK, 0),
+	    -1);
+	assert_int_equal(faccessat(dir->fd, "checkpoint", F_OK, 0), 0);
+}
+
 /* ---- a disk that fails ---- */
 
 static void
@@ -403,6 +425,8 @@ main(void)
 		    within_two_seconds_entries_are_in_the_checkpoint),
 		cmocka_unit_test(a_reader_is_right_while_the_writer_publishes),
 		cmocka_unit_test(old_segments_go_while_it_runs),
+		cmocka_unit_test(
+		    what_a_killed_writer_left_is_gone_at_the_next_start),
 		cmocka_unit_test(
 		    when_the_trail_dies_everybody_is_told_and_it_stays_dead),
 		cmocka_unit_test(a_failure_while_publishing_loses_nothing),

@@ -351,6 +351,14 @@ a_vault_json_is_read_strictly(void **state)
 	assert_int_equal(open_json(p, ""), ERR_FORMAT);
 	assert_int_equal(open_json(p, "{}"), ERR_FORMAT);
 	assert_int_equal(open_json(p, "{\"weir\":2}"), ERR_FORMAT);
+	/* with something that this version does not know */
+	{
+		char text[4096];
+
+		assert_true(snprintf(text, sizeof(text), "{\"new\":1,%s",
+				(const char *)good + 1) > 0);
+		assert_int_equal(open_json(p, text), ERR_FORMAT);
+	}
 	/* cut anywhere but before its newline */
 	for (size_t cut = 0; cut < n - 1; cut++) {
 		char text[4096];
