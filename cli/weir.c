@@ -248,6 +248,11 @@ static const struct command commands[] = {
 	{ "session close", cmd_session_close, 1, 1, false,
 	    "end a session: its mount reads nothing more",
 	    "ID [--reason TEXT]\n" },
+	{ "session refresh", cmd_session_refresh, 1, 1, false,
+	    "have a mount show what its channels point to now",
+	    "MOUNTPOINT\n"
+	    "By who mounted it.  Files that are open are read on as they "
+	    "were.\n" },
 	{ "audit ls", cmd_audit_ls, 0, 0, false,
 	    "list the trail: who did and was given what",
 	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]... [--all]\n"

@@ -25,6 +25,8 @@ static struct {
 	bool journal;
 	void (*sink)(void *arg, const char *line);
 	void *arg;
+	void (*ear)(void *arg, const char *line);
+	void *ear_arg;
 } state = {
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
 	.program = "weir",
@@ -70,6 +72,15 @@ log_sink(void (*sink)(void *arg, const char *line), void *arg)
 
 	state.sink = sink;
 	state.arg = arg;
+}
+
+void
+log_ear(void (*ear)(void *arg, const char *line), void *arg)
+{
+	LOCKED(lock, &state.mutex);
+
+	state.ear = ear;
+	state.ear_arg = arg;
 }
 
 /* A line stays one line, and cannot steer a terminal, whatever is in it. */
@@ -118,6 +129,8 @@ say(int level, int errnum, const char *fmt, va_list args)
 	snprintf(line, sizeof(line), "%s: %s%s%s", state.program, text,
 	    errnum != 0 ? ": " : "", errnum != 0 ? reason(errnum) : "");
 	flatten(line);
+	if (state.ear != NULL)
+		state.ear(state.ear_arg, line + strlen(state.program) + 2);
 	if (state.sink != NULL)
 		state.sink(state.arg, line);
 	else
