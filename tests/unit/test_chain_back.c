@@ -134,7 +134,6 @@ static void
 another_vault_than_the_pinned_one_is_refused(void **state)
 {
 	struct chain_scene *s = *state;
-	OWNED_MEM(char) noted = NULL;
 	struct chain_session out = { 0 };
 	char path[300], *text;
 	struct stat st;
