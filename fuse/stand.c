@@ -72,17 +72,36 @@ stand_new(struct stand **out, const struct stand_how *how)
 	return 0;
 }
 
+/* What the files say of who vouches for them. */
+static struct xattrs_mark *
+marks_of(const struct keeper *k)
+{
+	const uint16_t count = keeper_session(k)->count;
+	const struct chain_version *v = keeper_versions(k);
+	struct xattrs_mark *marks = calloc(count, sizeof(*marks));
+
+	for (uint16_t i = 0; marks != NULL && i < count; i++) {
+		marks[i].serial = v[i].serial;
+		xattrs_signers(&marks[i], v[i].signed_by);
+	}
+	return marks;
+}
+
 static int
 send_setup(struct stand *s, const struct stand_how *how)
 {
+	OWNED_MEM(struct xattrs_mark) marks = marks_of(s->keeper);
 	const struct control_setup setup = { .stall_ms = how->stall_ms,
 		.uid = how->target->uid,
 		.gid = how->target->gid,
-		.session = *keeper_session(s->keeper) };
+		.session = *keeper_session(s->keeper),
+		.marks = marks };
 	OWNED_CONTROL c = control_of(CONTROL_SETUP);
 	char path[PATH_MAX];
 	int err;
 
+	if (marks == NULL)
+		return ERR_NOMEM;
 	control_setup_write(&c.body, &setup);
 	if (snprintf(path, sizeof(path), "%s/objects", how->vault) >=
 	    (int)sizeof(path))
