@@ -75,7 +75,8 @@ SCRIPTS := $(wildcard .ci/run tests/*.sh tests/*/*.sh)
 
 # A double that stands in for a module is linked into the tests named here,
 # before the libraries:
-LINK_test_chain = tests/unit/client_dummy.o
+LINK_test_chain = tests/unit/chain_scene.o tests/unit/client_dummy.o
+LINK_test_chain_back = $(LINK_test_chain)
 
 # ---------------------------------------------------------------------------
 # Flags
@@ -254,7 +255,8 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 	$(call say,SO,$@)$(COMPILE) -fPIC -shared -o $@ $<
 
 # The control of its tests: a host that has forgotten what it saw.
-$(BUILD)/tests/unit/test_chain: private LINK += $(call wraps,seen_channel)
+$(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
+	seen_channel)
 
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 comma := ,

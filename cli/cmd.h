@@ -37,6 +37,7 @@ cmd_fn cmd_umount;
 cmd_fn cmd_session_ls;
 cmd_fn cmd_session_show;
 cmd_fn cmd_session_close;
+cmd_fn cmd_session_refresh;
 cmd_fn cmd_audit_ls;
 cmd_fn cmd_audit_show;
 cmd_fn cmd_audit_verify;

@@ -226,10 +226,8 @@ static const struct command commands[] = {
 	    "REF is MODEL:CHANNEL or MODEL@DIGEST.  Files are at "
 	    "MOUNTPOINT/MODEL/CHANNEL/\n"
 	    "and MOUNTPOINT/MODEL/@VERSION/.\n"
-	    "  --trust FILE      the trust root that says who may sign; else "
-	    "those in\n"
-	    "                    /etc/weir/trust.d, and what this host has "
-	    "seen\n"
+	    "  --trust FILE      the trust root; else those in "
+	    "/etc/weir/trust.d\n"
 	    "  --trust-on-first-use\n"
 	    "                    take keyd's word for the trust root, once\n"
 	    "  --allow-unsigned  MODEL@DIGEST that nobody has signed, too\n"
@@ -254,6 +252,10 @@ static const struct command commands[] = {
 	{ "session close", cmd_session_close, 1, 1, false,
 	    "end a session: its mount reads nothing more",
 	    "ID [--reason TEXT]\n" },
+	{ "session refresh", cmd_session_refresh, 1, 1, false,
+	    "have a mount show what its channels point to now",
+	    "MOUNTPOINT\n"
+	    "By who mounted it.  Open files are read on as they were.\n" },
 	{ "audit ls", cmd_audit_ls, 0, 0, false,
 	    "list the trail: who did and was given what",
 	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]... [--all]\n"

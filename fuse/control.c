@@ -2,6 +2,7 @@
 #include "fuse/control.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -208,21 +209,62 @@ control_setup_write(struct writer *w, const struct control_setup *s)
 	writer_u32(w, s->stall_ms);
 	writer_u32(w, s->uid);
 	writer_u32(w, s->gid);
+	writer_u16(w, s->session.count);
+	for (uint16_t i = 0; i < s->session.count; i++) {
+		writer_u64(w, s->marks[i].serial);
+		writer_string(w, s->marks[i].signed_by);
+	}
 	msg_session_write(w, &s->session);
+}
+
+static int
+read_mark(struct xattrs_mark *out, struct reader *r)
+{
+	OWNED_MEM(char) signed_by = NULL;
+
+	out->serial = reader_u64(r);
+	signed_by = reader_string(r, sizeof(out->signed_by) - 1);
+	if (signed_by == NULL)
+		return ERR_FORMAT;
+	memcpy(out->signed_by, signed_by, strlen(signed_by) + 1);
+	return 0;
+}
+
+static int
+read_marks(struct control_setup *s, uint16_t count, struct reader *r)
+{
+	int err = 0;
+
+	if (count == 0 || count > MSG_VERSIONS_MAX)
+		return ERR_FORMAT;
+	s->marks = calloc(count, sizeof(*s->marks));
+	if (s->marks == NULL)
+		return ERR_NOMEM;
+	for (uint16_t i = 0; err == 0 && i < count; i++)
+		err = read_mark(&s->marks[i], r);
+	if (err == 0)
+		err = msg_session_read(&s->session, r);
+	if (err == 0 && s->session.count != count) {
+		msg_session_clear(&s->session);
+		err = ERR_FORMAT;
+	}
+	return err;
 }
 
 int
 control_setup_read(struct control_setup *out, struct reader *r)
 {
-	struct control_setup s;
+	struct control_setup s = { 0 };
 	int err;
 
 	s.stall_ms = reader_u32(r);
 	s.uid = reader_u32(r);
 	s.gid = reader_u32(r);
-	err = msg_session_read(&s.session, r);
-	if (err != 0)
+	err = read_marks(&s, reader_u16(r), r);
+	if (err != 0) {
+		free(s.marks);
 		return err;
+	}
 	*out = s;
 	return 0;
 }
@@ -231,4 +273,6 @@ void
 control_setup_clear(struct control_setup *s)
 {
 	msg_session_clear(&s->session);
+	free(s->marks);
+	s->marks = NULL;
 }

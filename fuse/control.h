@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fuse/xattrs.h"
 #include "keys/msg.h"
 #include "vault/owned.h"
 #include "vault/reader.h"
@@ -82,6 +83,7 @@ struct control_setup {
 	uint32_t uid; /* who the files belong to */
 	uint32_t gid;
 	struct msg_session session;
+	struct xattrs_mark *marks; /* by version */
 };
 void control_setup_write(struct writer *w, const struct control_setup *s);
 int control_setup_read(struct control_setup *out, struct reader *r) MUST_USE;

@@ -10,18 +10,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <systemd/sd-event.h>
 
 #include "fuse/announce.h"
 #include "fuse/control.h"
 #include "fuse/daemon.h"
+#include "fuse/door.h"
 #include "fuse/launch.h"
-#include "fuse/monitor_state.h"
-#include "fuse/procs.h"
+#include "fuse/mountpoint.h"
+#include "fuse/stand.h"
+#include "fuse/target.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define SOURCE_SIZE 256
+#define REASON_SIZE 256
+#define STANDS 8 /* that go on being read after they were relieved */
+
+struct monitor {
+	const struct monitor_how *how;
+	struct target target; /* whom it is for */
+	struct mountpoint_place place;
+	struct stand *now;
+	struct stand *next;		/* being made by a refresh; or NULL */
+	struct stand *relieved[STANDS]; /* with files that are still open */
+	struct door *door;     /* where a refresh is asked for; or NULL */
+	int asker;	       /* who waits for the refresh; or -1 */
+	char heard[DOOR_LINE]; /* what went wrong with it */
+	sd_event *event;
+	pid_t command;
+	int parent;		  /* a pipe to who waits for the mount, or -1 */
+	int status;		  /* to exit with */
+	char reason[REASON_SIZE]; /* for which the session is closed */
+};
 
 /* Come to an end, for the first reason there is. */
 static void
@@ -32,111 +55,6 @@ finish(struct monitor *m, int status, const char *reason)
 	snprintf(m->reason, sizeof(m->reason), "%s", reason);
 	m->status = status;
 	(void)sd_event_exit(m->event, 0);
-}
-
-static int
-open_session(struct monitor *m)
-{
-	const struct keeper_how keeper = { .vault = m->how->vault,
-		.unlock = m->how->unlock,
-		.trust = m->how->trust };
-	char host[HOST_NAME_MAX + 1] = "", exe[PROCS_EXE_SIZE];
-	struct msg_session_open open = {
-		.principal = m->target.principal,
-		.purpose = MSG_MOUNT,
-		.mountpoint = m->place.path,
-		.host = host,
-		.pid = (uint32_t)getpid(),
-		.exe = exe,
-		.count = m->how->count,
-		.refs = m->how->refs,
-	};
-
-	(void)gethostname(host, sizeof(host) - 1);
-	procs_exe((uint32_t)getpid(), exe);
-	return keeper_new(&m->keeper, &keeper, &open);
-}
-
-/* What a worker needs to begin. */
-static int
-send_setup(struct monitor *m)
-{
-	const struct msg_session *s = keeper_session(m->keeper);
-	const struct control_setup setup = { .stall_ms = m->how->stall_ms,
-		.uid = m->target.uid,
-		.gid = m->target.gid,
-		.session = *s };
-	OWNED_CONTROL c = control_of(CONTROL_SETUP);
-	char path[PATH_MAX];
-	int err;
-
-	control_setup_write(&c.body, &setup);
-	if (snprintf(path, sizeof(path), "%s/objects", m->how->vault) >=
-	    (int)sizeof(path))
-		return log_err(ERR_LIMIT, "'%s': too long a path",
-		    m->how->vault);
-	c.fds[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c.fds[0] < 0)
-		return log_sys("'%s'", path);
-	err = keeper_connect(m->keeper, &c.fds[1]);
-	return err != 0 ? err : control_send(m->control, &c);
-}
-
-static int
-start_worker(struct monitor *m)
-{
-	int pair[2], err;
-
-	err = control_pair(pair);
-	if (err != 0)
-		return err;
-	m->control = pair[0];
-	err = launch_worker(&m->worker, pair[1]);
-	close(pair[1]);
-	return err != 0 ? err : send_setup(m);
-}
-
-/* weir:MODEL@VERSION of the first version, by which tools know the mount. */
-static int
-mount_it(struct monitor *m)
-{
-	const struct msg_version *v = keeper_session(m->keeper)->versions;
-	char source[SOURCE_SIZE], hex[DIGEST_HEX_SIZE];
-	const struct mountpoint_how how = { .source = source,
-		.uid = m->target.uid,
-		.gid = m->target.gid };
-	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
-	struct mountpoint_made made;
-	int err;
-
-	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
-	    digest_hex(&v->version, hex));
-	err = mountpoint_mount(&m->place, &how, &made);
-	if (err != 0)
-		return err;
-	c.fds[0] = made.fd;
-	m->mount = made.id;
-	m->mounted = true;
-	/* Held open, it could not be unmounted. */
-	close(m->place.dir);
-	m->place.dir = -1;
-	return control_send(m->control, &c);
-}
-
-static void
-set_readahead(const struct monitor *m)
-{
-	const struct msg_session *s = keeper_session(m->keeper);
-	unsigned int kb = 0;
-	int err;
-
-	for (uint16_t i = 0; i < s->count; i++)
-		if (s->versions[i].readahead_kb > kb)
-			kb = s->versions[i].readahead_kb;
-	err = mountpoint_readahead(&m->mount, kb);
-	if (err == ERR_DENIED)
-		log_info("only root can set the kernel's read-ahead: reads "
-			 "are of 128 KiB, and slower");
 }
 
 static int
@@ -162,7 +80,7 @@ tell_parent(struct monitor *m)
 
 	if (m->parent < 0)
 		return;
-	(void)!control_say(m->control, CONTROL_DETACH, 0);
+	(void)!control_say(m->now->control, CONTROL_DETACH, 0);
 	daemon_detach();
 	(void)!write(m->parent, &ok, sizeof(ok));
 	close(m->parent);
@@ -171,21 +89,20 @@ tell_parent(struct monitor *m)
 
 static int on_command(sd_event_source *source, const siginfo_t *info,
     void *arg);
+static void open_door(struct monitor *m);
 
+/* The first one stands. */
 static int
-on_ready(struct monitor *m)
+on_first_ready(struct monitor *m)
 {
 	const struct announce_how how = { .mountpoint = m->place.path,
-		.session = keeper_session(m->keeper),
-		.versions = keeper_versions(m->keeper),
-		.trust = keeper_trust(m->keeper),
+		.session = keeper_session(m->now->keeper),
+		.versions = keeper_versions(m->now->keeper),
+		.trust = keeper_trust(m->now->keeper),
 		.json = m->how->json,
 		.quiet = m->how->quiet };
-	int err;
+	int err = announce_mount(&how);
 
-	m->ready = true;
-	set_readahead(m);
-	err = announce_mount(&how);
 	if (err == 0 && m->how->command != NULL) {
 		err = start_command(m);
 		if (err == 0 &&
@@ -193,64 +110,163 @@ on_ready(struct monitor *m)
 			on_command, m) < 0)
 			err = log_err(ERR_IO, "cannot watch the command");
 	}
+	open_door(m);
 	tell_parent(m);
 	return err;
+}
+
+/* --- refresh: another session, and its mount in the place of this one's --- */
+
+/* What is heard first is what went wrong. */
+static void
+hear(void *arg, const char *line)
+{
+	struct monitor *m = arg;
+
+	if (m->heard[0] == '\0')
+		snprintf(m->heard, sizeof(m->heard), "%s", line);
+}
+
+static void
+answer(struct monitor *m, int status, bool changed, const char *line)
+{
+	log_ear(NULL, NULL);
+	if (m->asker >= 0)
+		door_answer(m->asker, status, changed, line);
+	m->asker = -1;
+}
+
+/* It did not come to be; the one that stands goes on. */
+static void
+drop_next(struct monitor *m, int status, const char *reason)
+{
+	struct stand *s = m->next;
+
+	m->next = NULL;
+	answer(m, status, false,
+	    m->heard[0] != '\0' ? m->heard : "the refresh failed");
+	if (s == NULL)
+		return;
+	stand_take_down(s, m->place.path, reason);
+	stand_free(s);
+}
+
+/* The one that stands is kept for whoever has files of it open. */
+static int
+relieve(struct monitor *m)
+{
+	size_t i = 0;
+
+	while (i < STANDS && m->relieved[i] != NULL)
+		i++;
+	if (i == STANDS)
+		return log_err(ERR_CONFLICT,
+		    "files of %d earlier sessions are still open", STANDS);
+	m->relieved[i] = m->now;
+	m->now->relieved = true;
+	return 0;
+}
+
+/* What was opened before is read from the old version to its end, what is
+ * opened after is of the new one. */
+static int
+change_places(struct monitor *m)
+{
+	struct mountpoint_place place;
+	int err = relieve(m);
+
+	if (err != 0) {
+		drop_next(m, err_exit(err), "the refresh failed");
+		return 0;
+	}
+	err = mountpoint_leave(&m->now->mount, true);
+	m->now->mounted = false;
+	m->now = m->next;
+	m->next = NULL;
+	if (err == 0)
+		err = mountpoint_find(&place, m->place.path);
+	if (err != 0)
+		return log_err(err, "'%s' is no longer where it was",
+		    m->place.path);
+	mountpoint_place_clear(&m->place);
+	m->place = place;
+	return stand_mount(m->now, &m->place, &m->target);
+}
+
+static int
+on_prepared(struct monitor *m, struct stand *s)
+{
+	return s == m->next ? change_places(m) :
+			      stand_mount(s, &m->place, &m->target);
+}
+
+static int
+on_ready(struct monitor *m, struct stand *s)
+{
+	s->ready = true;
+	stand_readahead(s);
+	if (m->asker < 0)
+		return on_first_ready(m);
+	(void)!control_say(s->control, CONTROL_DETACH, 0);
+	answer(m, 0, true, "the new versions are mounted");
+	return 0;
 }
 
 static int
 on_keyd(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	(void)source, (void)fd, (void)events;
+	(void)source;
+	(void)fd;
+	(void)events;
 	/* A worker that is gone has told so otherwise. */
-	(void)!monitor_give_keyd(arg);
+	(void)!stand_give_keyd(arg);
 	return 0;
 }
 
 static int
-on_exe_wanted(struct monitor *m, uint64_t pid)
-{
-	OWNED_CONTROL c = control_of(CONTROL_EXE);
-	char exe[PROCS_EXE_SIZE];
-
-	c.number = control_pids((uint32_t)pid, procs_leader((uint32_t)pid));
-	procs_exe((uint32_t)pid, exe);
-	writer_bytes(&c.body, exe, strlen(exe));
-	return control_send(m->control, &c);
-}
-
-static int
-on_ended(struct monitor *m, const struct control *c)
+on_ended(struct monitor *m, struct stand *s, const struct control *c)
 {
 	OWNED_MEM(char) text = NULL;
-	char reason[MONITOR_REASON];
+	char reason[REASON_SIZE];
 	int err = control_text(c, &text);
 
 	if (err != 0)
 		return err;
-	m->ended = true;
+	s->ended = true;
 	log_name(reason, sizeof(reason), text, strlen(text));
 	log_error("keyd ended the session: %s", reason);
+	if (s->relieved)
+		return control_say(s->control, CONTROL_STOP, 0);
 	finish(m, err_exit(ERR_DENIED), "ended by keyd");
 	return 0;
 }
 
-/* A message of the worker's. */
+static void
+on_failed(struct monitor *m, struct stand *s, int err)
+{
+	if (s == m->next)
+		drop_next(m, err_exit(err), "the worker failed");
+	else if (!s->relieved)
+		finish(m, err_exit(err), "the worker failed");
+}
+
+/* A message of a worker's. */
 static int
-on_message(struct monitor *m, const struct control *c)
+on_message(struct monitor *m, struct stand *s, const struct control *c)
 {
 	switch (c->type) {
 	case CONTROL_PREPARED:
-		return mount_it(m);
+		return on_prepared(m, s);
 	case CONTROL_READY:
-		return on_ready(m);
+		return on_ready(m, s);
 	case CONTROL_KEYD_WANTED:
-		return monitor_want_keyd(m);
+		return stand_keyd_wanted(s);
 	case CONTROL_EXE_WANTED:
-		return on_exe_wanted(m, c->number);
+		return stand_exe_wanted(s, c->number);
 	case CONTROL_ENDED:
-		return on_ended(m, c);
+		return on_ended(m, s, c);
 	case CONTROL_FAILED:
-		finish(m, err_exit(-(int)c->number), "the worker failed");
+		on_failed(m, s, -(int)c->number);
 		return 0;
 	case CONTROL_SETUP:
 	case CONTROL_MOUNTED:
@@ -266,7 +282,8 @@ on_message(struct monitor *m, const struct control *c)
 static int
 on_control(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	struct monitor *m = arg;
+	struct stand *s = arg;
+	struct monitor *m = s->monitor;
 	OWNED_CONTROL c = control_of(0);
 	int err;
 
@@ -278,33 +295,48 @@ on_control(sd_event_source *source, int fd, uint32_t events, void *arg)
 		return 0;
 	}
 	if (err == 0)
-		err = on_message(m, &c);
+		err = on_message(m, s, &c);
 	if (err != 0 && err != ERR_UNREACHABLE)
 		finish(m, err_exit(err), "the mount failed");
 	return 0;
 }
 
+/* Nobody has files of it open any more, or its worker failed them. */
+static void
+let_go(struct monitor *m, struct stand *s)
+{
+	for (size_t i = 0; i < STANDS; i++)
+		if (m->relieved[i] == s)
+			m->relieved[i] = NULL;
+	stand_take_down(s, m->place.path, "refreshed");
+	stand_free(s);
+}
+
 static int
 on_worker(sd_event_source *source, const siginfo_t *info, void *arg)
 {
-	struct monitor *m = arg;
+	struct stand *s = arg;
+	struct monitor *m = s->monitor;
+	bool well = info->si_code == CLD_EXITED && info->si_status == 0;
 
 	(void)source;
-	m->worker = 0;
-	if (m->ready && info->si_code == CLD_EXITED && info->si_status == 0) {
+	s->worker = 0;
+	if (s->relieved) {
+		let_go(m, s);
+	} else if (s == m->next) {
+		drop_next(m, 1, "the worker failed");
+	} else if (s->ready && well) {
 		/* Its number may be another mount's by now. */
-		m->mounted = false;
+		s->mounted = false;
 		finish(m, 0, "unmounted");
-		return 0;
-	}
-	if (info->si_code == CLD_EXITED) {
+	} else if (info->si_code == CLD_EXITED) {
 		finish(m, info->si_status != 0 ? info->si_status : 1,
 		    "the worker failed");
-		return 0;
+	} else {
+		log_error("the worker died of signal %d: unmounting '%s'",
+		    info->si_status, m->place.path);
+		finish(m, 1, "the worker died");
 	}
-	log_error("the worker died of signal %d: unmounting '%s'",
-	    info->si_status, m->place.path);
-	finish(m, 1, "the worker died");
 	return 0;
 }
 
@@ -360,53 +392,174 @@ block_signals(void)
 }
 
 static int
-watch(struct monitor *m)
+watched(int r)
 {
-	int r = sd_event_new(&m->event);
-
-	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_signal, m);
-	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGINT, on_signal, m);
-	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_signal, m);
-	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGQUIT, on_signal, m);
-	if (r >= 0)
-		r = sd_event_add_io(m->event, NULL, m->control, POLLIN,
-		    on_control, m);
-	if (r >= 0)
-		r = sd_event_add_io(m->event, NULL, keeper_event(m->keeper),
-		    POLLIN, on_keyd, m);
-	if (r >= 0)
-		r = sd_event_add_child(m->event, NULL, m->worker, WEXITED,
-		    on_worker, m);
 	return r >= 0 ? 0 :
 			log_err(ERR_IO, "sd-event: %s", strerrordesc_np(-r));
 }
 
 static int
+watch(struct monitor *m)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	int r = sd_event_new(&m->event);
+
+	for (size_t i = 0; r >= 0 && i < sizeof(signals) / sizeof(*signals);
+	     i++)
+		r = sd_event_add_signal(m->event, NULL, signals[i], on_signal,
+		    m);
+	return watched(r);
+}
+
+/* Its sources go when it is freed. */
+static int
+watch_stand(struct monitor *m, struct stand *s)
+{
+	int r = sd_event_add_io(m->event, &s->messages, s->control, POLLIN,
+	    on_control, s);
+
+	s->monitor = m;
+	if (r >= 0)
+		r = sd_event_add_io(m->event, &s->keyd, keeper_event(s->keeper),
+		    POLLIN, on_keyd, s);
+	if (r >= 0)
+		r = sd_event_add_child(m->event, &s->child, s->worker, WEXITED,
+		    on_worker, s);
+	return watched(r);
+}
+
+static struct stand_how
+stand_how(const struct monitor *m)
+{
+	return (struct stand_how){ .vault = m->how->vault,
+		.unlock = m->how->unlock,
+		.trust = m->how->trust,
+		.refs = m->how->refs,
+		.count = m->how->count,
+		.stall_ms = m->how->stall_ms,
+		.target = &m->target,
+		.mountpoint = m->place.path };
+}
+
+/* Everything is looked at anew before anything is touched. */
+static void
+refresh(struct monitor *m)
+{
+	struct stand_how how = stand_how(m);
+	int err;
+
+	how.unlock.no_prompt = true;
+	m->heard[0] = '\0';
+	log_ear(hear, m);
+	err = stand_new(&m->next, &how);
+	if (err == 0 && stand_same(m->now, m->next)) {
+		snprintf(m->heard, sizeof(m->heard), "nothing has moved on");
+		drop_next(m, 0, "nothing has moved on");
+		return;
+	}
+	if (err == 0)
+		err = stand_start(m->next, &how);
+	if (err == 0)
+		err = watch_stand(m, m->next);
+	if (err != 0)
+		drop_next(m, err_exit(err), "the refresh failed");
+}
+
+static int
+on_door(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct monitor *m = arg;
+	int asker;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if (door_admit(m->door, &asker) != 0)
+		return 0;
+	if (m->next != NULL || m->asker >= 0) {
+		door_answer(asker, err_exit(ERR_CONFLICT), false,
+		    "a refresh is under way");
+		return 0;
+	}
+	m->asker = asker;
+	refresh(m);
+	return 0;
+}
+
+/* A mount stands without one, too. */
+static void
+open_door(struct monitor *m)
+{
+	if (door_open(&m->door, m->place.path) != 0 ||
+	    sd_event_add_io(m->event, NULL, door_fd(m->door), POLLIN, on_door,
+		m) < 0)
+		log_warn("'%s' cannot be refreshed", m->place.path);
+}
+
+static void
+wait_for_command(struct monitor *m)
+{
+	if (m->command == 0)
+		return;
+	/* What it reads fails from now on. */
+	(void)kill(m->command, SIGTERM);
+	while (waitpid(m->command, NULL, 0) < 0 && errno == EINTR)
+		;
+	m->command = 0;
+}
+
+static void
+take_down_one(const struct monitor *m, struct stand *s)
+{
+	if (s == NULL)
+		return;
+	stand_take_down(s, m->place.path, m->reason);
+	stand_free(s);
+}
+
+static void
+take_down(struct monitor *m)
+{
+	door_free(m->door);
+	answer(m, err_exit(ERR_UNREACHABLE), false,
+	    m->heard[0] != '\0' ? m->heard : "the mount ends");
+	take_down_one(m, m->next);
+	take_down_one(m, m->now);
+	for (size_t i = 0; i < STANDS; i++)
+		take_down_one(m, m->relieved[i]);
+	wait_for_command(m);
+	sd_event_unref(m->event);
+	mountpoint_place_clear(&m->place);
+	target_clear(&m->target);
+}
+
+static int
 set_up(struct monitor *m)
 {
+	struct stand_how how;
 	int err = target_find(&m->target, m->how->user);
 
 	if (err == 0)
 		err = mountpoint_find(&m->place, m->how->mountpoint);
-	if (err == 0)
-		err = open_session(m);
+	if (err != 0)
+		return err;
+	how = stand_how(m);
+	err = stand_new(&m->now, &how);
 	if (err == 0)
 		err = block_signals();
 	if (err == 0)
-		err = start_worker(m);
-	return err != 0 ? err : watch(m);
+		err = stand_start(m->now, &how);
+	if (err == 0)
+		err = watch(m);
+	return err != 0 ? err : watch_stand(m, m->now);
 }
 
 static int
 run(const struct monitor_how *how, int parent)
 {
 	struct monitor m = { .how = how,
-		.control = -1,
 		.parent = parent,
+		.asker = -1,
 		.place = { .dir = -1 } };
 	int err = set_up(&m);
 
@@ -414,7 +567,7 @@ run(const struct monitor_how *how, int parent)
 		(void)sd_event_loop(m.event);
 	else
 		snprintf(m.reason, sizeof(m.reason), "the mount failed");
-	monitor_end(&m);
+	take_down(&m);
 	return err != 0 ? err_exit(err) : m.status;
 }
 

@@ -305,6 +305,28 @@ mountpoint_find(struct mountpoint_place *out, const char *path)
 	return 0;
 }
 
+int
+mountpoint_name(char **out, const char *path)
+{
+	OWNED_MOUNTPOINTS l = { 0 };
+	struct mountpoint_place p;
+	int err = find_place(&p, path);
+
+	if (err != 0)
+		return err;
+	err = mountpoint_list(&l);
+	if (err == 0 && mountpoint_at(&l, p.path) == NULL)
+		err = log_err(ERR_NOT_FOUND, "'%s' is not a mount of weir",
+		    p.path);
+	if (err == 0) {
+		*out = p.path;
+		close(p.dir);
+		return 0;
+	}
+	mountpoint_place_clear(&p);
+	return err;
+}
+
 /* libfuse would let in user 0 and nobody else. */
 static int
 mount_as_root(const struct mountpoint_place *p,

@@ -63,6 +63,10 @@ struct mountpoint_place {
 int mountpoint_find(struct mountpoint_place *out, const char *path) MUST_USE;
 void mountpoint_place_clear(struct mountpoint_place *p);
 
+/* The path, absolute and without links, of a mount of weir that stands there;
+ * the caller frees.  ERR_NOT_FOUND. */
+int mountpoint_name(char **out, const char *path) MUST_USE;
+
 struct mountpoint_how {
 	const char *source;
 	uid_t uid; /* the only one that will be let in, with this group */

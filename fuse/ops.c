@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuse/refused.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -380,114 +381,60 @@ op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-/* ENOSYS, once: the kernel does not ask again. */
+static struct xattrs_of
+xattrs_of(const struct ops *o, const struct tree_item *item)
+{
+	return (struct xattrs_of){ .item = item,
+		.version = &o->manifests[item->version]->version,
+		.mark = &o->marks[item->version] };
+}
+
+static void
+reply_xattr(fuse_req_t req, const char *bytes, size_t n, size_t size)
+{
+	if (size == 0)
+		fuse_reply_xattr(req, n);
+	else if (n > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, bytes, n);
+}
+
+/* ENODATA for what others ask for, security.* too: after ENOSYS the kernel would
+ * ask for nothing any more. */
 static void
 op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	(void)ino, (void)name, (void)size;
-	fuse_reply_err(req, ENOSYS);
+	const struct ops *o = ops_of(req);
+	char value[XATTRS_SIGNERS];
+	struct tree_item item;
+	struct xattrs_of x;
+
+	if (!tree_item(o->tree, ino, &item)) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	x = xattrs_of(o, &item);
+	if (xattrs_value(&x, name, value))
+		reply_xattr(req, value, strlen(value), size);
+	else
+		fuse_reply_err(req, ENODATA);
 }
 
 static void
 op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	(void)ino, (void)size;
-	fuse_reply_err(req, ENOSYS);
-}
+	const struct ops *o = ops_of(req);
+	char names[XATTRS_NAMES];
+	struct tree_item item;
+	struct xattrs_of x;
 
-/* The kernel refuses changes itself, since the mount is read-only; these are
- * for whoever gets past it. */
-static void
-op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
-    struct fuse_file_info *fi)
-{
-	(void)ino, (void)st, (void)to_set, (void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-    dev_t dev)
-{
-	(void)parent, (void)name, (void)mode, (void)dev;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-	(void)parent, (void)name, (void)mode;
-	fuse_reply_err(req, EROFS);
-}
-
-/* unlink and rmdir */
-static void
-op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	(void)parent, (void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-    const char *name)
-{
-	(void)target, (void)parent, (void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-    fuse_ino_t new_parent, const char *new_name, unsigned int flags)
-{
-	(void)parent, (void)name, (void)new_parent, (void)new_name, (void)flags;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
-{
-	(void)ino, (void)parent, (void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
-    off_t offset, struct fuse_file_info *fi)
-{
-	(void)ino, (void)buf, (void)size, (void)offset, (void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-    struct fuse_file_info *fi)
-{
-	(void)parent, (void)name, (void)mode, (void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-    size_t size, int flags)
-{
-	(void)ino, (void)name, (void)value, (void)size, (void)flags;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-	(void)ino, (void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void
-op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
-    off_t length, struct fuse_file_info *fi)
-{
-	(void)ino, (void)mode, (void)offset, (void)length, (void)fi;
-	fuse_reply_err(req, EROFS);
+	if (!tree_item(o->tree, ino, &item)) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	x = xattrs_of(o, &item);
+	reply_xattr(req, names, xattrs_list(&x, names), size);
 }
 
 static const struct fuse_lowlevel_ops operations = {
@@ -507,19 +454,6 @@ static const struct fuse_lowlevel_ops operations = {
 	.statfs = op_statfs,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
-	.setattr = op_setattr,
-	.mknod = op_mknod,
-	.mkdir = op_mkdir,
-	.unlink = op_remove,
-	.rmdir = op_remove,
-	.symlink = op_symlink,
-	.rename = op_rename,
-	.link = op_link,
-	.write = op_write,
-	.create = op_create,
-	.setxattr = op_setxattr,
-	.removexattr = op_removexattr,
-	.fallocate = op_fallocate,
 };
 
 int
@@ -528,10 +462,12 @@ ops_session(struct fuse_session **out, struct ops *o)
 	char name[] = "weir-mount";
 	char *argv[] = { name, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	struct fuse_lowlevel_ops all = operations;
 	struct fuse_session *se;
 
+	refused_fill(&all);
 	atomic_init(&o->ready, false);
-	se = fuse_session_new(&args, &operations, sizeof(operations), o);
+	se = fuse_session_new(&args, &all, sizeof(all), o);
 	fuse_opt_free_args(&args);
 	if (se == NULL)
 		return log_err(ERR_NOMEM, "libfuse does not start");

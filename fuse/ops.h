@@ -11,6 +11,7 @@
 #include "fuse/reads.h"
 #include "fuse/report.h"
 #include "fuse/tree.h"
+#include "fuse/xattrs.h"
 #include "vault/owned.h"
 
 /*
@@ -24,6 +25,7 @@ struct ops {
 	struct report *report;
 	const struct manifest *const *manifests; /* by version */
 	const uint32_t *windows;		 /* by version */
+	const struct xattrs_mark *marks;	 /* by version */
 	uint32_t uid;				 /* who files belong to */
 	uint32_t gid;
 	atomic_bool ready; /* INIT was seen */

@@ -26,6 +26,7 @@ struct node {
 	uint16_t mode;
 	uint16_t version;
 	uint8_t kind;
+	bool within; /* a version */
 };
 
 struct tree {
@@ -186,6 +187,7 @@ add_head(struct tree *t, const struct tree_version *v, uint16_t version,
 {
 	struct node node = { .mode = v->manifest->root_mode,
 		.version = version,
+		.within = true,
 		.kind = MANIFEST_DIR };
 	char name[HEAD_SIZE] = "@";
 	int err;
@@ -234,6 +236,7 @@ add_file(struct tree *t, const struct manifest_file *f, uint16_t version,
 		.file = f,
 		.mode = f->mode,
 		.version = version,
+		.within = true,
 		.kind = (uint8_t)f->kind };
 	uint32_t index;
 	int err;
@@ -376,6 +379,7 @@ item_of(const struct tree *t, uint32_t index, struct tree_item *out)
 		.name = n->name,
 		.target = n->target,
 		.version = n->version,
+		.within = n->within,
 		.file = n->kind == MANIFEST_FILE ? n->file : NULL,
 	};
 }

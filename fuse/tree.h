@@ -51,6 +51,7 @@ struct tree_item {
 	const char *name;
 	const char *target;		  /* links only */
 	uint16_t version;		  /* of the list given to tree_new */
+	bool within;			  /* its directory, or beneath */
 	const struct manifest_file *file; /* files only */
 };
 

@@ -302,6 +302,7 @@ make_session(struct worker *w)
 	w->ops.report = w->report;
 	w->ops.manifests = w->manifests;
 	w->ops.windows = w->windows;
+	w->ops.marks = w->setup.marks;
 	w->ops.uid = w->setup.uid;
 	w->ops.gid = w->setup.gid;
 	fuse_set_log_func(log_fuse);

@@ -20,6 +20,8 @@
 #include "vault/reader.h"
 #include "vault/writer.h"
 
+#define REAP_MS 100
+
 struct verifier {
 	sd_event *loop; /* borrowed */
 	void (*news)(void *arg, const struct verifier_news *n);
@@ -30,8 +32,8 @@ struct verifier {
 	uint64_t job;
 	uint32_t files; /* that it told of last */
 	uint64_t bytes;
-	int fd; /* to the child; -1: none runs */
-	pid_t pid;
+	int fd;	   /* to the child; -1: none runs */
+	pid_t pid; /* 0: waited for */
 };
 
 /* --- messages --- */
@@ -118,6 +120,8 @@ end_child(struct verifier *v, int *status)
 	v->timer = sd_event_source_disable_unref(v->timer);
 	close(v->fd);
 	v->fd = -1;
+	if (v->pid == 0)
+		return;
 	(void)kill(v->pid, SIGKILL);
 	while (waitpid(v->pid, status, 0) < 0 && errno == EINTR)
 		;
@@ -132,13 +136,30 @@ tell_end(struct verifier *v, const char *reason)
 	v->news(v->arg, &n);
 }
 
+/* What has closed its end is about to exit, if it is honest: a moment, to
+ * hear how. */
+static void
+reap(struct verifier *v, int *status)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < REAP_MS; i++) {
+		if (waitpid(v->pid, status, WNOHANG) == v->pid) {
+			v->pid = 0;
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 static void
 died(struct verifier *v)
 {
 	char reason[96] = "the verifier ended without a verdict";
 	int status = 0;
 
-	end_child(v, &status);
+	reap(v, &status);
+	end_child(v, NULL);
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		snprintf(reason, sizeof(reason),
 		    "the verifier died of signal %d", WTERMSIG(status));

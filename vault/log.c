@@ -38,6 +38,8 @@ static struct {
 	void *arg;
 	unsigned int limit;
 	struct kind kinds[KINDS];
+	void (*ear)(void *arg, const char *line);
+	void *ear_arg;
 } state = {
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
 	.program = "weir",
@@ -143,6 +145,15 @@ log_hush(bool hush)
 	hushed = hush;
 }
 
+void
+log_ear(void (*ear)(void *arg, const char *line), void *arg)
+{
+	LOCKED(lock, &state.mutex);
+
+	state.ear = ear;
+	state.ear_arg = arg;
+}
+
 /* A line stays one line, and cannot steer a terminal, whatever is in it. */
 static void
 flatten(char *line)
@@ -193,6 +204,8 @@ say(int level, int errnum, const char *fmt, va_list args)
 	snprintf(line, sizeof(line), "%s: %s%s%s%s", state.program, text,
 	    errnum != 0 ? ": " : "", errnum != 0 ? reason(errnum) : "", more);
 	flatten(line);
+	if (state.ear != NULL)
+		state.ear(state.ear_arg, line + strlen(state.program) + 2);
 	if (state.sink != NULL)
 		state.sink(state.arg, line);
 	else

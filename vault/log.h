@@ -30,6 +30,10 @@ void log_limit(unsigned int most);
 /* For tests: lines go to sink (with its argument) instead; NULL: stderr. */
 void log_sink(void (*sink)(void *arg, const char *line), void *arg);
 
+/* Somebody else who hears each line, without the program's name, or nobody
+ * (NULL): for who has a peer that is to be told.  It may not log. */
+void log_ear(void (*ear)(void *arg, const char *line), void *arg);
+
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);

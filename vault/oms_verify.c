@@ -396,10 +396,12 @@ oms_verify(struct oms_doc **out, const void *bundle, size_t n,
 
 	if (d == NULL)
 		return ERR_NOMEM;
-	err = oms_key_public(&key, public_pem, &told);
-	if (err != 0)
-		return err == ERR_FORMAT ? ERR_USAGE : err;
 	err = read_bundle(&o, bundle, n, &told);
+	if (err != 0)
+		return err;
+	err = oms_key_public(&key, public_pem, &told);
+	if (err == ERR_FORMAT)
+		return ERR_USAGE;
 	if (err == 0)
 		err = check_key(&o, key, &told);
 	if (err == 0)

@@ -123,10 +123,10 @@ allow(scmp_filter_ctx filter)
 	/* Its own limits and signals (abort), nobody else's. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+		    SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0, 0));
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-		    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return r == 0 ? seccomp_load(filter) : r;
 }
 

@@ -65,7 +65,8 @@ verifies "$tmp/bundle" "$tmp/P-521.pub" sha512
 (
 	cd "$tmp/tree" && find . -type f ! -path './.git/*' ! -path ./ignored |
 	    sed 's|^\./||' | LC_ALL=C sort | while read -r f; do
-		sha256sum <"$f" | jq -R --arg n "$f" \
+		d=$(sha256sum <"$f")
+		printf %s "$d" | jq -R --arg n "$f" \
 		    '{name: $n, digest: .[0:64], algorithm: "sha256"}'
 	done | jq -sc .
 ) >"$tmp/resources"

@@ -100,6 +100,7 @@ open_all(struct desk *d)
 		.send = on_send,
 		.wake = on_wake,
 		.recorded = on_recorded,
+		.verify = d->verify,
 		.arg = d,
 	};
 	char *path;

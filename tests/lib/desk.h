@@ -25,6 +25,8 @@ struct desk {
 	struct store *store;
 	struct broker *broker;
 	bool service;
+	/* keyd's verifier, from the next desk_restart on; arg is the desk. */
+	int (*verify)(void *arg, const struct verifier_job *job);
 	/* What the trail's thread tells. */
 	pthread_mutex_t mutex;
 	pthread_cond_t woken;

@@ -98,6 +98,7 @@ make_tree(struct rig *r)
 	r->ops.report = r->report;
 	r->ops.manifests = r->manifests;
 	r->ops.windows = r->windows;
+	r->ops.marks = r->marks;
 	r->ops.uid = 1000;
 	r->ops.gid = 1001;
 }

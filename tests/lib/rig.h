@@ -41,6 +41,7 @@ struct rig {
 	struct ops ops;
 	struct fuse_init_out init; /* the answer to INIT */
 	uint32_t windows[1];
+	struct xattrs_mark marks[1]; /* nobody vouches for it, at first */
 	struct version *versions[1];
 	const struct manifest *manifests[1];
 	atomic_bool away; /* keyd cannot be had */

@@ -143,6 +143,7 @@ static void
 the_largest_setup_fits_into_one_message(void **state)
 {
 	static struct msg_version versions[VERSIONS];
+	static struct xattrs_mark marks[VERSIONS];
 	char model[129], channel[33];
 	int pair[2];
 	const struct control_setup setup = { .stall_ms = 60000,
@@ -150,7 +151,8 @@ the_largest_setup_fits_into_one_message(void **state)
 		.gid = 2,
 		.session = { .session = 3,
 		    .count = VERSIONS,
-		    .versions = versions } };
+		    .versions = versions },
+		.marks = marks };
 	struct control_setup got;
 	struct reader r;
 	OWNED_CONTROL m = control_of(CONTROL_SETUP);
@@ -161,12 +163,15 @@ the_largest_setup_fits_into_one_message(void **state)
 	model[128] = '\0';
 	memset(channel, 'c', 32);
 	channel[32] = '\0';
-	for (size_t i = 0; i < VERSIONS; i++)
+	for (size_t i = 0; i < VERSIONS; i++) {
+		marks[i].serial = UINT64_MAX - i;
+		memset(marks[i].signed_by, 'n', XATTRS_SIGNERS - 1);
 		versions[i] = (struct msg_version){ .model = model,
 			.channel = channel,
 			.type = MSG_GRANT_LOAD,
 			.window = 64,
 			.grant = i };
+	}
 	assert_int_equal(control_pair(pair), 0);
 	control_setup_write(&m.body, &setup);
 	assert_int_equal(control_send(pair[0], &m), 0);
@@ -179,6 +184,8 @@ the_largest_setup_fits_into_one_message(void **state)
 	assert_int_equal(got.session.count, VERSIONS);
 	assert_string_equal(got.session.versions[255].model, model);
 	assert_int_equal(got.session.versions[255].grant, 255);
+	assert_true(got.marks[255].serial == UINT64_MAX - 255);
+	assert_string_equal(got.marks[255].signed_by, marks[0].signed_by);
 	control_setup_clear(&got);
 	close(pair[0]);
 	close(pair[1]);
@@ -191,8 +198,10 @@ a_setup_that_is_cut_anywhere_is_refused(void **state)
 		.channel = (char[]){ "c" },
 		.type = MSG_GRANT_BROWSE,
 		.window = 1 };
+	struct xattrs_mark mark = { .serial = 7, .signed_by = "carol" };
 	const struct control_setup setup = { .session = { .count = 1,
-						 .versions = &version } };
+						 .versions = &version },
+		.marks = &mark };
 	OWNED_WRITER w = writer_of(CONTROL_MAX);
 
 	(void)state;

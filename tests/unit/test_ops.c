@@ -258,18 +258,164 @@ every_change_is_refused_as_on_a_read_only_file_system(void **state)
 		assert_int_equal(wire_call(r->wire, &changes[i]).error, EROFS);
 }
 
+/* Ask for an attribute with room for `size` bytes: 0 and its value, or the
+ * errno. */
+static int
+get_xattr(struct rig *r, uint64_t ino, const char *name, uint32_t size,
+    char value[256])
+{
+	const struct fuse_getxattr_in in = { .size = size };
+	const struct wire_request q = { FUSE_GETXATTR, ino, &in, sizeof(in),
+		name, NULL };
+	struct wire_answer a = wire_call(r->wire, &q);
+	struct fuse_getxattr_out out;
+
+	if (a.error != 0)
+		return a.error;
+	if (size == 0) {
+		assert_int_equal(a.length, sizeof(out));
+		memcpy(&out, a.body, sizeof(out));
+		snprintf(value, 256, "%u", out.size);
+	} else {
+		assert_true(a.length < 256);
+		memcpy(value, a.body, a.length);
+		value[a.length] = '\0';
+	}
+	return 0;
+}
+
+/* The names, with blanks between. */
 static void
-extended_attributes_are_not_asked_for_twice(void **state)
+list_xattrs(struct rig *r, uint64_t ino, char names[256])
+{
+	const struct fuse_getxattr_in in = { .size = 255 };
+	const struct wire_request q = { FUSE_LISTXATTR, ino, &in, sizeof(in),
+		NULL, NULL };
+	struct wire_answer a = wire_call(r->wire, &q);
+
+	assert_int_equal(a.error, 0);
+	memcpy(names, a.body, a.length);
+	names[a.length] = '\0';
+	for (size_t i = 0; i + 1 < a.length; i++)
+		if (names[i] == '\0')
+			names[i] = ' ';
+}
+
+static void
+files_say_what_they_are_and_who_vouches_for_them(void **state)
 {
 	struct rig *r = *state;
-	const struct fuse_getxattr_in in = { .size = 100 };
-	const struct wire_request get = { FUSE_GETXATTR, r->big, &in,
-		sizeof(in), "security.capability", NULL };
-	const struct wire_request ls = { FUSE_LISTXATTR, r->big, &in,
-		sizeof(in), NULL, NULL };
+	const struct manifest *m = r->served->manifest;
+	char value[256], hex[DIGEST_HEX_SIZE];
 
-	assert_int_equal(wire_call(r->wire, &get).error, ENOSYS);
-	assert_int_equal(wire_call(r->wire, &ls).error, ENOSYS);
+	list_xattrs(r, r->big, value);
+	assert_string_equal(value, "user.weir.version user.weir.sha256");
+	assert_int_equal(get_xattr(r, r->big, "user.weir.sha256", 255, value),
+	    0);
+	assert_string_equal(value,
+	    digest_hex(&m->files[SERVED_BIG].digest, hex));
+	assert_int_equal(get_xattr(r, r->big, "user.weir.version", 255, value),
+	    0);
+	assert_string_equal(value, digest_hex(&m->version, hex));
+	/* Nobody does. */
+	assert_int_equal(get_xattr(r, r->big, "user.weir.signed_by", 255,
+			     value),
+	    ENODATA);
+	assert_int_equal(get_xattr(r, r->big, "user.weir.serial", 255, value),
+	    ENODATA);
+
+	r->marks[0].serial = UINT64_MAX;
+	xattrs_signers(&r->marks[0], "carol, dave");
+	list_xattrs(r, r->big, value);
+	assert_string_equal(value,
+	    "user.weir.version user.weir.sha256 user.weir.signed_by "
+	    "user.weir.serial");
+	assert_int_equal(get_xattr(r, r->big, "user.weir.signed_by", 255,
+			     value),
+	    0);
+	assert_string_equal(value, "carol, dave");
+	assert_int_equal(get_xattr(r, r->big, "user.weir.serial", 255, value),
+	    0);
+	assert_string_equal(value, "18446744073709551615");
+}
+
+static void
+directories_have_a_version_and_what_is_above_has_nothing(void **state)
+{
+	struct rig *r = *state;
+	char value[256], hex[DIGEST_HEX_SIZE];
+	struct fuse_entry_out e;
+
+	r->marks[0].serial = 3;
+	xattrs_signers(&r->marks[0], "carol");
+	assert_int_equal(wire_lookup(r->wire, r->head, "dir", &e), 0);
+	list_xattrs(r, e.nodeid, value);
+	assert_string_equal(value, "user.weir.version");
+	assert_int_equal(get_xattr(r, r->head, "user.weir.version", 255, value),
+	    0);
+	assert_string_equal(value,
+	    digest_hex(&r->served->manifest->version, hex));
+	assert_int_equal(get_xattr(r, r->head, "user.weir.sha256", 255, value),
+	    ENODATA);
+	assert_int_equal(wire_lookup(r->wire, r->head, "link", &e), 0);
+	list_xattrs(r, e.nodeid, value);
+	assert_string_equal(value, "");
+	list_xattrs(r, TREE_ROOT, value);
+	assert_string_equal(value, "");
+	assert_int_equal(get_xattr(r, TREE_ROOT, "user.weir.version", 255,
+			     value),
+	    ENODATA);
+	assert_int_equal(get_xattr(r, 4711, "user.weir.version", 255, value),
+	    ENOENT);
+}
+
+static void
+attributes_tell_their_size_and_are_not_cut(void **state)
+{
+	struct rig *r = *state;
+	char value[256];
+
+	assert_int_equal(get_xattr(r, r->big, "user.weir.sha256", 0, value), 0);
+	assert_string_equal(value, "64");
+	assert_int_equal(get_xattr(r, r->big, "user.weir.sha256", 63, value),
+	    ERANGE);
+	assert_int_equal(get_xattr(r, r->big, "user.weir.sha256", 64, value),
+	    0);
+}
+
+/* ENOSYS would save the kernel the question, and hide all others. */
+static void
+what_others_ask_for_is_not_there(void **state)
+{
+	static const char *const names[] = { "security.capability",
+		"system.posix_acl_access", "user.weir", "user.weir.", "user.x",
+		"user.weir.sha2567" };
+	char value[256];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(get_xattr(*state, ((struct rig *)*state)->big,
+				     names[i], 255, value),
+		    ENODATA);
+}
+
+static void
+a_long_list_of_signers_is_cut_and_says_so(void **state)
+{
+	struct xattrs_mark m;
+	char names[300];
+
+	(void)state;
+	memset(names, 'n', sizeof(names) - 1);
+	names[XATTRS_SIGNERS - 1] = '\0';
+	xattrs_signers(&m, names);
+	assert_string_equal(m.signed_by, names);
+	names[XATTRS_SIGNERS - 1] = 'n';
+	names[sizeof(names) - 1] = '\0';
+	xattrs_signers(&m, names);
+	assert_int_equal(strlen(m.signed_by), XATTRS_SIGNERS - 1);
+	assert_string_equal(m.signed_by + XATTRS_SIGNERS - 4, "...");
+	xattrs_signers(&m, NULL);
+	assert_string_equal(m.signed_by, "");
 }
 
 static void
@@ -365,7 +511,11 @@ main(void)
 		TEST(only_directories_are_opened_as_such),
 		TEST(files_open_for_reading_and_keep_their_pages),
 		TEST(every_change_is_refused_as_on_a_read_only_file_system),
-		TEST(extended_attributes_are_not_asked_for_twice),
+		TEST(files_say_what_they_are_and_who_vouches_for_them),
+		TEST(directories_have_a_version_and_what_is_above_has_nothing),
+		TEST(attributes_tell_their_size_and_are_not_cut),
+		TEST(what_others_ask_for_is_not_there),
+		cmocka_unit_test(a_long_list_of_signers_is_cut_and_says_so),
 		TEST(the_file_system_has_the_size_of_its_files_and_no_room),
 		TEST(reads_give_what_was_put_wherever_they_begin),
 		TEST(an_empty_file_reads_as_nothing),

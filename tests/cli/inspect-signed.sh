@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a mounted file says of itself, and what `weir show` says of a version:
+# from the root key to the bytes.
+. "$(dirname "$0")/lib.sh"
+requires fuse jq python3
+
+# xattrs FILE: NAME=VALUE lines, sorted
+xattrs()
+{
+	python3 -c 'import os, sys
+for n in sorted(os.listxattr(sys.argv[1], follow_symlinks=False)):
+    print(n + "=" + os.getxattr(sys.argv[1], n, follow_symlinks=False).decode())' "$1"
+}
+
+# xattr FILE NAME: its value, or the name of the error
+xattr()
+{
+	python3 -c 'import errno, os, sys
+try:
+    print(os.getxattr(sys.argv[1], sys.argv[2]).decode())
+except OSError as e:
+    print(errno.errorcode[e.errno])' "$1" "$2"
+}
+
+mkvault vault
+trusted carol
+mktree "$tmp/tree"
+one=$(weir put llama "$tmp/tree" 2>/dev/null)
+hex=${one#llama@}
+weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
+mnt=$tmp/mnt
+mkdir "$mnt"
+cleanup_fn unmount "$mnt"
+
+# --- mounted files ---
+
+exits 0 'an unsigned version' weir mount --allow-unsigned "$one" "$mnt"
+sum=$(sha256sum <"$tmp/tree/weights.bin" | cut -c 1-64)
+at=$mnt/llama/@$hex
+is "$(xattrs "$at/weights.bin")" "user.weir.sha256=$sum
+user.weir.version=$hex" 'its files say which version they are of'
+is "$(xattr "$at/weights.bin" user.weir.signed_by)" ENODATA \
+    'and that nobody signed it'
+exits 0 'umount' weir umount "$mnt"
+
+promoted "$one" staging
+promoted "$one" prod
+exits 0 'a channel' weir mount llama:prod "$mnt"
+is "$(xattrs "$mnt/llama/prod/weights.bin")" "user.weir.serial=1
+user.weir.sha256=$sum
+user.weir.signed_by=carol
+user.weir.version=$hex" 'its files say who vouches for them'
+bad=0
+for f in "$at"/config.json "$at"/empty "$at"/sub/deeper/README.md; do
+	[ "$(xattr "$f" user.weir.sha256)" = \
+	    "$(sha256sum <"$f" | cut -c 1-64)" ] || bad=$((bad + 1))
+done
+is "$bad" 0 'the digests are those of what is read'
+is "$(xattrs "$at/sub")" "user.weir.version=$hex" 'directories have a version'
+is "$(xattrs "$at/sub/link")" '' 'links have none'
+is "$(xattrs "$mnt/llama")" '' 'nor has what is above a version'
+is "$(xattr "$at/weights.bin" security.capability)" ENODATA \
+    'there is nothing else'
+is "$(xattr "$at/weights.bin" user.weir.sha256)" "$sum" \
+    'after that, they are still there'
+! python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "user.weir.sha256", b"0")' "$at/weights.bin" \
+    2>/dev/null
+ok $? 'they cannot be changed'
+exits 0 'umount' weir umount "$mnt"
+exits 0 'a signed version by its digest' weir mount "$one" "$mnt"
+is "$(xattr "$at/weights.bin" user.weir.signed_by)" carol 'has its signers'
+is "$(xattr "$at/weights.bin" user.weir.serial)" ENODATA 'and no serial'
+exits 0 'umount' weir umount "$mnt"
+
+done_testing

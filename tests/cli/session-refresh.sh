@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# weir session refresh: the links of a mount move when it is told to, and what
+# is open stays what it was.
+. "$(dirname "$0")/lib.sh"
+requires fuse jq
+
+mkvault vault
+trusted carol
+mkdir "$tmp/m" "$tmp/mnt"
+head -c 5000000 /dev/urandom >"$tmp/m/w.bin"
+cp "$tmp/m/w.bin" "$tmp/first.bin"
+one=$(weir put llama "$tmp/m" 2>/dev/null)
+promoted "$one" prod
+weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
+mnt=$tmp/mnt
+cleanup_fn unmount "$mnt"
+
+link()
+{
+	readlink "$mnt/llama/prod"
+}
+
+sessions()
+{
+	weir session ls --json | jq -c '[.sessions[].session]'
+}
+
+exits 5 'what is not mounted' weir session refresh "$mnt"
+exits 0 'mount' weir mount llama:prod "$mnt"
+exits 0 'nothing has moved' weir session refresh "$mnt" --json
+json '.changed == false' 'and that is said'
+is "$(link)" "@${one#llama@}" 'it stands as it did'
+
+head -c 5000000 /dev/urandom >"$tmp/m/w.bin"
+two=$(weir put llama "$tmp/m" 2>/dev/null)
+promoted "$two" prod
+is "$(link)" "@${one#llama@}" 'a promotion moves no link'
+exec 7<"$mnt/llama/prod/w.bin"
+head -c 1000 <&7 >"$tmp/got"
+exits 0 'refresh' weir session refresh "$mnt" --json
+json '.changed' 'has changed it'
+is "$(link)" "@${two#llama@}" 'the link moves'
+cmp -s "$mnt/llama/prod/w.bin" "$tmp/m/w.bin"
+ok $? 'to the new bytes'
+cat <&7 >>"$tmp/got"
+cmp -s "$tmp/got" "$tmp/first.bin"
+ok $? 'what was open is read to its end as it was'
+is "$(sessions | jq length)" 2 'by a session of its own'
+exec 7<&-
+wait_for 10 sh -c "weir session ls --json | jq -e '.sessions | length == 1'"
+ok $? 'which ends with it'
+is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 'one mount is there'
+
+# What is refused leaves the mount as it is.
+exits 0 'a revocation' weir revoke "$two" --key carol --reason poisoned --yes
+exits 3 'a refresh to what was revoked' weir session refresh "$mnt"
+like "$err" 'stays as it is: llama:prod is refused: .* was revoked' \
+    'is refused, and says why'
+is "$(link)" "@${two#llama@}" 'the mount stays'
+exits 0 'rolled back' weir rollback llama prod --to 1 --key carol --reason x \
+    --yes
+exits 0 'it goes back' weir session refresh "$mnt"
+is "$(link)" "@${one#llama@}" 'to the first'
+exits 0 'umount' weir umount "$mnt"
+wait_for 10 sh -c "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'closes the last session'
+is "$(find "$WEIR_STATE_DIR/mounts" -type s | wc -l)" 0 'no socket is left'
+
+# Around a command the mount may be refreshed, too, and lasts as long.
+promoted "$(echo a >"$tmp/m/a" && weir put llama "$tmp/m" 2>/dev/null)" prod
+cat >"$tmp/job" <<'JOB'
+[ ! -e "$WEIR_MOUNTPOINT/llama/prod/b" ] || exit 10
+: >"$1/up"
+until [ -e "$1/on" ]; do sleep 0.1; done
+[ -e "$WEIR_MOUNTPOINT/llama/prod/b" ] || exit 11
+exit 42
+JOB
+weir mount llama:prod "$mnt" -- sh "$tmp/job" "$tmp" >"$tmp/log" 2>&1 &
+job=$!
+wait_for 20 test -e "$tmp/up"
+promoted "$(echo b >"$tmp/m/b" && weir put llama "$tmp/m" 2>/dev/null)" prod
+exits 0 'around a command' weir session refresh "$mnt"
+: >"$tmp/on"
+wait $job
+is $? 42 'the command sees the new version, and its status is returned' ||
+    diag "$(cat "$tmp/log")"
+is "$(ls "$mnt")" '' 'and nothing stays mounted'
+is "$(sessions)" '[]' 'nor any session open'
+done_testing
