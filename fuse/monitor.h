@@ -10,15 +10,19 @@
 #include "keys/unlock.h"
 
 /*
- * The monitor of a mount: checks what keyd shows, opens the session, mounts, starts the worker and
- * outlives it, so that whatever happens the mount goes and the session is
- * closed with a reason.  It holds no keys of chunks, and serves nothing.
+ * The monitor of a mount: checks what keyd shows, opens the session, mounts,
+ * starts the worker and outlives it, so that whatever happens the mount goes and
+ * the session is closed with a reason.  It holds no keys of chunks, and serves
+ * nothing.
  */
+#define MONITOR_TRUST_MAX 32
+
 struct monitor_how {
 	const char *vault;	     /* absolute */
 	struct unlock_source unlock; /* absolute */
 	struct chain_how trust;	     /* how the versions are checked */
-	const char *user;	     /* NULL: the caller mounts for itself */
+	const char *trust_files[MONITOR_TRUST_MAX]; /* what trust names */
+	const char *user; /* NULL: the caller mounts for itself */
 	char **refs;
 	uint16_t count;
 	const char *mountpoint;

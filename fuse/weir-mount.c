@@ -21,7 +21,6 @@
 #define WEIR_VERSION "0.1"
 #define STALL_DEFAULT_S 60
 #define STALL_MAX_S 86400
-#define TRUST_FILES_MAX 32
 
 static const char usage[] =
     "usage: weir-mount [-V DIR] [options] REF... MOUNTPOINT [-- COMMAND...]\n"
@@ -105,21 +104,13 @@ parse_stall(uint32_t *out, const char *text)
 	return 0;
 }
 
-/* The trust roots that were named; they live as long as the process. */
 static int
 add_trust(struct monitor_how *how, const char *file)
 {
-	const char **more;
-
-	if (how->trust.trust_count == TRUST_FILES_MAX)
+	if (how->trust.trust_count == MONITOR_TRUST_MAX)
 		return wrong("at most 32 files go with --trust");
-	more = calloc(how->trust.trust_count + 1, sizeof(*more));
-	if (more == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < how->trust.trust_count; i++)
-		more[i] = how->trust.trust_files[i];
-	more[how->trust.trust_count++] = file;
-	how->trust.trust_files = more;
+	how->trust_files[how->trust.trust_count++] = file;
+	how->trust.trust_files = how->trust_files;
 	return GO_ON;
 }
 
@@ -260,6 +251,8 @@ make_paths_absolute(struct monitor_how *how)
 		err = make_absolute(&how->unlock.passphrase_file);
 	if (err == 0)
 		err = make_absolute(&how->unlock.key_file);
+	for (size_t i = 0; err == 0 && i < how->trust.trust_count; i++)
+		err = make_absolute(&how->trust_files[i]);
 	if (err == 0)
 		err = make_variable_absolute("WEIR_PASSPHRASE_FILE");
 	if (err == 0)

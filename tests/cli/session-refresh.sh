@@ -28,7 +28,9 @@ sessions()
 }
 
 exits 5 'what is not mounted' weir session refresh "$mnt"
-exits 0 'mount' weir mount llama:prod "$mnt"
+cd "$WEIR_TRUST_DIR" || exit 1
+exits 0 'mount' weir mount llama:prod "$mnt" --trust vault.json
+cd / || exit 1
 exits 0 'nothing has moved' weir session refresh "$mnt" --json
 json '.changed == false' 'and that is said'
 is "$(link)" "@${one#llama@}" 'it stands as it did'
