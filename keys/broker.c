@@ -84,8 +84,11 @@ broker_new(struct broker **out, const struct broker_how *how)
 	b->started_ms = broker_record_clock();
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
+	STAILQ_INIT(&b->checks);
+	STAILQ_INIT(&b->checked);
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->settled, NULL);
+	pthread_cond_init(&b->check_work, NULL);
 	err = pages_new(&b->pages, how->store);
 	if (err == 0)
 		err = catalogue_upload_drop_all(how->catalogue);
@@ -108,6 +111,8 @@ broker_stop(struct broker *b)
 	int err;
 
 	b->stopping = true;
+	broker_check_stop(b);
+	broker_check_deliver(b);
 	err = broker_record_finish(b);
 	if (err == 0 && !b->how.service)
 		err = broker_session_end_at_stop(b);
@@ -123,6 +128,7 @@ broker_free(struct broker *b)
 
 	if (b == NULL)
 		return;
+	broker_check_free_all(b);
 	broker_record_clear(b);
 	b->stopping = true;
 	HASH_ITER(hh, b->links, l, next)
@@ -131,6 +137,7 @@ broker_free(struct broker *b)
 	broker_guard_free_all(b);
 	pages_free(b->pages);
 	pthread_cond_destroy(&b->settled);
+	pthread_cond_destroy(&b->check_work);
 	pthread_mutex_destroy(&b->mutex);
 	free(b);
 }
@@ -223,12 +230,17 @@ handle(struct broker_call *c, uint16_t type)
 	return c->request->handle(c);
 }
 
-/* Now, or with the entry that it waits for. */
+/* Now, with the entry that it waits for, or when something has been looked
+ * at. */
 static void
 answer(struct broker_call *c, uint16_t type)
 {
 	struct broker_pending *p = c->pending;
 
+	if (c->later) {
+		c->from->waiting++;
+		return;
+	}
 	if (p == NULL) {
 		c->b->how.send(c->from->arg, c->reply.bytes, c->reply.length);
 		return;
@@ -267,9 +279,31 @@ broker_request(struct broker_link *l, const struct frame *f)
 }
 
 void
+broker_call_go_on(struct broker_link *l, struct broker_check *k)
+{
+	struct broker_call c = {
+		.b = l->b,
+		.from = l,
+		.request = find_request(MSG_PUT_COMMIT),
+		.id = k->id,
+		.reply = writer_of(FRAME_BUFFER),
+	};
+	int err;
+
+	l->waiting--;
+	frame_begin(&c.reply, MSG_PUT_COMMIT | FRAME_REPLY, k->id);
+	msg_ok_write(&c.reply);
+	err = broker_put_checked(&c, k);
+	if (finish(&c, MSG_PUT_COMMIT, err) == 0)
+		answer(&c, MSG_PUT_COMMIT);
+	writer_free(&c.reply);
+}
+
+void
 broker_durable(struct broker *b)
 {
 	broker_record_deliver(b);
+	broker_check_deliver(b);
 }
 
 void

@@ -304,6 +304,8 @@ pages_verify(const struct pages_verify *how, struct manifest **out)
 	for (uint32_t i = 0; err == 0 && i < m->page_count; i++) {
 		OWNED(manifest_page) page = NULL;
 
+		if (how->stop != NULL && *how->stop)
+			return ERR_UNREACHABLE;
 		err = verify_page(how, manifest_key, m, i, &page);
 		if (err == 0)
 			err = verify_box(how, lockbox_key, &m->pages[i].lockbox,

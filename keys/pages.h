@@ -2,6 +2,8 @@
 #ifndef WEIR_PAGES_H
 #define WEIR_PAGES_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vault/digest.h"
@@ -59,6 +61,8 @@ struct pages_verify {
 	const struct family_key *family;
 	struct digest version;
 	struct digest object;
+	const atomic_bool
+	    *stop; /* may be NULL; set: give up, ERR_UNREACHABLE */
 };
 int pages_verify(const struct pages_verify *how, struct manifest **out)
     MUST_USE;

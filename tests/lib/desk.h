@@ -83,6 +83,8 @@ int desk_begin(struct desk_person *p, const char *model,
 int desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
     const size_t *sizes, size_t count, struct msg_put_commit *out);
 int desk_commit(struct desk_person *p, const struct msg_put_commit *m);
+/* Only ask for it. */
+void desk_commit_send(struct desk_person *p, const struct msg_put_commit *m);
 int desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
     const char *principal, struct msg_session *out);
 int desk_release(struct desk_person *p, uint64_t session, uint64_t first,
