@@ -61,7 +61,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind)
+	weir-mount-blind weir-mount-forgetful)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -261,6 +261,13 @@ $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-forgetful: private LINK += $(call wraps,\
+	ops_forget_pages)
+$(BUILD)/tests/mutants/weir-mount-forgetful: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/forgetful_worker.o $(LIBFUSEFS) \
+		$(LIBKEYS) $(LIBVAULT)
 	$(link)
 
 # A harness is built with a main that replays files, or with libFuzzer's.

@@ -105,17 +105,16 @@ mount_it(struct monitor *m)
 		.uid = m->target.uid,
 		.gid = m->target.gid };
 	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
-	struct mountpoint_made made;
 	int err;
 
 	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
 	    digest_hex(&v->version, hex));
-	err = mountpoint_mount(&m->place, &how, &made);
+	err = mountpoint_mount(&m->place, &how, &m->mount);
 	if (err != 0)
 		return err;
-	c.fds[0] = made.fd;
-	m->mount = made.id;
-	m->mounted = true;
+	c.fds[0] = fcntl(m->mount.fd, F_DUPFD_CLOEXEC, 0);
+	if (c.fds[0] < 0)
+		return log_sys("dup");
 	/* Held open, it could not be unmounted. */
 	close(m->place.dir);
 	m->place.dir = -1;
@@ -289,8 +288,7 @@ on_worker(sd_event_source *source, const siginfo_t *info, void *arg)
 	(void)source;
 	m->worker = 0;
 	if (m->ready && info->si_code == CLD_EXITED && info->si_status == 0) {
-		/* Its number may be another mount's by now. */
-		m->mounted = false;
+		mountpoint_made_clear(&m->mount);
 		finish(m, 0, "unmounted");
 		return 0;
 	}
@@ -404,7 +402,8 @@ run(const struct monitor_how *how, int parent)
 	struct monitor m = { .how = how,
 		.control = -1,
 		.parent = parent,
-		.place = { .dir = -1 } };
+		.place = { .dir = -1 },
+		.mount = { .fd = -1 } };
 	int err = set_up(&m);
 
 	if (err == 0)

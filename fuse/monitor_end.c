@@ -15,6 +15,7 @@
 #define BUSY_MS 1000 /* for the last closes to arrive */
 #define BUSY_STEP_MS 50
 #define GOODBYE_MS 8000 /* for the worker to tell what is left */
+#define FORGET_MS 65000 /* the same, where nobody is in a hurry */
 
 int
 monitor_give_keyd(struct monitor *m)
@@ -71,11 +72,28 @@ unmount(struct monitor *m)
 	return false;
 }
 
-/* The worker tells keyd what is left, and ends. */
+/* Whether somebody says once more that it is to end. */
+static bool
+in_a_hurry(void *arg)
+{
+	const struct timespec now = { 0 };
+	struct monitor *m = arg;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	m->hurry = m->hurry || sigtimedwait(&set, NULL, &now) > 0;
+	return m->hurry;
+}
+
+/* The worker tells keyd what is left, has the kernel drop what it keeps, and
+ * ends. */
 static void
 wait_for_worker(struct monitor *m)
 {
-	int64_t end = clock_ms() + GOODBYE_MS;
+	int64_t now = clock_ms();
+	const int64_t usual = now + GOODBYE_MS, end = now + FORGET_MS;
 	pid_t pid;
 
 	do {
@@ -96,26 +114,13 @@ wait_for_worker(struct monitor *m)
 				(void)!monitor_want_keyd(m);
 		}
 		pid = waitpid(m->worker, NULL, WNOHANG);
-	} while (pid == 0 && clock_ms() < end);
+		now = clock_ms();
+	} while (pid == 0 && now < end && (now < usual || !in_a_hurry(m)));
 	if (pid == 0) {
 		(void)kill(m->worker, SIGKILL);
 		(void)waitpid(m->worker, NULL, 0);
 	}
 	m->worker = 0;
-}
-
-/* Whether somebody says once more that it is to end. */
-static bool
-in_a_hurry(void *arg)
-{
-	const struct timespec now = { 0 };
-	sigset_t set;
-
-	(void)arg;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	return sigtimedwait(&set, NULL, &now) > 0;
 }
 
 static void
@@ -133,15 +138,16 @@ wait_for_command(struct monitor *m)
 void
 monitor_end(struct monitor *m)
 {
-	bool unused = m->mounted && unmount(m);
+	bool unused = m->mount.fd >= 0 && unmount(m);
 
+	mountpoint_made_clear(&m->mount);
 	if (m->worker != 0) {
 		if (!unused)
 			(void)!control_say(m->control, CONTROL_STOP, 0);
 		wait_for_worker(m);
 	}
 	if (m->keeper != NULL && !m->ended)
-		keeper_close(m->keeper, m->reason, in_a_hurry, NULL);
+		keeper_close(m->keeper, m->reason, in_a_hurry, m);
 	wait_for_command(m);
 	sd_event_unref(m->event);
 	keeper_free(m->keeper);

@@ -19,10 +19,10 @@ struct monitor {
 	const struct monitor_how *how;
 	struct target target; /* whom it is for */
 	struct mountpoint_place place;
-	struct mountpoint_id mount;
-	bool mounted;
+	struct mountpoint_made mount;
 	bool ready;
 	bool ended; /* keyd ended the session */
+	bool hurry; /* it was told to end, once more */
 	struct keeper *keeper;
 	sd_event *event;
 	int control;

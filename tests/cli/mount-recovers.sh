@@ -89,6 +89,32 @@ wait_for 10 dd if="$file" of=/dev/null bs=64k count=1
 ok $? 'and works again when keyd goes on'
 exits 0 'umount' weir umount "$mnt"
 
+# What was read is told to the next keyd, when the last one was killed before
+# it answered and the mount is on its way out.
+head -c 200000 /dev/urandom >"$tmp/s.bin"
+weir put small "$tmp/s.bin" >/dev/null 2>&1
+weir grant add small --to "$me" --loads 99 --reason t >/dev/null 2>&1
+weir mount --foreground small "$mnt" >"$tmp/log" 2>&1 &
+m=$!
+wait_for 10 test -e "$mnt/small/latest/s.bin"
+id=$(session)
+# One read gets the keys of all four chunks; the second is not told.
+dd if="$mnt/small/latest/s.bin" of=/dev/null bs=64k count=1 iflag=direct \
+    status=none
+sleep 1.5
+pid=$(keyd)
+kill -STOP "$pid"
+dd if="$mnt/small/latest/s.bin" of=/dev/null bs=64k skip=1 count=1 \
+    iflag=direct status=none
+ok $? 'a read under keys that are held, while keyd hangs'
+kill -TERM $m
+sleep 0.5
+kill -9 "$pid"
+wait $m
+is "$(weir audit ls --kind extents --json | jq -s --argjson id "$id" \
+    'map(select(.session == $id) | .reads[] | .[1] + .[2]) | max')" \
+    131072 'what was read last is told to the next keyd'
+
 # Told to end while keyd hangs, it does: what keyd is to know waits for seconds
 # only, and for no time when it is told once more.
 for times in once twice; do
