@@ -89,7 +89,7 @@ broker_new(struct broker **out, const struct broker_how *how)
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->settled, NULL);
 	pthread_cond_init(&b->check_work, NULL);
-	err = pages_new(&b->pages, how->store);
+	err = pages_new(&b->pages, how->store, PAGES_MANIFEST_BYTES);
 	if (err == 0)
 		err = catalogue_upload_drop_all(how->catalogue);
 	if (err == 0)

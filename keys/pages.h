@@ -19,6 +19,7 @@
  */
 
 #define PAGES_MANIFESTS 8
+#define PAGES_MANIFEST_BYTES (256U << 20) /* of memory, all together */
 #define PAGES_LOCKBOXES 8
 
 struct pages;
@@ -32,7 +33,8 @@ struct pages_version {
 	void *arg;
 };
 
-int pages_new(struct pages **out, struct store *store) MUST_USE;
+/* At most bytes of memory for manifests, but one in any case. */
+int pages_new(struct pages **out, struct store *store, size_t bytes) MUST_USE;
 void pages_free(struct pages *p);
 OWNED_TYPE(pages);
 
