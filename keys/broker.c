@@ -2,6 +2,7 @@
 #include "keys/broker.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,6 +143,22 @@ broker_free(struct broker *b)
 	free(b);
 }
 
+/* The name service is asked once a minute for each user, not for each
+ * connection. */
+static const char *
+principal_of(struct broker *b, uid_t uid)
+{
+	struct broker_name *n = &b->names[uid % BROKER_NAMES];
+
+	if (n->known && n->uid == uid && b->now_ms < n->until_ms)
+		return n->principal;
+	peer_principal(uid, n->principal);
+	n->known = true;
+	n->uid = uid;
+	n->until_ms = b->now_ms + BROKER_NAME_MS;
+	return n->principal;
+}
+
 int
 broker_attach(struct broker *b, const struct peer *peer, void *link_arg,
     struct broker_link **out)
@@ -157,7 +174,8 @@ broker_attach(struct broker *b, const struct peer *peer, void *link_arg,
 	l->id = ++b->last_link;
 	l->arg = link_arg;
 	l->peer = *peer;
-	peer_principal(peer->uid, l->principal);
+	snprintf(l->principal, sizeof(l->principal), "%s",
+	    principal_of(b, peer->uid));
 	LIST_INIT(&l->uploads);
 	LIST_INIT(&l->holds);
 	HASH_ADD(hh, b->links, id, sizeof(l->id), l);

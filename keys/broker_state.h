@@ -88,6 +88,16 @@ struct broker_hold {
 	struct broker_session *session;
 };
 
+/* What a uid was called a while ago: asking may take long. */
+#define BROKER_NAMES 64
+#define BROKER_NAME_MS 60000
+struct broker_name {
+	bool known;
+	uid_t uid;
+	int64_t until_ms;
+	char principal[PEER_SIZE];
+};
+
 struct broker_link {
 	UT_hash_handle hh;
 	struct broker *b;
@@ -142,7 +152,8 @@ struct broker {
 	struct broker_link *links;	 /* hash by id */
 	struct broker_session *sessions; /* hash by id */
 	struct broker_guard *guards;	 /* hash by uid */
-	int64_t guarded_ms;		 /* when the guards were refilled */
+	struct broker_name names[BROKER_NAMES];
+	int64_t guarded_ms; /* when the guards were refilled */
 	uint64_t last_link;
 	int64_t now_ms; /* since broker_new, as of the last tick */
 	int64_t started_ms;
