@@ -331,7 +331,8 @@ check-asan:
 # under load.  (test_trail and test_intake are clean, too, and take a minute
 # each: make check-tsan TSAN_UNIT='trail intake' TSAN_CLI_TESTS=)
 TSAN_UNIT = log secret digest trail_live store_fault cache version \
-	intake_trouble intake_stream broker front ops reads report keyslots control
+	intake_trouble intake_stream broker broker_commit front front_turns \
+	ops reads report keyslots control
 TSAN_SRCS = $(sort $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c)))
 TSAN_CLI_TESTS = $(wildcard tests/cli/mount-basic.sh \
 	tests/cli/race-of-commands.sh)
