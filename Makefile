@@ -61,7 +61,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind weir-forgetful test_trust_loose)
+	weir-mount-blind weir-mount-forgetful weir-forgetful test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -287,6 +287,13 @@ $(BUILD)/tests/mutants/test_trust_loose: \
 		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
+$(BUILD)/tests/mutants/weir-mount-forgetful: private LINK += $(call wraps,\
+	ops_forget_pages)
+$(BUILD)/tests/mutants/weir-mount-forgetful: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/forgetful_worker.o $(LIBFUSEFS) \
+		$(LIBKEYS) $(LIBVAULT)
+	$(link)
+
 # A harness is built with a main that replays files, or with libFuzzer's.
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
@@ -348,7 +355,8 @@ check-asan:
 # under load.  (test_trail and test_intake are clean, too, and take a minute
 # each: make check-tsan TSAN_UNIT='trail intake' TSAN_CLI_TESTS=)
 TSAN_UNIT = log secret digest trail_live store_fault cache version \
-	intake_trouble intake_stream broker front ops reads report keyslots control
+	intake_trouble intake_stream broker broker_commit front front_turns \
+	ops reads report keyslots control
 TSAN_SRCS = $(sort $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c)))
 TSAN_CLI_TESTS = $(wildcard tests/cli/mount-basic.sh \
 	tests/cli/race-of-commands.sh)

@@ -180,7 +180,7 @@ change_places(struct monitor *m)
 		return 0;
 	}
 	err = mountpoint_leave(&m->now->mount, true);
-	m->now->mounted = false;
+	mountpoint_made_clear(&m->now->mount);
 	m->now = m->next;
 	m->next = NULL;
 	if (err == 0)
@@ -326,8 +326,7 @@ on_worker(sd_event_source *source, const siginfo_t *info, void *arg)
 	} else if (s == m->next) {
 		drop_next(m, 1, "the worker failed");
 	} else if (s->ready && well) {
-		/* Its number may be another mount's by now. */
-		s->mounted = false;
+		mountpoint_made_clear(&s->mount);
 		finish(m, 0, "unmounted");
 	} else if (info->si_code == CLD_EXITED) {
 		finish(m, info->si_status != 0 ? info->si_status : 1,

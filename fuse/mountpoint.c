@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,11 +235,12 @@ mountpoint_at(const struct mountpoint_list *l, const char *path)
 }
 
 const struct mountpoint *
-mountpoint_of(const struct mountpoint_list *l, const struct mountpoint_id *id)
+mountpoint_of(const struct mountpoint_list *l, unsigned int major,
+    unsigned int minor)
 {
 	for (size_t i = l->count; i > 0; i--)
-		if (l->items[i - 1].major == id->major &&
-		    l->items[i - 1].minor == id->minor)
+		if (l->items[i - 1].major == major &&
+		    l->items[i - 1].minor == minor)
 			return &l->items[i - 1];
 	return NULL;
 }
@@ -393,8 +395,7 @@ identify(const struct mountpoint_place *p, struct mountpoint_made *made)
 	const struct mountpoint *m;
 	int err;
 
-	made->id = (struct mountpoint_id){ 0 };
-	if (device_of(made->fd, &made->id.minor))
+	if (device_of(made->fd, &made->minor))
 		return 0;
 	err = mountpoint_list(&l);
 	if (err != 0) {
@@ -405,7 +406,8 @@ identify(const struct mountpoint_place *p, struct mountpoint_made *made)
 	if (m == NULL)
 		return log_err(ERR_CONFLICT,
 		    "'%s' was unmounted as soon as it was mounted", p->path);
-	made->id = (struct mountpoint_id){ m->major, m->minor };
+	made->major = m->major;
+	made->minor = m->minor;
 	return 0;
 }
 
@@ -423,16 +425,33 @@ mountpoint_mount(const struct mountpoint_place *p,
 	if (err == 0)
 		err = identify(p, &made);
 	if (err != 0) {
-		if (made.fd >= 0)
-			close(made.fd);
+		mountpoint_made_clear(&made);
 		return err;
 	}
 	*out = made;
 	return 0;
 }
 
+void
+mountpoint_made_clear(struct mountpoint_made *m)
+{
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+}
+
+/* Whether the file system is there, mounted or only held by open files. */
+static bool
+exists(const struct mountpoint_made *made)
+{
+	struct pollfd p = { .fd = made->fd };
+
+	return made->fd >= 0 &&
+	    (poll(&p, 1, 0) <= 0 || (p.revents & POLLERR) == 0);
+}
+
 int
-mountpoint_leave(const struct mountpoint_id *id, bool force)
+mountpoint_leave(const struct mountpoint_made *made, bool force)
 {
 	OWNED_MOUNTPOINTS l = { 0 };
 	const struct mountpoint *m;
@@ -440,8 +459,9 @@ mountpoint_leave(const struct mountpoint_id *id, bool force)
 
 	if (err != 0)
 		return err;
-	m = mountpoint_of(&l, id);
-	if (m == NULL)
+	m = mountpoint_of(&l, made->major, made->minor);
+	/* Its number may be another one's by now. */
+	if (m == NULL || !exists(made))
 		return ERR_NOT_FOUND;
 	if (m->covered)
 		return ERR_CONFLICT;
@@ -485,14 +505,14 @@ mountpoint_umount(const char *path, bool force)
 }
 
 int
-mountpoint_readahead(const struct mountpoint_id *id, unsigned int kb)
+mountpoint_readahead(const struct mountpoint_made *m, unsigned int kb)
 {
 	char name[80];
 
 	if (geteuid() != 0)
 		return ERR_DENIED;
 	snprintf(name, sizeof(name), "/sys/class/bdi/%u:%u/read_ahead_kb",
-	    id->major, id->minor);
+	    m->major, m->minor);
 
 	OWNED_FD fd = open(name, O_WRONLY | O_CLOEXEC);
 

@@ -22,12 +22,6 @@ struct mountpoint {
 	bool covered; /* something else is mounted over it */
 };
 
-/* A mount, whatever becomes of its path: the number of its device, which no
- * other mount gets while there is one of it. */
-struct mountpoint_id {
-	unsigned int major, minor;
-};
-
 /* In the order of mounting: of those at one path the last one is seen. */
 struct mountpoint_list {
 	struct mountpoint *items;
@@ -48,10 +42,10 @@ int mountpoint_parse(struct mountpoint_list *out, const char *text) MUST_USE;
 const struct mountpoint *mountpoint_at(const struct mountpoint_list *l,
     const char *path);
 
-/* This mount, wherever it is now; of several places the one mounted last.
- * NULL if it is nowhere. */
+/* The mount of this device, wherever it is now; of several places the one
+ * mounted last.  NULL if it is nowhere. */
 const struct mountpoint *mountpoint_of(const struct mountpoint_list *l,
-    const struct mountpoint_id *id);
+    unsigned int major, unsigned int minor);
 
 /* A directory to mount on: what was looked at is what is mounted on. */
 struct mountpoint_place {
@@ -73,9 +67,14 @@ struct mountpoint_how {
 	gid_t gid;
 };
 
+/*
+ * A mount that this process made, whatever becomes of its path.  Its device is
+ * no other mount's as long as it is there, and the descriptor knows whether it
+ * is.
+ */
 struct mountpoint_made {
-	int fd; /* /dev/fuse, to serve it by */
-	struct mountpoint_id id;
+	int fd; /* /dev/fuse, to serve it by; -1: none was made */
+	unsigned int major, minor;
 };
 
 /*
@@ -98,11 +97,15 @@ int mountpoint_umount(const char *path, bool force) MUST_USE;
  * somebody has unmounted it; ERR_CONFLICT even with force when it is covered
  * by another mount, which must go first.
  */
-int mountpoint_leave(const struct mountpoint_id *id, bool force) MUST_USE;
+int mountpoint_leave(const struct mountpoint_made *m, bool force) MUST_USE;
+
+/* Let go of the descriptor: without a worker, readers get an error from here
+ * on. */
+void mountpoint_made_clear(struct mountpoint_made *m);
 
 /* The kernel's read-ahead of a mount whose INIT is done.  Root only:
  * ERR_DENIED, not logged, for others. */
-int mountpoint_readahead(const struct mountpoint_id *id, unsigned int kb)
+int mountpoint_readahead(const struct mountpoint_made *m, unsigned int kb)
     MUST_USE;
 
 #endif

@@ -187,6 +187,12 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	/* It may have ended meanwhile, and its pages be forgotten already. */
+	if (reads_ended(o->reads)) {
+		handle_free(h);
+		fuse_reply_err(req, EIO);
+		return;
+	}
 	report_opened(o->report, (uint32_t)ctx->pid);
 	fi->fh = (uint64_t)(uintptr_t)h;
 	fi->keep_cache = 1;
@@ -488,37 +494,12 @@ ops_serve(struct fuse_session *se, struct fuse_buf *buf)
 	return !fuse_session_exited(se);
 }
 
-struct inodes {
-	fuse_ino_t *items;
-	size_t count;
-	size_t capacity;
-};
-
-static void
-add_inode(void *arg, struct handle *h)
-{
-	struct inodes *l = arg;
-
-	if (l->count == l->capacity) {
-		size_t capacity = l->capacity * 2 + 64;
-		fuse_ino_t *items = reallocarray(l->items, capacity,
-		    sizeof(*items));
-
-		if (items == NULL)
-			return;
-		l->items = items;
-		l->capacity = capacity;
-	}
-	l->items[l->count++] = handle_file(h)->ino;
-}
-
 void
 ops_forget_pages(const struct ops *o, struct fuse_session *se)
 {
-	struct inodes l = { 0 };
+	struct tree_item item;
 
-	handle_each(o->handles, add_inode, &l);
-	for (size_t i = 0; i < l.count; i++)
-		fuse_lowlevel_notify_inval_inode(se, l.items[i], 0, 0);
-	free(l.items);
+	for (uint64_t ino = TREE_ROOT; tree_item(o->tree, ino, &item); ino++)
+		if (item.file != NULL)
+			(void)fuse_lowlevel_notify_inval_inode(se, ino, 0, 0);
 }

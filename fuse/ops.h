@@ -38,8 +38,8 @@ int ops_session(struct fuse_session **out, struct ops *o) MUST_USE;
  * each brings its own buffer, empty at first, to be freed in the end. */
 bool ops_serve(struct fuse_session *se, struct fuse_buf *buf);
 
-/* Let the kernel drop what it keeps of the files that are open.  Not from a
- * thread that answers requests. */
+/* Let the kernel drop what it keeps of all files.  It takes as long as that
+ * takes; not from a thread that answers requests. */
 void ops_forget_pages(const struct ops *o, struct fuse_session *se);
 
 #endif

@@ -23,6 +23,7 @@
 #define BUSY_MS 1000 /* for the last closes to arrive */
 #define BUSY_STEP_MS 50
 #define GOODBYE_MS 8000 /* for the worker to tell what is left */
+#define FORGET_MS 65000 /* the same, where nobody is in a hurry */
 
 void
 stand_free(struct stand *s)
@@ -33,6 +34,7 @@ stand_free(struct stand *s)
 	sd_event_source_disable_unref(s->keyd);
 	sd_event_source_disable_unref(s->child);
 	keeper_free(s->keeper);
+	mountpoint_made_clear(&s->mount);
 	if (s->control >= 0)
 		close(s->control);
 	free(s);
@@ -63,6 +65,7 @@ stand_new(struct stand **out, const struct stand_how *how)
 	if (s == NULL || mountpoint == NULL || principal == NULL)
 		return ERR_NOMEM;
 	s->control = -1;
+	s->mount.fd = -1;
 	(void)gethostname(host, sizeof(host) - 1);
 	procs_exe((uint32_t)getpid(), exe);
 	err = keeper_new(&s->keeper, &keeper, &open);
@@ -139,17 +142,16 @@ stand_mount(struct stand *s, struct mountpoint_place *place,
 		.uid = target->uid,
 		.gid = target->gid };
 	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
-	struct mountpoint_made made;
 	int err;
 
 	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
 	    digest_hex(&v->version, hex));
-	err = mountpoint_mount(place, &how, &made);
+	err = mountpoint_mount(place, &how, &s->mount);
 	if (err != 0)
 		return err;
-	c.fds[0] = made.fd;
-	s->mount = made.id;
-	s->mounted = true;
+	c.fds[0] = fcntl(s->mount.fd, F_DUPFD_CLOEXEC, 0);
+	if (c.fds[0] < 0)
+		return log_sys("dup");
 	/* Held open, it could not be unmounted. */
 	close(place->dir);
 	place->dir = -1;
@@ -256,11 +258,28 @@ unmount(struct stand *s, const char *path)
 	return false;
 }
 
-/* The worker tells keyd what is left, and ends. */
+/* Whether somebody says once more that it is to end. */
+static bool
+in_a_hurry(void *arg)
+{
+	const struct timespec now = { 0 };
+	struct stand *s = arg;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	s->hurry = s->hurry || sigtimedwait(&set, NULL, &now) > 0;
+	return s->hurry;
+}
+
+/* The worker tells keyd what is left, has the kernel drop what it keeps, and
+ * ends. */
 static void
 wait_for_worker(struct stand *s)
 {
-	int64_t end = clock_ms() + GOODBYE_MS;
+	int64_t now = clock_ms();
+	const int64_t usual = now + GOODBYE_MS, end = now + FORGET_MS;
 	pid_t pid;
 
 	do {
@@ -281,7 +300,8 @@ wait_for_worker(struct stand *s)
 				(void)!stand_keyd_wanted(s);
 		}
 		pid = waitpid(s->worker, NULL, WNOHANG);
-	} while (pid == 0 && clock_ms() < end);
+		now = clock_ms();
+	} while (pid == 0 && now < end && (now < usual || !in_a_hurry(s)));
 	if (pid == 0) {
 		(void)kill(s->worker, SIGKILL);
 		(void)waitpid(s->worker, NULL, 0);
@@ -289,30 +309,17 @@ wait_for_worker(struct stand *s)
 	s->worker = 0;
 }
 
-/* Whether somebody says once more that it is to end. */
-static bool
-in_a_hurry(void *arg)
-{
-	const struct timespec now = { 0 };
-	sigset_t set;
-
-	(void)arg;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	return sigtimedwait(&set, NULL, &now) > 0;
-}
-
 void
 stand_take_down(struct stand *s, const char *path, const char *reason)
 {
-	bool unused = s->mounted && unmount(s, path);
+	bool unused = s->mount.fd >= 0 && unmount(s, path);
 
+	mountpoint_made_clear(&s->mount);
 	if (s->worker != 0) {
 		if (!unused)
 			(void)!control_say(s->control, CONTROL_STOP, 0);
 		wait_for_worker(s);
 	}
 	if (!s->ended)
-		keeper_close(s->keeper, reason, in_a_hurry, NULL);
+		keeper_close(s->keeper, reason, in_a_hurry, s);
 }

@@ -24,10 +24,10 @@ struct stand {
 	struct keeper *keeper;
 	int control;  /* to the worker; -1: none */
 	pid_t worker; /* 0: it has ended */
-	struct mountpoint_id mount;
-	bool mounted;
+	struct mountpoint_made mount;
 	bool ready;
 	bool ended;    /* keyd ended the session */
+	bool hurry;    /* it was told to end, once more */
 	bool relieved; /* another one stands in its place */
 };
 

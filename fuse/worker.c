@@ -19,6 +19,7 @@
 #include "fuse/confine.h"
 #include "fuse/control.h"
 #include "fuse/daemon.h"
+#include "fuse/forget.h"
 #include "fuse/handle.h"
 #include "fuse/keyslots.h"
 #include "fuse/link.h"
@@ -38,6 +39,9 @@
 #define TICK_MS 1000
 #define LINES 10	/* alike, in ten seconds */
 #define GOODBYE_MS 5000 /* for keyd to take what is left to be told */
+#define STEP_MS 20
+#define TELL_MS 2000	/* the monitor hears of an end by then */
+#define FORGET_MS 60000 /* for the kernel to drop what it keeps */
 
 struct worker {
 	int control;
@@ -47,6 +51,7 @@ struct worker {
 	pthread_mutex_t mutex;
 	char *reason; /* for which it ended */
 	bool ended_told;
+	struct forget forget; /* what the kernel keeps */
 
 	struct control_setup setup;
 	uint16_t count; /* of versions */
@@ -67,8 +72,9 @@ struct worker {
 };
 
 static void
-notice(struct worker *w)
+notice(void *arg)
 {
+	const struct worker *w = arg;
 	const uint64_t one = 1;
 
 	/* It is a counter: what fails is that it is full already. */
@@ -296,6 +302,8 @@ log_fuse(enum fuse_log_level level, const char *fmt, va_list args)
 static int
 make_session(struct worker *w)
 {
+	int err;
+
 	w->ops.tree = w->tree;
 	w->ops.handles = w->handles;
 	w->ops.reads = w->reads;
@@ -306,7 +314,14 @@ make_session(struct worker *w)
 	w->ops.uid = w->setup.uid;
 	w->ops.gid = w->setup.gid;
 	fuse_set_log_func(log_fuse);
-	return ops_session(&w->se, &w->ops);
+	err = ops_session(&w->se, &w->ops);
+	if (err != 0)
+		return err;
+	w->forget.ops = &w->ops;
+	w->forget.se = w->se;
+	w->forget.over = notice;
+	w->forget.arg = w;
+	return 0;
 }
 
 static int
@@ -395,33 +410,45 @@ start(struct worker *w)
 	return err != 0 ? err : control_say(w->control, CONTROL_READY, 0);
 }
 
-/* Tell the monitor that keyd ended the session, when the kernel has dropped
- * what it kept of open files. */
+/* Tell the monitor that keyd ended the session. */
 static void
 tell_ended(struct worker *w)
 {
 	OWNED_CONTROL m = control_of(CONTROL_ENDED);
-
-	w->ended_told = true;
-	ops_forget_pages(&w->ops, w->se);
-
 	LOCKED(lock, &w->mutex);
 
+	w->ended_told = true;
 	if (w->reason != NULL)
 		writer_bytes(&m.body, w->reason, strlen(w->reason));
 	if (control_send(w->control, &m) != 0)
 		log_error("the session has ended, and the monitor is gone");
 }
 
-/* A message from the monitor.  False: stop. */
-static bool
+/* The monitor unmounts when it hears of the end: not before the kernel has
+ * dropped what it keeps, unless that takes long. */
+static void
+see_to_end(struct worker *w)
+{
+	if (!atomic_load(&w->ended) || w->ended_told)
+		return;
+	forget_begin(&w->forget);
+	if (forget_for(&w->forget, TELL_MS))
+		tell_ended(w);
+}
+
+enum order { ORDER_GO_ON, ORDER_STOP, ORDER_NONE };
+
+/* A message from the monitor.  ORDER_NONE: it has gone. */
+static enum order
 obey(struct worker *w)
 {
 	OWNED_CONTROL m = control_of(0);
 	OWNED_MEM(char) text = NULL;
 
-	if (control_receive(w->control, &m) != 0 || m.type == CONTROL_STOP)
-		return false;
+	if (control_receive(w->control, &m) != 0)
+		return ORDER_NONE;
+	if (m.type == CONTROL_STOP)
+		return ORDER_STOP;
 	if (m.type == CONTROL_KEYD) {
 		link_attach(w->link, m.fds[0]);
 		m.fds[0] = -1;
@@ -431,7 +458,7 @@ obey(struct worker *w)
 		    (uint32_t)(m.number >> 32), text);
 	if (m.type == CONTROL_DETACH)
 		daemon_detach();
-	return true;
+	return ORDER_GO_ON;
 }
 
 /* Until there is nobody left to serve. */
@@ -447,14 +474,14 @@ attend(struct worker *w)
 	while (atomic_load(&w->serving) > 0) {
 		uint64_t count;
 
-		if (poll(polls, 2, TICK_MS) < 0 && errno != EINTR)
+		if (poll(polls, 2, w->forget.begun ? STEP_MS : TICK_MS) < 0 &&
+		    errno != EINTR)
 			return;
 		if (polls[1].revents != 0)
 			(void)!read(w->event, &count, sizeof(count));
-		if (polls[0].revents != 0 && !obey(w))
+		if (polls[0].revents != 0 && obey(w) != ORDER_GO_ON)
 			return;
-		if (atomic_load(&w->ended) && !w->ended_told)
-			tell_ended(w);
+		see_to_end(w);
 		if (clock_ms() - flushed >= TICK_MS) {
 			report_flush(w->report, w->handles);
 			flushed = clock_ms();
@@ -462,13 +489,23 @@ attend(struct worker *w)
 	}
 }
 
-/* Tell keyd what is left to be told. */
+/* Tell keyd what is left to be told.  It may have gone just now: the monitor
+ * is listened to, who gets another connection. */
 static void
 say_goodbye(struct worker *w)
 {
+	int64_t end = clock_ms() + GOODBYE_MS;
+	struct pollfd p = { .fd = w->control, .events = POLLIN };
+
 	report_flush(w->report, w->handles);
-	if (!link_drain(w->link, GOODBYE_MS))
-		log_warn("keyd did not take the last of what was read");
+	while (!link_drain(w->link, 0)) {
+		if (clock_ms() >= end) {
+			log_warn("keyd did not take the last of what was read");
+			return;
+		}
+		if (poll(&p, 1, STEP_MS) > 0 && obey(w) == ORDER_NONE)
+			p.fd = -1;
+	}
 }
 
 static void
@@ -478,8 +515,9 @@ take_apart(struct worker *w)
 		pthread_join(w->servers[i], NULL);
 	if (w->reads != NULL)
 		reads_stop(w->reads);
-	if (w->report != NULL && w->link != NULL)
+	if (w->report != NULL && w->link != NULL && w->handles != NULL)
 		say_goodbye(w);
+	forget_join(&w->forget);
 	handle_set_free(w->handles);
 	link_free(w->link);
 	if (w->se != NULL)
@@ -518,7 +556,10 @@ run(struct worker *w)
 		return 0;
 	/* Threads wait in the kernel for requests that nobody is to get. */
 	reads_end(w->reads);
+	forget_begin(&w->forget);
 	say_goodbye(w);
+	while (!forget_for(&w->forget, FORGET_MS))
+		(void)poll(NULL, 0, STEP_MS);
 	_exit(0);
 }
 

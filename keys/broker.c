@@ -2,6 +2,7 @@
 #include "keys/broker.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,10 +103,13 @@ broker_new(struct broker **out, const struct broker_how *how)
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
 	STAILQ_INIT(&b->checks);
-	b->look = how->service;
+	STAILQ_INIT(&b->verifying);
+	b->look_verify = how->service;
+	STAILQ_INIT(&b->checked);
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->settled, NULL);
-	err = pages_new(&b->pages, how->store);
+	pthread_cond_init(&b->check_work, NULL);
+	err = pages_new(&b->pages, how->store, PAGES_MANIFEST_BYTES);
 	if (err == 0)
 		err = catalogue_upload_drop_all(how->catalogue);
 	if (err == 0)
@@ -127,6 +131,8 @@ broker_stop(struct broker *b)
 	int err;
 
 	b->stopping = true;
+	broker_check_stop(b);
+	broker_check_deliver(b);
 	err = broker_record_finish(b);
 	if (err == 0 && !b->how.service)
 		err = broker_session_end_at_stop(b);
@@ -142,6 +148,7 @@ broker_free(struct broker *b)
 
 	if (b == NULL)
 		return;
+	broker_check_free_all(b);
 	broker_record_clear(b);
 	b->stopping = true;
 	HASH_ITER(hh, b->links, l, next)
@@ -151,8 +158,25 @@ broker_free(struct broker *b)
 	broker_guard_free_all(b);
 	pages_free(b->pages);
 	pthread_cond_destroy(&b->settled);
+	pthread_cond_destroy(&b->check_work);
 	pthread_mutex_destroy(&b->mutex);
 	free(b);
+}
+
+/* The name service is asked once a minute for each user, not for each
+ * connection. */
+static const char *
+principal_of(struct broker *b, uid_t uid)
+{
+	struct broker_name *n = &b->names[uid % BROKER_NAMES];
+
+	if (n->known && n->uid == uid && b->now_ms < n->until_ms)
+		return n->principal;
+	peer_principal(uid, n->principal);
+	n->known = true;
+	n->uid = uid;
+	n->until_ms = b->now_ms + BROKER_NAME_MS;
+	return n->principal;
 }
 
 int
@@ -170,7 +194,8 @@ broker_attach(struct broker *b, const struct peer *peer, void *link_arg,
 	l->id = ++b->last_link;
 	l->arg = link_arg;
 	l->peer = *peer;
-	peer_principal(peer->uid, l->principal);
+	snprintf(l->principal, sizeof(l->principal), "%s",
+	    principal_of(b, peer->uid));
 	LIST_INIT(&l->uploads);
 	LIST_INIT(&l->holds);
 	HASH_ADD(hh, b->links, id, sizeof(l->id), l);
@@ -243,12 +268,17 @@ handle(struct broker_call *c, uint16_t type)
 	return c->request->handle(c);
 }
 
-/* Now, or with the entry that it waits for. */
+/* Now, with the entry that it waits for, or when something has been looked
+ * at. */
 static void
 answer(struct broker_call *c, uint16_t type)
 {
 	struct broker_pending *p = c->pending;
 
+	if (c->later) {
+		c->from->waiting++;
+		return;
+	}
 	if (p == NULL) {
 		c->b->how.send(c->from->arg, c->reply.bytes, c->reply.length);
 		return;
@@ -287,9 +317,31 @@ broker_request(struct broker_link *l, const struct frame *f)
 }
 
 void
+broker_call_go_on(struct broker_link *l, struct broker_check *k)
+{
+	struct broker_call c = {
+		.b = l->b,
+		.from = l,
+		.request = find_request(MSG_PUT_COMMIT),
+		.id = k->id,
+		.reply = writer_of(FRAME_BUFFER),
+	};
+	int err;
+
+	l->waiting--;
+	frame_begin(&c.reply, MSG_PUT_COMMIT | FRAME_REPLY, k->id);
+	msg_ok_write(&c.reply);
+	err = broker_put_checked(&c, k);
+	if (finish(&c, MSG_PUT_COMMIT, err) == 0)
+		answer(&c, MSG_PUT_COMMIT);
+	writer_free(&c.reply);
+}
+
+void
 broker_durable(struct broker *b)
 {
 	broker_record_deliver(b);
+	broker_check_deliver(b);
 }
 
 void

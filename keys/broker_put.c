@@ -314,69 +314,61 @@ count_files(const struct manifest *m)
 	return n;
 }
 
-/* The version lies in the store whole, and is what m says. */
+/* The version lies in the store whole, and is what was said. */
 static int
-check_new(struct broker_call *c, const struct broker_upload *u,
-    const struct family_key *family, const struct msg_put_commit *m)
+judge_new(struct broker_call *c, const struct broker_check *k)
 {
-	struct pages_verify how = {
-		.store = c->b->how.store,
-		.family = family,
-		.version = m->version,
-		.object = m->object,
-	};
-	OWNED(version_key) key = NULL;
-	OWNED(manifest) manifest = NULL;
-	int err = broker_model_key(c->b, u->id, &key);
+	const struct manifest *manifest = k->manifest;
+	int err = k->found[0];
 
-	if (err != 0)
-		return no_keys(c, err);
-	how.key = key;
-	err = pages_verify(&how, &manifest);
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err,
 		    "the manifest, or a page of it, is not in the vault's"
 		    " store: do weir and weir-keyd see the same directory?");
+	if (err == ERR_UNREACHABLE)
+		return broker_call_fail(c, err,
+		    "weir-keyd stops; put again when it is back");
 	if (err != 0)
 		return broker_call_fail(c, err,
 		    "the manifest in the store, or a page of it, is not the"
 		    " one that was put: %s",
 		    err_text(err));
-	if (count_files(manifest) != m->files ||
-	    manifest->total_bytes != m->bytes ||
-	    manifest->weight_bytes != m->weights ||
-	    manifest->chunk_rows != m->chunks)
+	if (count_files(manifest) != k->m.files ||
+	    manifest->total_bytes != k->m.bytes ||
+	    manifest->weight_bytes != k->m.weights ||
+	    manifest->chunk_rows != k->m.chunks)
 		return broker_call_fail(c, ERR_INTEGRITY,
 		    "the manifest has other numbers of files, bytes or chunks"
 		    " than was said");
 	return 0;
 }
 
+static bool
+passes(int err)
+{
+	return err == ERR_IO || err == ERR_NOMEM || err == ERR_SPACE ||
+	    err == ERR_UNREACHABLE;
+}
+
 /* The copy that stays must be sound, or it is not stored. */
 static int
-check_old(struct broker_call *c, const struct family_key *family,
-    const struct catalogue_version *v)
+judge_old(struct broker_call *c, const struct broker_check *k,
+    const char *model)
 {
-	OWNED(version_key) key = NULL;
-	OWNED(manifest) manifest = NULL;
-	struct pages_verify how = {
-		.store = c->b->how.store,
-		.family = family,
-		.version = v->version,
-		.object = v->object,
-	};
-	int err = broker_model_key(c->b, v->upload, &key);
+	int err = k->found[1];
 
-	how.key = key;
 	if (err == 0)
-		err = pages_verify(&how, &manifest);
-	if (err != 0)
-		return broker_call_fail(c, ERR_INTEGRITY,
-		    "%s has this version already, but its manifest or a page"
-		    " of it is missing or damaged in the store; 'weir check'"
-		    " names the objects to bring back from a backup",
-		    v->model);
-	return 0;
+		return 0;
+	if (passes(err))
+		return broker_call_fail(c, err,
+		    "the copy of this version that is there cannot be read"
+		    " just now: %s",
+		    err_text(err));
+	return broker_call_fail(c, ERR_INTEGRITY,
+	    "%s has this version already, but its manifest or a page"
+	    " of it is missing or damaged in the store; 'weir check'"
+	    " names the objects to bring back from a backup",
+	    model);
 }
 
 static bool
@@ -438,32 +430,110 @@ record_put(struct broker_call *c, const struct broker_upload *u,
 	return broker_call_record(c, &e);
 }
 
+/* Whether the model has the version, and where. */
 static int
-commit(struct broker_call *c, struct broker_upload *u,
-    const struct msg_put_commit *m)
+find_old(struct broker_call *c, const struct broker_upload *u,
+    const struct msg_put_commit *m, struct catalogue_version *out)
 {
-	OWNED(family_key) family = NULL;
+	int err = catalogue_version_get(c->b->how.catalogue, u->model,
+	    &m->version, out);
+
+	if (err != 0 && err != ERR_NOT_FOUND)
+		broker_call_fail(c, err, "the catalogue cannot be read");
+	return err;
+}
+
+/* What is to be looked at, with the keys for it. */
+static int
+add_copy(struct broker_call *c, struct broker_check *k, uint64_t upload,
+    const struct digest *object)
+{
+	int err = broker_model_key(c->b, upload, &k->keys[k->count]);
+
+	if (err != 0)
+		return no_keys(c, err);
+	k->copies[k->count++] = (struct pages_verify){
+		.store = c->b->how.store,
+		.version = k->m.version,
+		.object = *object,
+	};
+	return 0;
+}
+
+static int
+check(struct broker_call *c, struct broker_upload *u, struct msg_put_commit *m)
+{
+	struct broker_check *k = calloc(1, sizeof(*k));
 	struct catalogue_version there;
 	int err, known;
 
-	known = catalogue_version_get(c->b->how.catalogue, u->model,
-	    &m->version, &there);
-	if (known != 0 && known != ERR_NOT_FOUND)
-		return broker_call_fail(c, known,
-		    "the catalogue cannot be read");
-	err = open_family(c->b, u->model, &family);
-	if (err != 0)
-		return no_keys(c, err);
-	err = check_new(c, u, family, m);
-	if (err == 0 && known == 0)
-		err = check_old(c, family, &there);
+	if (k == NULL)
+		return ERR_NOMEM;
+	k->m = *m;
+	*m = (struct msg_put_commit){ 0 };
+	known = find_old(c, u, &k->m, &there);
+	err = known == ERR_NOT_FOUND ? 0 : known;
+	if (err == 0) {
+		err = open_family(c->b, u->model, &k->family);
+		if (err != 0)
+			no_keys(c, err);
+	}
 	if (err == 0)
-		err = record_put(c, u, m);
+		err = add_copy(c, k, u->id, &k->m.object);
+	if (err == 0 && known == 0)
+		err = add_copy(c, k, there.upload, &there.object);
+	if (err == 0)
+		err = broker_check_start(c, k);
+	if (err != 0)
+		broker_check_free(k);
+	else
+		u->checking = true;
+	return err;
+}
+
+static int
+commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
+{
+	struct catalogue_version there;
+	int err, known;
+
+	err = broker_put_uploader(c, u->model);
+	if (err == 0)
+		err = judge_new(c, k);
+	if (err == 0 && k->count > 1)
+		err = judge_old(c, k, u->model);
+	if (err != 0)
+		return err;
+	known = find_old(c, u, &k->m, &there);
+	if (known != 0 && known != ERR_NOT_FOUND)
+		return known;
+	/* Somebody else was faster, with a copy that was not looked at. */
+	if (known == 0 && k->count == 1)
+		return check(c, u, &k->m);
+	err = record_put(c, u, &k->m);
 	if (err != 0)
 		return err;
 	drop(c->from, u);
 	msg_field_bool_write(&c->reply, known == 0);
 	return 0;
+}
+
+int
+broker_put_checked(struct broker_call *c, struct broker_check *k)
+{
+	struct broker_upload *u = find(c->from, k->m.upload);
+	int err;
+
+	if (c->b->failed != 0) {
+		err = broker_call_fail(c, ERR_IO, "weir-keyd stops");
+	} else if (u == NULL) {
+		err = not_yours(c, k->m.upload);
+	} else {
+		u->checking = false;
+		err = commit(c, u, k);
+	}
+	broker_check_free(k);
+	return err;
 }
 
 int
@@ -478,10 +548,13 @@ broker_put_commit(struct broker_call *c)
 	u = find(c->from, m.upload);
 	if (u == NULL)
 		err = not_yours(c, m.upload);
+	else if (u->checking)
+		err = broker_call_fail(c, ERR_CONFLICT,
+		    "upload %ju is being committed already", (uintmax_t)u->id);
 	else
 		err = broker_put_uploader(c, u->model);
 	if (err == 0)
-		err = commit(c, u, &m);
+		err = check(c, u, &m);
 	msg_put_commit_clear(&m);
 	return err;
 }

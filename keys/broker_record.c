@@ -48,7 +48,7 @@ apply(struct broker *b, uint64_t index, const uint8_t *bytes, size_t n)
 
 	if (err == 0) {
 		err = catalogue_apply(b->how.catalogue, index, &v);
-		b->look = b->look || v.kind == ENTRY_PUT;
+		b->look_verify = b->look_verify || v.kind == ENTRY_PUT;
 		if (err == 0 && b->how.recorded != NULL)
 			b->how.recorded(b->how.arg, index, &v);
 		entry_view_clear(&v);

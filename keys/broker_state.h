@@ -40,6 +40,23 @@ struct broker_upload {
 	LIST_ENTRY(broker_upload) entry;
 	uint64_t id;
 	char model[REF_NAME_MAX + 1];
+	bool checking; /* its commit is under way */
+};
+
+/* A put.commit whose pages are looked at: the new copy, and the one that is
+ * there, if any. */
+#define BROKER_CHECK_COPIES 2
+struct broker_check {
+	STAILQ_ENTRY(broker_check) entry;
+	uint64_t link; /* who waits, */
+	uint64_t id;   /* for the answer to what */
+	struct msg_put_commit m;
+	struct family_key *family;
+	struct version_key *keys[BROKER_CHECK_COPIES];
+	struct pages_verify copies[BROKER_CHECK_COPIES];
+	size_t count;
+	int found[BROKER_CHECK_COPIES];
+	struct manifest *manifest; /* of the new copy, if found[0] is 0 */
 };
 
 /* One version of an open session: where its pages are. */
@@ -69,6 +86,16 @@ struct broker_hold {
 	LIST_ENTRY(broker_hold) of_session;
 	struct broker_link *link;
 	struct broker_session *session;
+};
+
+/* What a uid was called a while ago: asking may take long. */
+#define BROKER_NAMES 64
+#define BROKER_NAME_MS 60000
+struct broker_name {
+	bool known;
+	uid_t uid;
+	int64_t until_ms;
+	char principal[PEER_SIZE];
 };
 
 struct broker_link {
@@ -125,21 +152,23 @@ struct broker {
 	struct broker_link *links;	 /* hash by id */
 	struct broker_session *sessions; /* hash by id */
 	struct broker_guard *guards;	 /* hash by uid */
-	int64_t guarded_ms;		 /* when the guards were refilled */
+	struct broker_name names[BROKER_NAMES];
+	int64_t guarded_ms; /* when the guards were refilled */
 	uint64_t last_link;
 	int64_t now_ms; /* since broker_new, as of the last tick */
 	int64_t started_ms;
 	int failed;
 	bool stopping;
-	/* Versions to be read back; the verifier has the first while checking.
-	 * look: there may be others.  The last that could not be, and why. */
-	STAILQ_HEAD(, broker_check) checks;
-	bool checking;
-	bool look;
-	uint64_t last_check;
-	struct digest check_failed;
-	int64_t check_failed_ms;
-	char check_reason[BROKER_REASON_MAX];
+	/* Versions to be read back; the verifier is busy with the first.
+	 * look_verify: there may be others.  The last that could not be, and
+	 * why. */
+	STAILQ_HEAD(, broker_verify) verifying;
+	bool verifier_busy;
+	bool look_verify;
+	uint64_t last_verify;
+	struct digest verify_failed;
+	int64_t verify_failed_ms;
+	char verify_reason[BROKER_REASON_MAX];
 	struct broker_pendings pending; /* in the trail's order */
 	struct broker_pendings publishing;
 	/* Notifications that the trail still owes us: of entries, and of
@@ -147,6 +176,13 @@ struct broker {
 	pthread_mutex_t mutex;
 	pthread_cond_t settled;
 	size_t owed, owed_publish;
+	/* Checks that wait or are at work, and those that are done; of the same
+	 * mutex. */
+	STAILQ_HEAD(, broker_check) checks, checked;
+	pthread_cond_t check_work;
+	pthread_t checker;
+	bool checking; /* the thread is there */
+	atomic_bool checks_stop;
 };
 
 /* A request in hand. */
@@ -158,6 +194,7 @@ struct broker_call {
 	struct reader body;
 	struct writer reply;		/* a frame with status 0 begun */
 	struct broker_pending *pending; /* the reply waits for it; or NULL */
+	bool later;			/* the answer comes by itself */
 	char sentence[BROKER_SENTENCE]; /* goes with an error */
 };
 
@@ -332,6 +369,23 @@ int broker_model_key(struct broker *b, uint64_t upload,
     struct version_key **out) MUST_USE;
 int broker_model_manifest_key(struct broker *b, uint64_t upload,
     uint8_t out[static KEY_SIZE]) MUST_USE;
+
+/* --- broker_check.c: what takes long --- */
+
+/* Have it looked at, and broker_put_checked called then; it is taken over
+ * unless this fails. */
+int broker_check_start(struct broker_call *c, struct broker_check *k) MUST_USE;
+void broker_check_free(struct broker_check *k);
+void broker_check_deliver(struct broker *b);
+/* Break off: nothing is at work after. */
+void broker_check_stop(struct broker *b);
+void broker_check_free_all(struct broker *b);
+
+/* broker.c: go on with the call that k belongs to, which is taken over. */
+void broker_call_go_on(struct broker_link *l, struct broker_check *k);
+
+/* The rest of a put.commit; as a handler.  k is taken over. */
+int broker_put_checked(struct broker_call *c, struct broker_check *k);
 
 /* Uploads of a link that has gone. */
 void broker_put_drop(struct broker_link *l);

@@ -15,7 +15,7 @@
 #define QUEUE_MAX 1024
 #define FAILED_MS 10000 /* for which a failure is told before another try */
 
-struct broker_check {
+struct broker_verify {
 	STAILQ_ENTRY(broker_check) entry;
 	char model[REF_NAME_MAX + 1];
 	struct digest version;
@@ -28,19 +28,19 @@ struct broker_check {
 };
 
 static bool
-is_of(const struct broker_check *k, const char *model,
+is_of(const struct broker_verify *k, const char *model,
     const struct digest *version)
 {
 	return strcmp(k->model, model) == 0 &&
 	    digest_equal(&k->version, version);
 }
 
-static struct broker_check *
+static struct broker_verify *
 find(const struct broker *b, const char *model, const struct digest *version)
 {
-	struct broker_check *k;
+	struct broker_verify *k;
 
-	STAILQ_FOREACH(k, &b->checks, entry)
+	STAILQ_FOREACH(k, &b->verifying, entry)
 		if (is_of(k, model, version))
 			return k;
 	return NULL;
@@ -68,13 +68,13 @@ page_keys(struct broker *b, uint64_t upload, struct verifier_job *job)
 }
 
 static int
-start(struct broker *b, struct broker_check *k)
+start(struct broker *b, struct broker_verify *k)
 {
 	struct verifier_job job = { .version = k->version,
 		.object = k->object };
 	int err;
 
-	job.id = k->job = ++b->last_check;
+	job.id = k->job = ++b->last_verify;
 	err = catalogue_verifying_get(b->how.catalogue, k->model, &k->version,
 	    &job.first_file);
 	k->files = job.first_file;
@@ -87,26 +87,26 @@ start(struct broker *b, struct broker_check *k)
 }
 
 static void
-give_up(struct broker *b, struct broker_check *k, const char *reason)
+give_up(struct broker *b, struct broker_verify *k, const char *reason)
 {
 	log_warn("%s: a version cannot be verified now: %s", k->model, reason);
-	b->check_failed = k->version;
-	b->check_failed_ms = broker_record_clock();
-	snprintf(b->check_reason, sizeof(b->check_reason), "%s", reason);
-	STAILQ_REMOVE(&b->checks, k, broker_check, entry);
+	b->verify_failed = k->version;
+	b->verify_failed_ms = broker_record_clock();
+	snprintf(b->verify_reason, sizeof(b->verify_reason), "%s", reason);
+	STAILQ_REMOVE(&b->verifying, k, broker_verify, entry);
 	free(k);
 }
 
 static void
 next(struct broker *b)
 {
-	struct broker_check *k;
+	struct broker_verify *k;
 
-	while (!b->checking && (k = STAILQ_FIRST(&b->checks)) != NULL) {
+	while (!b->verifier_busy && (k = STAILQ_FIRST(&b->verifying)) != NULL) {
 		int err = start(b, k);
 
 		if (err == 0)
-			b->checking = true;
+			b->verifier_busy = true;
 		else
 			give_up(b, k, err_text(err));
 	}
@@ -115,7 +115,7 @@ next(struct broker *b)
 /* Waits for the disk, so that nobody meets a version whose verdict is neither
  * in the list nor in the catalogue, and has it read back again. */
 static int
-record(struct broker *b, const struct broker_check *k,
+record(struct broker *b, const struct broker_verify *k,
     const struct verifier_news *n)
 {
 	OWNED_ENTRY e = { 0 };
@@ -132,11 +132,11 @@ record(struct broker *b, const struct broker_check *k,
 }
 
 static void
-finish(struct broker *b, struct broker_check *k, const struct verifier_news *n)
+finish(struct broker *b, struct broker_verify *k, const struct verifier_news *n)
 {
 	int err = 0;
 
-	b->checking = false;
+	b->verifier_busy = false;
 	if (n->err == 0 && n->bytes != k->total) {
 		give_up(b, k, "the verifier says what it cannot mean");
 		return;
@@ -153,17 +153,17 @@ finish(struct broker *b, struct broker_check *k, const struct verifier_news *n)
 		give_up(b, k, err_text(err));
 		return;
 	}
-	STAILQ_REMOVE(&b->checks, k, broker_check, entry);
+	STAILQ_REMOVE(&b->verifying, k, broker_verify, entry);
 	free(k);
 }
 
 void
 broker_verified(struct broker *b, const struct verifier_news *n)
 {
-	struct broker_check *k = STAILQ_FIRST(&b->checks);
+	struct broker_verify *k = STAILQ_FIRST(&b->verifying);
 
-	if (!b->checking || k == NULL || k->job != n->id || b->failed != 0 ||
-	    b->stopping)
+	if (!b->verifier_busy || k == NULL || k->job != n->id ||
+	    b->failed != 0 || b->stopping)
 		return;
 	if (n->done) {
 		finish(b, k, n);
@@ -185,10 +185,10 @@ broker_verified(struct broker *b, const struct verifier_news *n)
 static size_t
 list_length(const struct broker *b)
 {
-	const struct broker_check *k;
+	const struct broker_verify *k;
 	size_t n = 0;
 
-	STAILQ_FOREACH(k, &b->checks, entry)
+	STAILQ_FOREACH(k, &b->verifying, entry)
 		n++;
 	return n;
 }
@@ -196,7 +196,7 @@ list_length(const struct broker *b)
 static int
 add(struct broker *b, const struct catalogue_version *v)
 {
-	struct broker_check *k;
+	struct broker_verify *k;
 
 	if (b->how.verify == NULL)
 		return ERR_UNREACHABLE;
@@ -212,7 +212,7 @@ add(struct broker *b, const struct catalogue_version *v)
 	k->object = v->object;
 	k->upload = v->upload;
 	k->total = v->bytes;
-	STAILQ_INSERT_TAIL(&b->checks, k, entry);
+	STAILQ_INSERT_TAIL(&b->verifying, k, entry);
 	return 0;
 }
 
@@ -235,10 +235,10 @@ broker_verify_tick(struct broker *b)
 		.after_model = "" };
 	int err = 0;
 
-	if (b->how.service && b->how.verify != NULL && b->look)
+	if (b->how.service && b->how.verify != NULL && b->look_verify)
 		err = catalogue_version_each(b->how.catalogue, &all,
 		    add_unverified, b);
-	b->look = false;
+	b->look_verify = false;
 	if (err == 0)
 		next(b);
 	return err;
@@ -247,10 +247,10 @@ broker_verify_tick(struct broker *b)
 void
 broker_verify_clear(struct broker *b)
 {
-	struct broker_check *k;
+	struct broker_verify *k;
 
-	while ((k = STAILQ_FIRST(&b->checks)) != NULL) {
-		STAILQ_REMOVE_HEAD(&b->checks, entry);
+	while ((k = STAILQ_FIRST(&b->verifying)) != NULL) {
+		STAILQ_REMOVE_HEAD(&b->verifying, entry);
 		free(k);
 	}
 }
@@ -259,18 +259,18 @@ broker_verify_clear(struct broker *b)
 
 static const char *
 state_of(const struct broker *b, const struct catalogue_version *v,
-    const struct broker_check *k)
+    const struct broker_verify *k)
 {
 	if (v->verified == CATALOGUE_VERIFIED)
 		return "verified";
 	if (v->verified == CATALOGUE_BAD)
 		return "bad";
 	if (k != NULL)
-		return b->checking && k == STAILQ_FIRST(&b->checks) ?
+		return b->verifier_busy && k == STAILQ_FIRST(&b->verifying) ?
 		    "running" :
 		    "queued";
-	if (digest_equal(&b->check_failed, &v->version) &&
-	    broker_record_clock() - b->check_failed_ms < FAILED_MS)
+	if (digest_equal(&b->verify_failed, &v->version) &&
+	    broker_record_clock() - b->verify_failed_ms < FAILED_MS)
 		return "failed";
 	return "unknown";
 }
@@ -279,10 +279,10 @@ static int
 tell(struct broker_call *c, const struct catalogue_version *v)
 {
 	const struct broker *b = c->b;
-	const struct broker_check *k = find(b, v->model, &v->version);
+	const struct broker_verify *k = find(b, v->model, &v->version);
 	const char *state = state_of(b, v, k);
 	bool over = v->verified != CATALOGUE_UNVERIFIED;
-	const char *reason = over ? v->verify_reason : b->check_reason;
+	const char *reason = over ? v->verify_reason : b->verify_reason;
 	char hex[DIGEST_HEX_SIZE];
 	json_t *j;
 

@@ -11,6 +11,7 @@
 /* A manifest, and the key of its version's lockbox pages. */
 struct held_manifest {
 	uint64_t used; /* 0: empty */
+	size_t bytes;
 	struct digest object;
 	struct manifest *manifest;
 	struct page_key *lockbox_key;
@@ -27,6 +28,7 @@ struct held_lockbox {
 
 struct pages {
 	struct store *store; /* borrowed */
+	size_t bytes;	     /* of all manifests, at most */
 	uint64_t clock;
 	struct held_manifest manifests[PAGES_MANIFESTS];
 	struct held_lockbox boxes[PAGES_LOCKBOXES];
@@ -48,13 +50,14 @@ drop_box(struct held_lockbox *h)
 }
 
 int
-pages_new(struct pages **out, struct store *store)
+pages_new(struct pages **out, struct store *store, size_t bytes)
 {
 	struct pages *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return ERR_NOMEM;
 	p->store = store;
+	p->bytes = bytes;
 	*out = p;
 	return 0;
 }
@@ -95,17 +98,54 @@ fetch_manifest(struct pages *p, const struct pages_version *v,
 		    &v->version);
 	if (err != 0)
 		return err;
+	/* About: what is parsed, and its rows' strings are as long as there. */
+	out->bytes = length +
+	    out->manifest->file_count * sizeof(struct manifest_file) +
+	    out->manifest->page_count * sizeof(struct manifest_page_ref);
 	out->object = v->object;
 	out->lockbox_key = lockbox_key;
 	lockbox_key = NULL;
 	return 0;
 }
 
+/* The one that was used longest ago, if there is any; *total is what all take. */
+static struct held_manifest *
+oldest_manifest(struct pages *p, size_t *total)
+{
+	struct held_manifest *oldest = NULL;
+
+	*total = 0;
+	for (size_t i = 0; i < PAGES_MANIFESTS; i++) {
+		struct held_manifest *h = &p->manifests[i];
+
+		*total += h->bytes;
+		if (h->used != 0 && (oldest == NULL || h->used < oldest->used))
+			oldest = h;
+	}
+	return oldest;
+}
+
+/* Make room for one of so many bytes. */
+static struct held_manifest *
+place_manifest(struct pages *p, size_t bytes)
+{
+	struct held_manifest *oldest;
+	size_t total;
+
+	while ((oldest = oldest_manifest(p, &total)) != NULL &&
+	    total + bytes > p->bytes)
+		drop_manifest(oldest);
+	for (size_t i = 0; i < PAGES_MANIFESTS; i++)
+		if (p->manifests[i].used == 0)
+			return &p->manifests[i];
+	drop_manifest(oldest);
+	return oldest;
+}
+
 static int
 get_manifest(struct pages *p, const struct pages_version *v,
     struct held_manifest **out)
 {
-	struct held_manifest *oldest = &p->manifests[0];
 	struct held_manifest fresh = { 0 };
 	int err;
 
@@ -117,16 +157,13 @@ get_manifest(struct pages *p, const struct pages_version *v,
 			*out = h;
 			return 0;
 		}
-		if (h->used < oldest->used)
-			oldest = h;
 	}
 	err = fetch_manifest(p, v, &fresh);
 	if (err != 0)
 		return err;
-	drop_manifest(oldest);
-	*oldest = fresh;
-	oldest->used = ++p->clock;
-	*out = oldest;
+	*out = place_manifest(p, fresh.bytes);
+	**out = fresh;
+	(*out)->used = ++p->clock;
 	return 0;
 }
 
@@ -304,6 +341,8 @@ pages_verify(const struct pages_verify *how, struct manifest **out)
 	for (uint32_t i = 0; err == 0 && i < m->page_count; i++) {
 		OWNED(manifest_page) page = NULL;
 
+		if (how->stop != NULL && *how->stop)
+			return ERR_UNREACHABLE;
 		err = verify_page(how, manifest_key, m, i, &page);
 		if (err == 0)
 			err = verify_box(how, lockbox_key, &m->pages[i].lockbox,

@@ -2,6 +2,8 @@
 #ifndef WEIR_PAGES_H
 #define WEIR_PAGES_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vault/digest.h"
@@ -17,6 +19,7 @@
  */
 
 #define PAGES_MANIFESTS 8
+#define PAGES_MANIFEST_BYTES (256U << 20) /* of memory, all together */
 #define PAGES_LOCKBOXES 8
 
 struct pages;
@@ -30,7 +33,8 @@ struct pages_version {
 	void *arg;
 };
 
-int pages_new(struct pages **out, struct store *store) MUST_USE;
+/* At most bytes of memory for manifests, but one in any case. */
+int pages_new(struct pages **out, struct store *store, size_t bytes) MUST_USE;
 void pages_free(struct pages *p);
 OWNED_TYPE(pages);
 
@@ -59,6 +63,8 @@ struct pages_verify {
 	const struct family_key *family;
 	struct digest version;
 	struct digest object;
+	const atomic_bool
+	    *stop; /* may be NULL; set: give up, ERR_UNREACHABLE */
 };
 int pages_verify(const struct pages_verify *how, struct manifest **out)
     MUST_USE;

@@ -42,6 +42,28 @@ ok $? 'which goes on being read'
 fails 'what the first one served fails' sh -c 'cat <&7'
 exec 7<&-
 
+# The same where the first one went wholly, its monitor does not know it yet,
+# and the second one has the number that the first one had.
+device()
+{
+	sed -n "s#^[0-9]* [0-9]* \\([0-9:]*\\) / $mnt .*#\\1#p" \
+	    /proc/self/mountinfo
+}
+wait_for 10 weir umount "$mnt"
+sleep 0.5
+weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+first=$!
+wait_for 10 test -e "$mnt/llama/latest"
+number=$(device)
+kill -STOP $first
+wait_for 10 umount "$mnt" || fusermount3 -u "$mnt"
+exits 0 'a second mount, before the first knows' weir mount llama "$mnt"
+diag "device $number, then $(device)" # the same one, most likely
+kill -TERM $first
+kill -CONT $first
+wait $first
+is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
+
 # Its parent is renamed.
 for how in TERM KILL; do
 	wait_for 10 weir umount "$mnt"

@@ -21,21 +21,85 @@ reads()
 	    count=1 status=none 2>"$tmp/dd"
 }
 
+# What somebody still gets who has the file open and mapped, all of it in the
+# page cache: asks once, waits until a file is there, then asks again and again.
+# Says how long it took until neither gave a byte, or that one still does.
+cat >"$tmp/probe.py" <<'PY'
+import ctypes, mmap, os, sys, time
+path, go, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
+fd = os.open(path, os.O_RDONLY)
+size = os.fstat(fd).st_size
+page = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+got = sum(len(os.pread(fd, 1 << 20, at)) for at in range(0, size, 1 << 20))
+got = got == size and sum(page[at] for at in range(0, size, 4096))
+base = ctypes.CDLL(None, use_errno=True)
+base.mmap.restype, base.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+where = base.mmap(None, size, 1, 1, fd, 0)
+seen = (ctypes.c_ubyte * ((size + 4095) // 4096))()
+base.mincore(ctypes.c_void_p(where), ctypes.c_size_t(size), seen)
+print("resident", sum(b & 1 for b in seen) == len(seen), flush=True)
+while not os.path.exists(go):
+    time.sleep(0.01)
+began = time.monotonic()
+
+
+def by_read():  # one page may fail and another be there
+    for at in range(0, size, 4096):
+        try:
+            if os.pread(fd, 1, at):
+                return True
+        except OSError:
+            pass
+    return False
+
+
+def by_mapping():
+    child = os.fork()
+    if child == 0:  # SIGBUS where nothing is left
+        os._exit(0 if page[0] + page[size // 2] >= 0 else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+while by_read() or by_mapping():
+    if time.monotonic() - began > limit:
+        print("still there after %.1f s" % (time.monotonic() - began))
+        sys.exit(1)
+    time.sleep(0.05)
+print("gone after %.2f s" % (time.monotonic() - began))
+PY
+
+# end_it HOW GRANT: what happens while a reader has all of b.bin cached.  Its
+# exit status is the reader's: 0 when that gets nothing any more.
+end_it()
+{
+	rm -f "$tmp/go"
+	python3 "$tmp/probe.py" "$mnt/llama/@${ref#*@}/b.bin" "$tmp/go" "$3" \
+	    >"$tmp/probe" 2>&1 &
+	reader=$!
+	wait_for 20 grep -q resident "$tmp/probe"
+	if [ "$1" = close ]; then
+		weir session close "$(weir session ls --json |
+		    jq '.sessions[0].session')" --reason 'a test' >/dev/null
+	else
+		weir grant rm "$2" --reason 'a test' 2>/dev/null
+	fi
+	: >"$tmp/go"
+	wait $reader
+}
+
 for how in close revoke; do
 	grant=$(weir grant add llama --to "$me" --loads 9 --reason t 2>/dev/null)
 	exits 0 "$how: mount" weir mount --allow-unsigned "$ref" "$mnt"
 	reads a.bin 0
 	ok $? 'it can be read'
-	exec 8<"$mnt/llama/@${ref#*@}/b.bin"
 	id=$(weir session ls --json | jq '.sessions[0].session')
-	if [ $how = close ]; then
-		exits 0 'session close' weir session close "$id" \
-		    --reason 'a test'
-	else
-		exits 0 'grant rm' weir grant rm "$grant" --reason 'a test'
-	fi
-	sleep 2
-	fails 'after two seconds nothing new is read' reads b.bin 40
+	exec 8<"$mnt/llama/@${ref#*@}/b.bin"
+	end_it $how "$grant" 2
+	ok $? 'what was read is gone within two seconds, open and mapped'
+	diag "$(tail -n 1 "$tmp/probe")"
+	like "$(head -n 1 "$tmp/probe")" 'resident True' \
+	    'all of it was in the page cache'
+	fails 'nothing new is read' reads b.bin 40
 	fails 'nor what was read before' reads a.bin 0
 	fails 'nor through a file that was open' \
 	    sh -c 'dd bs=1M count=1 <&8'
@@ -48,6 +112,19 @@ for how in close revoke; do
 	ok $? 'and can be unmounted'
 	[ $how = revoke ] || weir grant rm "$grant" 2>/dev/null
 done
+
+# A mount that leaves the page cache as it is must be found out.
+mkdir "$tmp/bin"
+cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin/"
+if cp "$BUILD/tests/mutants/weir-mount-forgetful" "$tmp/bin/weir-mount"; then
+	weir grant add llama --to "$me" --loads 9 --reason t 2>/dev/null >&2
+	exits 0 'a mount that forgets nothing' "$tmp/bin/weir" mount \
+	    --allow-unsigned "$ref" "$mnt"
+	fails 'is found out' end_it close '' 3
+	like "$(tail -n 1 "$tmp/probe")" 'still there' \
+	    'by what can still be read'
+	unmount "$mnt"
+fi
 
 exits 5 'closing what is not open' weir session close 4711
 exits 0 'the trail' weir audit ls --kind session.close

@@ -426,19 +426,35 @@ desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
 	return 0;
 }
 
-int
-desk_commit(struct desk_person *p, const struct msg_put_commit *m)
+static void
+write_commit(struct writer *body, const struct msg_put_commit *m)
 {
-	OWNED_WRITER body = writer_of(FRAME_MAX);
 	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
 	struct msg_put_commit whole = *m;
 
 	if (m->labels == NULL)
-		whole.labels = p->labels != NULL ? p->labels : labels;
+		whole.labels = labels;
 	if (m->imports == NULL)
 		whole.imports = imports;
-	msg_put_commit_write(&body, &whole);
+	msg_put_commit_write(body, &whole);
+}
+
+int
+desk_commit(struct desk_person *p, const struct msg_put_commit *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+
+	write_commit(&body, m);
 	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
+}
+
+void
+desk_commit_send(struct desk_person *p, const struct msg_put_commit *m)
+{
+	OWNED_WRITER body = writer_of(FRAME_MAX);
+
+	write_commit(&body, m);
+	desk_send(p, MSG_PUT_COMMIT, &body);
 }
 
 int

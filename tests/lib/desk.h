@@ -85,6 +85,8 @@ int desk_begin(struct desk_person *p, const char *model,
 int desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
     const size_t *sizes, size_t count, struct msg_put_commit *out);
 int desk_commit(struct desk_person *p, const struct msg_put_commit *m);
+/* Only ask for it. */
+void desk_commit_send(struct desk_person *p, const struct msg_put_commit *m);
 /* Unsigned; MODEL is the version that was put last. */
 int desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
     const char *principal, struct msg_session *out);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/frame.h"
 #include "keys/pages.h"
 #include "tests/lib/desk.h"
 #include "tests/lib/test.h"
@@ -184,6 +185,138 @@ a_key_that_is_not_the_familys_is_refused(void **state)
 	assert_int_equal(desk_count(&b->d, "put"), 0);
 }
 
+/* --- while it is looked at --- */
+
+/* What the reply at hand says: its error, or whether the version was known. */
+static int
+told(const struct desk_person *p, bool *known)
+{
+	struct reader r;
+	struct frame f;
+	OWNED_MEM(char) sentence = NULL;
+	size_t used;
+	int err;
+
+	assert_true(p->answered);
+	assert_int_equal(frame_parse(&f, p->answer.bytes, p->answer.length,
+			     &used),
+	    0);
+	r = reader_of(f.body, f.length);
+	assert_int_equal(msg_status_read(&r, &err, &sentence), 0);
+	if (err == 0)
+		*known = reader_u8(&r) != 0;
+	return err;
+}
+
+static void
+wait_for(struct desk_person *p)
+{
+	while (!p->answered)
+		desk_settle(p->d);
+}
+
+static void
+others_are_served_while_a_commit_is_looked_at(void **state)
+{
+	struct bench *b = *state;
+	struct desk_person other;
+	bool known = true;
+
+	desk_person_come(&other, &b->d, 1);
+	desk_commit_send(&b->owner, &b->m);
+	assert_false(b->owner.answered);
+	assert_int_equal(broker_waiting(b->owner.link), 1);
+	assert_int_equal(desk_ask(&other, MSG_STATUS, NULL, NULL), 0);
+	wait_for(&b->owner);
+	assert_int_equal(told(&b->owner, &known), 0);
+	assert_false(known);
+	assert_int_equal(broker_waiting(b->owner.link), 0);
+	desk_person_go(&other);
+}
+
+static void
+a_commit_under_way_is_not_begun_twice(void **state)
+{
+	struct bench *b = *state;
+	uint64_t first = b->owner.last_id + 1;
+
+	desk_commit_send(&b->owner, &b->m);
+	assert_int_equal(desk_commit(&b->owner, &b->m), ERR_CONFLICT);
+	while (broker_waiting(b->owner.link) > 0)
+		desk_settle(&b->d);
+	assert_true(b->owner.last_id > first);
+	assert_int_equal(desk_count(&b->d, "put"), 1);
+}
+
+/* Two copies of one tree: the one that comes second finds the other there, and
+ * looks at it. */
+static void
+two_commits_of_one_version_make_one(void **state)
+{
+	struct bench *b = *state;
+	struct msg_put_begin_reply begun;
+	struct catalogue_version v;
+	struct desk_person other;
+	struct msg_put_commit m;
+	bool known = true;
+
+	desk_person_come(&other, &b->d, 0);
+	assert_int_equal(desk_begin(&other, "llama", &begun), 0);
+	assert_int_equal(desk_take_in(&other, &begun, sizes, 2, &m), 0);
+	assert_true(digest_equal(&m.version, &b->m.version));
+	desk_commit_send(&b->owner, &b->m);
+	desk_commit_send(&other, &m);
+	wait_for(&b->owner);
+	wait_for(&other);
+	assert_int_equal(told(&b->owner, &known), 0);
+	assert_false(known);
+	assert_int_equal(told(&other, &known), 0);
+	assert_true(known);
+	assert_int_equal(catalogue_version_get(b->d.catalogue, "llama",
+			     &m.version, &v),
+	    0);
+	assert_true(digest_equal(&v.object, &b->m.object));
+	desk_person_go(&other);
+}
+
+static void
+who_leaves_while_it_is_looked_at_commits_nothing(void **state)
+{
+	struct bench *b = *state;
+
+	desk_commit_send(&b->owner, &b->m);
+	desk_person_go(&b->owner);
+	desk_person_come(&b->owner, &b->d, 0);
+	assert_int_equal(desk_commit(&b->owner, &b->m), ERR_DENIED);
+	assert_int_equal(desk_count(&b->d, "put"), 0);
+}
+
+/* It is broken off or done, and the client hears which. */
+static void
+a_commit_at_the_end_is_answered(void **state)
+{
+	struct bench *b = *state;
+	bool known;
+	int err;
+
+	desk_commit_send(&b->owner, &b->m);
+	assert_int_equal(broker_stop(b->d.broker), 0);
+	err = told(&b->owner, &known);
+	assert_true(err == 0 || err == ERR_UNREACHABLE);
+	assert_int_equal(desk_count(&b->d, "put"), err == 0);
+}
+
+static void
+a_keyd_that_is_freed_leaves_no_check_at_work(void **state)
+{
+	struct bench *b = *state;
+
+	desk_commit_send(&b->owner, &b->m);
+	desk_person_go(&b->owner);
+	desk_restart(&b->d, false);
+	desk_person_come(&b->owner, &b->d, 0);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -194,6 +327,12 @@ main(void)
 		TEST(a_row_too_few_is_refused),
 		TEST(a_length_that_is_not_the_chunks_is_refused),
 		TEST(a_key_that_is_not_the_familys_is_refused),
+		TEST(others_are_served_while_a_commit_is_looked_at),
+		TEST(a_commit_under_way_is_not_begun_twice),
+		TEST(two_commits_of_one_version_make_one),
+		TEST(who_leaves_while_it_is_looked_at_commits_nothing),
+		TEST(a_commit_at_the_end_is_answered),
+		TEST(a_keyd_that_is_freed_leaves_no_check_at_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -350,6 +350,7 @@ static void
 a_key_that_cannot_be_stored_ends_the_broker(void **state)
 {
 	struct desk *d = *state;
+	const struct sigaction ignored = { .sa_handler = SIG_IGN };
 	struct note_checkpoint published;
 	struct rlimit limit, none;
 	struct desk_person p;
@@ -361,7 +362,7 @@ a_key_that_cannot_be_stored_ends_the_broker(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	none = limit;
 	none.rlim_cur = 0;
-	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &ignored, NULL), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	err = begin(&p, "llama", &upload);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);

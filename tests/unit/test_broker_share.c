@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,12 +152,62 @@ there_is_room_left_for_those_who_look_after_the_vault(void **state)
 	desk_person_go(&late);
 }
 
+static unsigned int lookups;
+
+/* In place of libc's, which may ask a server for it. */
+int
+getpwuid_r(uid_t uid, struct passwd *record, char *buf, size_t n,
+    struct passwd **found)
+{
+	const struct passwd *p = getpwuid(uid);
+
+	lookups++;
+	*found = NULL;
+	if (p == NULL)
+		return 0;
+	assert_true(snprintf(buf, n, "%s", p->pw_name) > 0);
+	*record = (struct passwd){ .pw_name = buf, .pw_uid = uid };
+	*found = record;
+	return 0;
+}
+
+/* The loop does not wait for a name service at each connection. */
+static void
+a_users_name_is_asked_for_once_a_minute(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person p[4];
+
+	lookups = 0;
+	for (int i = 0; i < 3; i++)
+		desk_person_come(&p[i], &s->d, 1);
+	assert_int_equal(lookups, 1);
+	desk_person_come(&p[3], &s->d, 2);
+	assert_int_equal(lookups, 2);
+	desk_person_go(&p[3]);
+	broker_tick(s->d.broker, 59999);
+	desk_person_come(&p[3], &s->d, 1);
+	assert_int_equal(lookups, 2);
+	desk_person_go(&p[3]);
+	broker_tick(s->d.broker, 60000);
+	desk_person_come(&p[3], &s->d, 1);
+	assert_int_equal(lookups, 3);
+	/* One of another name has its own place, or takes it. */
+	desk_person_go(&p[3]);
+	desk_person_come(&p[3], &s->d, 65);
+	assert_int_equal(desk_ask(&p[3], MSG_ROLE_LS, NULL, NULL), ERR_DENIED);
+	assert_null(strstr(p[3].sentence, "daemon"));
+	for (int i = 0; i < 4; i++)
+		desk_person_go(&p[i]);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_users_name_is_asked_for_once_a_minute),
 		TEST(a_principal_has_so_many_sessions),
 		TEST(there_is_room_left_for_those_who_look_after_the_vault),
 	};

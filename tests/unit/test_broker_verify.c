@@ -285,9 +285,9 @@ a_failure_is_told_for_ten_seconds_and_is_no_verdict(void **state)
 	has_reason(o, &version, "the verifier was killed");
 	assert_int_equal(o->count, 1);
 	assert_int_equal(desk_count(&o->d, "verify"), 0);
-	o->d.broker->check_failed_ms -= 9000;
+	o->d.broker->verify_failed_ms -= 9000;
 	is_state(o, &version, true, "failed");
-	o->d.broker->check_failed_ms -= 1000;
+	o->d.broker->verify_failed_ms -= 1000;
 	is_state(o, &version, false, "unknown");
 	is_state(o, &version, true, "running");
 	assert_int_equal(o->count, 2);

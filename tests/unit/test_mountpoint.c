@@ -67,16 +67,15 @@ of_two_at_one_path_the_last_one_is_seen(void **state)
 static void
 a_mount_is_found_by_its_device_wherever_it_is(void **state)
 {
-	const struct mountpoint_id b = { 0, 46 }, c = { 250, 4095 };
-	const struct mountpoint_id none = { 0, 4095 }, other = { 0, 47 };
 	OWNED_MOUNTPOINTS l = { 0 };
 
 	(void)state;
 	assert_int_equal(mountpoint_parse(&l, sample), 0);
-	assert_string_equal(mountpoint_of(&l, &b)->source, "weir:x@1");
-	assert_string_equal(mountpoint_of(&l, &c)->source, "weir:second@2");
-	assert_null(mountpoint_of(&l, &none));
-	assert_null(mountpoint_of(&l, &other)); /* not of weir */
+	assert_string_equal(mountpoint_of(&l, 0, 46)->source, "weir:x@1");
+	assert_string_equal(mountpoint_of(&l, 250, 4095)->source,
+	    "weir:second@2");
+	assert_null(mountpoint_of(&l, 0, 4095));
+	assert_null(mountpoint_of(&l, 0, 47)); /* not of weir */
 }
 
 static void

@@ -497,6 +497,41 @@ a_million_lookups_cost_no_memory(void **state)
 	assert_ptr_equal(before.file, after.file);
 }
 
+static void
+the_kernel_is_told_to_drop_all_files_open_or_not(void **state)
+{
+	struct rig *r = *state;
+	bool big = false, small = false;
+	struct wire_answer a;
+
+	(void)rig_open(r, r->big);
+	ops_forget_pages(&r->ops, r->se);
+	/* Notices have number 0: one for each file, none for others. */
+	for (int i = 0; i < 3; i++) {
+		struct fuse_notify_inval_inode_out out;
+
+		assert_true(wire_wait(r->wire, 0, 10000, &a));
+		assert_int_equal(a.length, sizeof(out));
+		memcpy(&out, a.body, sizeof(out));
+		assert_int_equal(out.off, 0);
+		assert_int_equal(out.len, 0);
+		big = big || out.ino == r->big;
+		small = small || out.ino == r->small;
+	}
+	assert_true(big && small);
+	assert_false(wire_wait(r->wire, 0, 300, &a));
+}
+
+static void
+nothing_is_opened_after_the_end(void **state)
+{
+	struct rig *r = *state;
+	struct fuse_open_out o;
+
+	reads_end(r->reads);
+	assert_int_equal(wire_open(r->wire, r->big, O_RDONLY, &o), EIO);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -520,6 +555,8 @@ main(void)
 		TEST(reads_give_what_was_put_wherever_they_begin),
 		TEST(an_empty_file_reads_as_nothing),
 		TEST(a_million_lookups_cost_no_memory),
+		TEST(the_kernel_is_told_to_drop_all_files_open_or_not),
+		TEST(nothing_is_opened_after_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "keys/broker_state.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+/*
+ * Checks of what was put, on a thread of their own: a version may have
+ * thousands of pages, and others do not wait for them.  One at a time, in the
+ * order of their asking.
+ */
+
+void
+broker_check_free(struct broker_check *k)
+{
+	if (k == NULL)
+		return;
+	for (size_t i = 0; i < BROKER_CHECK_COPIES; i++)
+		version_key_free(k->keys[i]);
+	family_key_free(k->family);
+	manifest_free(k->manifest);
+	msg_put_commit_clear(&k->m);
+	free(k);
+}
+
+/* The new copy's manifest is kept; of one that was there it is enough that it
+ * is sound. */
+static void
+look(struct broker_check *k, const atomic_bool *stop)
+{
+	for (size_t i = 0; i < k->count; i++) {
+		OWNED(manifest) m = NULL;
+
+		k->copies[i].key = k->keys[i];
+		k->copies[i].family = k->family;
+		k->copies[i].stop = stop;
+		k->found[i] = pages_verify(&k->copies[i], &m);
+		if (k->found[i] != 0)
+			return;
+		if (i == 0) {
+			k->manifest = m;
+			m = NULL;
+		}
+	}
+}
+
+static struct broker_check *
+next_check(struct broker *b)
+{
+	LOCKED(lock, &b->mutex);
+
+	while (STAILQ_EMPTY(&b->checks) && !b->checks_stop)
+		pthread_cond_wait(&b->check_work, &b->mutex);
+	return STAILQ_FIRST(&b->checks);
+}
+
+static void *
+check_loop(void *arg)
+{
+	struct broker *b = arg;
+	struct broker_check *k;
+
+	/* It stays at the head while it is looked at. */
+	while ((k = next_check(b)) != NULL) {
+		look(k, &b->checks_stop);
+		pthread_mutex_lock(&b->mutex);
+		STAILQ_REMOVE_HEAD(&b->checks, entry);
+		STAILQ_INSERT_TAIL(&b->checked, k, entry);
+		pthread_cond_broadcast(&b->settled);
+		b->how.wake(b->how.arg);
+		pthread_mutex_unlock(&b->mutex);
+	}
+	return NULL;
+}
+
+/* With the first check; signals are for the thread that waits for them. */
+static int
+start(struct broker *b)
+{
+	sigset_t all, old;
+	int r;
+
+	if (b->checking)
+		return 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&b->checker, NULL, check_loop, b);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r != 0)
+		return log_err(ERR_NOMEM, "no thread to check a version with");
+	b->checking = true;
+	return 0;
+}
+
+int
+broker_check_start(struct broker_call *c, struct broker_check *k)
+{
+	struct broker *b = c->b;
+	int err = start(b);
+
+	if (err != 0)
+		return err;
+	k->link = c->from->id;
+	k->id = c->id;
+	c->later = true;
+	pthread_mutex_lock(&b->mutex);
+	STAILQ_INSERT_TAIL(&b->checks, k, entry);
+	pthread_cond_signal(&b->check_work);
+	pthread_mutex_unlock(&b->mutex);
+	return 0;
+}
+
+static struct broker_check *
+take_checked(struct broker *b)
+{
+	LOCKED(lock, &b->mutex);
+	struct broker_check *k = STAILQ_FIRST(&b->checked);
+
+	if (k != NULL)
+		STAILQ_REMOVE_HEAD(&b->checked, entry);
+	return k;
+}
+
+void
+broker_check_deliver(struct broker *b)
+{
+	struct broker_check *k;
+
+	while ((k = take_checked(b)) != NULL) {
+		struct broker_link *l;
+
+		HASH_FIND(hh, b->links, &k->link, sizeof(k->link), l);
+		if (l == NULL) /* nobody waits for it any more */
+			broker_check_free(k);
+		else
+			broker_call_go_on(l, k);
+	}
+}
+
+void
+broker_check_stop(struct broker *b)
+{
+	pthread_mutex_lock(&b->mutex);
+	b->checks_stop = true;
+	pthread_cond_signal(&b->check_work);
+	while (b->checking && !STAILQ_EMPTY(&b->checks))
+		pthread_cond_wait(&b->settled, &b->mutex);
+	pthread_mutex_unlock(&b->mutex);
+	if (b->checking)
+		pthread_join(b->checker, NULL);
+	b->checking = false;
+}
+
+void
+broker_check_free_all(struct broker *b)
+{
+	struct broker_check *k;
+
+	broker_check_stop(b);
+	while ((k = take_checked(b)) != NULL)
+		broker_check_free(k);
+}
