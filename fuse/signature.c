@@ -2,12 +2,14 @@
 #include "fuse/signature.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/oms.h"
 
 #define MODE 0444
+#define RESOURCE 170 /* bytes of a resource in the payload, but its name */
 
 static char name[] = OMS_FILE;
 
@@ -16,6 +18,17 @@ signature_clear(struct signature *s)
 {
 	free(s->bytes);
 	*s = (struct signature){ 0 };
+}
+
+/* About as long as the bundle will be. */
+static uint64_t
+length_of(const struct manifest *m)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < m->file_count; i++)
+		n += strlen(m->files[i].path) + RESOURCE;
+	return n / 3 * 4;
 }
 
 int
@@ -30,16 +43,15 @@ signature_make(struct signature *out, const struct manifest *m,
 	*out = (struct signature){ 0 };
 	if (record == NULL || manifest_find(m, OMS_FILE) != NULL)
 		return 0;
+	if (length_of(m) > SIGNATURE_MAX) {
+		log_warn("%s: its " OMS_FILE " is too long to be shown in the "
+			 "mount; `weir sign --oms --bundle` writes it",
+		    shown);
+		return 0;
+	}
 	err = oms_recorded(&bytes, &n, m, record, why);
 	if (err == ERR_NOMEM)
 		return err;
-	if (err == 0 && n > SIGNATURE_MAX) {
-		free(bytes);
-		log_warn("%s: its " OMS_FILE " has %zu bytes, too many to be "
-			 "shown in the mount",
-		    shown, n);
-		return 0;
-	}
 	if (err != 0) {
 		log_warn("%s: the " OMS_FILE " that keyd has for it is left "
 			 "out: %s",
