@@ -354,9 +354,9 @@ check-asan:
 # What has threads: these unit tests, where they are there, and mounts and keyd
 # under load.  (test_trail and test_intake are clean, too, and take a minute
 # each: make check-tsan TSAN_UNIT='trail intake' TSAN_CLI_TESTS=)
-TSAN_UNIT = log secret digest trail_live store_fault cache version \
+TSAN_UNIT = log secret digest trail_live store_fault cache version survey \
 	intake_trouble intake_stream broker broker_commit front front_turns \
-	ops reads report keyslots control
+	proofread verifier ops reads report keyslots control
 TSAN_SRCS = $(sort $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c)))
 TSAN_CLI_TESTS = $(wildcard tests/cli/mount-basic.sh \
 	tests/cli/race-of-commands.sh)

@@ -5,7 +5,9 @@
 
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/subject.h"
 #include "cli/talk.h"
+#include "cli/vouched.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/size.h"
@@ -26,6 +28,8 @@ struct facts {
 	uint64_t parameters;
 	struct dtype dtypes[256];
 	json_t *labels;
+	const struct vouched *vouched;
+	uint64_t objects; /* distinct ones */
 	char hex[DIGEST_HEX_SIZE];
 	char object[DIGEST_HEX_SIZE];
 };
@@ -50,12 +54,50 @@ count_tensors(struct facts *f, const struct tensor_list *list)
 }
 
 static int
+by_digest(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct digest));
+}
+
+/* The objects of a version: chunks, which files may share, and the pages that
+ * name them and hold their keys. */
+static int
+count_objects(struct facts *f, struct version *version)
+{
+	const struct manifest *m = f->manifest;
+	OWNED_MEM(struct digest)
+	names = calloc(m->chunk_rows + 1, sizeof(*names));
+	OWNED_MEM(struct version_row)
+	rows = calloc(MANIFEST_PAGE_ROWS, sizeof(*rows));
+	uint64_t n = 0;
+	size_t got;
+	int r;
+
+	if (names == NULL || rows == NULL)
+		return ERR_NOMEM;
+	for (; n < m->chunk_rows; n += got) {
+		r = version_rows_at(version, n, rows, MANIFEST_PAGE_ROWS, &got);
+		if (r != 0)
+			return r;
+		for (size_t i = 0; i < got; i++)
+			names[n + i] = rows[i].row.object;
+	}
+	qsort(names, n, sizeof(*names), by_digest);
+	f->objects = 1 + 2 * (uint64_t)m->page_count +
+	    !digest_is_zero(&m->tensor_digest);
+	for (uint64_t i = 0; i < n; i++)
+		f->objects += i == 0 || !digest_equal(&names[i], &names[i - 1]);
+	return 0;
+}
+
+static int
 print_json(const struct facts *f)
 {
 	char created[ENTRY_TIME_SIZE];
 	json_t *dtypes = json_array();
 	OWNED_JSON j = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	    "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+	    "s:I, s:I, s:o}",
 	    "model", f->m->model, "version", f->hex, "object", f->object,
 	    "created", entry_time_text(f->m->created_ms, created), "by",
 	    f->m->by, "files", (json_int_t)f->kinds[MANIFEST_FILE], "dirs",
@@ -63,12 +105,13 @@ print_json(const struct facts *f)
 	    (json_int_t)f->kinds[MANIFEST_LINK], "bytes",
 	    (json_int_t)f->manifest->total_bytes, "weights",
 	    (json_int_t)f->manifest->weight_bytes, "chunks",
-	    (json_int_t)f->manifest->chunk_rows, "tensors",
-	    (json_int_t)f->tensors, "parameters", (json_int_t)f->parameters,
-	    "dtypes", dtypes);
+	    (json_int_t)f->manifest->chunk_rows, "pages",
+	    (json_int_t)f->manifest->page_count, "objects",
+	    (json_int_t)f->objects, "tensors", (json_int_t)f->tensors,
+	    "parameters", (json_int_t)f->parameters, "dtypes", dtypes);
 
 	if (j == NULL || json_object_set(j, "labels", f->labels) != 0 ||
-	    out_set(j, "signed", json_false()) != 0)
+	    vouched_set(f->vouched, j) != 0)
 		return ERR_NOMEM;
 	for (unsigned int i = 0; i < 256; i++) {
 		const struct dtype *d = &f->dtypes[i];
@@ -109,6 +152,8 @@ print_text(const struct facts *f)
 	    out_size(f->manifest->total_bytes, size),
 	    out_size(f->manifest->weight_bytes, weights));
 	out_line("chunks   %llu", (unsigned long long)f->manifest->chunk_rows);
+	out_line("objects  %llu, of which the manifest %.12s and %u pages",
+	    (unsigned long long)f->objects, f->object, f->manifest->page_count);
 	if (f->tensors > 0)
 		out_line("tensors  %llu, %s", (unsigned long long)f->tensors,
 		    out_count(f->parameters, "parameter", count));
@@ -118,7 +163,7 @@ print_text(const struct facts *f)
 			    tensor_type_name((uint8_t)i),
 			    out_count(f->dtypes[i].tensors, "tensor", count),
 			    out_size(f->dtypes[i].bytes, size));
-	out_line("signed   no");
+	vouched_print(f->vouched);
 	return 0;
 }
 
@@ -135,11 +180,28 @@ show(struct facts *f, struct version *version)
 		return r;
 	count_tensors(f, &tensors);
 	tensor_list_clear(&tensors);
+	if ((r = count_objects(f, version)) != 0)
+		return r;
 	digest_hex(&f->m->version, f->hex);
 	digest_hex(&f->m->object, f->object);
 	if (f->o->json)
 		return print_json(f);
 	return print_text(f);
+}
+
+static int
+look(struct facts *f, struct client *client, struct store *store,
+    const struct ref *ref)
+{
+	OWNED_SUBJECT subject = { 0 };
+	OWNED_VOUCHED vouched = { 0 };
+	int r = subject_open_digest(&subject, client, store, f->m->model,
+	    &f->m->version);
+
+	if (r == 0)
+		r = vouched_open(&vouched, client, ref, &subject);
+	f->vouched = &vouched;
+	return r == 0 ? show(f, subject.version) : r;
 }
 
 int
@@ -148,7 +210,6 @@ cmd_show(struct options *o, int argc, char **argv)
 	struct options_operands operands;
 	OWNED(client) client = NULL;
 	OWNED(store) store = NULL;
-	OWNED(version) version = NULL;
 	OWNED_MEM(struct facts) facts = calloc(1, sizeof(*facts));
 	OWNED_JSON labels = NULL;
 	struct msg_version m;
@@ -165,11 +226,10 @@ cmd_show(struct options *o, int argc, char **argv)
 		return r;
 	facts->o = o;
 	facts->m = &m;
-	if ((r = talk_labels(&m, &labels)) == 0)
-		r = talk_version(&version, store, &m);
+	r = talk_labels(&m, &labels);
 	facts->labels = labels;
 	if (r == 0)
-		r = show(facts, version);
+		r = look(facts, client, store, &ref);
 	msg_version_clear(&m);
 	return r;
 }

@@ -70,7 +70,7 @@ static const struct command commands[] = {
 	    "  --files  the files of the version; on for MODEL:CHANNEL and "
 	    "MODEL@DIGITS\n" },
 	{ "show", cmd_show, 1, 1, false,
-	    "what is known about a version",
+	    "what is known about a version, and who vouches for it",
 	    "REF\n" },
 	{ "diff", cmd_diff, 2, 2, false,
 	    "what is different between two versions",

@@ -23,6 +23,8 @@ enum control_type {
 	CONTROL_KEYD = 4,    /* fds: a new connection, or none could be had */
 	CONTROL_EXE = 5,     /* number: control_pids; text: what it runs */
 	CONTROL_STOP = 6,    /* tell what is left to be told, and exit */
+	CONTROL_RECORD = 7,  /* before the setup: number: of a version; text:
+				what its model.sig is made of */
 	/* worker to monitor */
 	CONTROL_PREPARED = 16,	  /* the versions are sound: mount */
 	CONTROL_READY = 17,	  /* INIT is done */

@@ -274,6 +274,7 @@ on_message(struct monitor *m, struct stand *s, const struct control *c)
 	case CONTROL_KEYD:
 	case CONTROL_EXE:
 	case CONTROL_STOP:
+	case CONTROL_RECORD:
 		break;
 	}
 	return log_err(ERR_FORMAT, "control socket: unknown message");

@@ -183,6 +183,13 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, EIO);
 		return;
 	}
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	if (item.extra) {
+		fi->fh = 0; /* no handle: nothing is to be told of it */
+		fuse_reply_open(req, fi);
+		return;
+	}
 	if (open_file(o, &item, ctx, &h) != 0) {
 		fuse_reply_err(req, ENOMEM);
 		return;
@@ -195,8 +202,6 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	report_opened(o->report, (uint32_t)ctx->pid);
 	fi->fh = (uint64_t)(uintptr_t)h;
-	fi->keep_cache = 1;
-	fi->noflush = 1;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_free(h); /* interrupted: there will be no RELEASE */
 }
@@ -205,6 +210,27 @@ static struct handle *
 handle_of(const struct fuse_file_info *fi)
 {
 	return (struct handle *)(uintptr_t)fi->fh; // NOLINT
+}
+
+/* Out of memory, at once. */
+static void
+read_extra(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset)
+{
+	const struct ops *o = ops_of(req);
+	const struct signature *s;
+	struct tree_item item;
+	uint64_t at = (uint64_t)offset;
+
+	if (!tree_item(o->tree, ino, &item) || !item.extra || offset < 0) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	s = &o->signatures[item.version];
+	if (at > s->file.size)
+		at = s->file.size;
+	if (size > s->file.size - at)
+		size = (size_t)(s->file.size - at);
+	fuse_reply_buf(req, s->bytes + at, size);
 }
 
 static void
@@ -216,9 +242,13 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		.handle = handle_of(fi),
 		.offset = (uint64_t)offset,
 		.size = size };
-	uint64_t end = handle_file(q.handle)->file->size;
+	uint64_t end;
 
-	(void)ino;
+	if (q.handle == NULL) {
+		read_extra(req, ino, size, offset);
+		return;
+	}
+	end = handle_file(q.handle)->file->size;
 	if (offset < 0 || size > READS_MAX) {
 		fuse_reply_err(req, EINVAL);
 		return;
@@ -236,7 +266,7 @@ static void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	handle_free(handle_of(fi));
+	handle_free(handle_of(fi)); /* NULL: an extra file's */
 	fuse_reply_err(req, 0);
 }
 

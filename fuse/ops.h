@@ -10,6 +10,7 @@
 #include "fuse/handle.h"
 #include "fuse/reads.h"
 #include "fuse/report.h"
+#include "fuse/signature.h"
 #include "fuse/tree.h"
 #include "fuse/xattrs.h"
 #include "vault/owned.h"
@@ -26,6 +27,7 @@ struct ops {
 	const struct manifest *const *manifests; /* by version */
 	const uint32_t *windows;		 /* by version */
 	const struct xattrs_mark *marks;	 /* by version */
+	const struct signature *signatures;	 /* by version */
 	uint32_t uid;				 /* who files belong to */
 	uint32_t gid;
 	atomic_bool ready; /* INIT was seen */

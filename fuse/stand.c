@@ -91,6 +91,34 @@ marks_of(const struct keeper *k)
 	return marks;
 }
 
+/* What each version's model.sig is made of. */
+static int
+send_records(struct stand *s)
+{
+	const struct chain_version *versions = keeper_versions(s->keeper);
+	uint16_t count = keeper_session(s->keeper)->count;
+
+	for (uint16_t i = 0; i < count; i++) {
+		OWNED_CONTROL c = control_of(CONTROL_RECORD);
+		int err;
+
+		if (versions[i].oms_json == NULL)
+			continue;
+		if (strlen(versions[i].oms_json) > CONTROL_MAX) {
+			log_warn("%s: its model.sig is too long to be shown",
+			    versions[i].full);
+			continue;
+		}
+		c.number = i;
+		writer_bytes(&c.body, versions[i].oms_json,
+		    strlen(versions[i].oms_json));
+		err = control_send(s->control, &c);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
 static int
 send_setup(struct stand *s, const struct stand_how *how)
 {
@@ -114,6 +142,8 @@ send_setup(struct stand *s, const struct stand_how *how)
 	if (c.fds[0] < 0)
 		return log_sys("'%s'", path);
 	err = keeper_connect(s->keeper, &c.fds[1]);
+	if (err == 0)
+		err = send_records(s);
 	return err != 0 ? err : control_send(s->control, &c);
 }
 

@@ -27,6 +27,7 @@ struct node {
 	uint16_t version;
 	uint8_t kind;
 	bool within; /* a version */
+	bool extra;
 };
 
 struct tree {
@@ -254,6 +255,23 @@ add_file(struct tree *t, const struct manifest_file *f, uint16_t version,
 }
 
 static int
+add_extra(struct tree *t, const struct manifest_file *f, uint16_t version,
+    uint32_t head)
+{
+	const struct node node = { .name = f->path,
+		.file = f,
+		.parent = head,
+		.mode = f->mode,
+		.version = version,
+		.kind = MANIFEST_FILE,
+		.within = true,
+		.extra = true };
+	uint32_t index;
+
+	return add_node(t, &node, &index);
+}
+
+static int
 add_files(struct tree *t, const struct manifest *m, uint16_t version,
     uint32_t head)
 {
@@ -326,10 +344,14 @@ add_versions(struct tree *t, const struct tree_version *versions,
 		t->created_ms[i] = versions[i].created_ms;
 	}
 	for (uint16_t i = 0; i < count; i++) {
-		int err = heads[i] == NONE ?
-		    0 :
-		    add_files(t, versions[i].manifest, i, heads[i]);
+		const struct tree_version *v = &versions[i];
+		int err = 0;
 
+		if (heads[i] == NONE)
+			continue;
+		err = add_files(t, v->manifest, i, heads[i]);
+		if (err == 0 && v->extra != NULL)
+			err = add_extra(t, v->extra, i, heads[i]);
 		if (err != 0)
 			return err;
 	}
@@ -381,6 +403,7 @@ item_of(const struct tree *t, uint32_t index, struct tree_item *out)
 		.version = n->version,
 		.within = n->within,
 		.file = n->kind == MANIFEST_FILE ? n->file : NULL,
+		.extra = n->extra,
 	};
 }
 

@@ -29,6 +29,9 @@ struct tree_version {
 	struct digest digest;
 	const struct manifest *manifest; /* borrowed as long as the tree */
 	int64_t created_ms;
+	const struct manifest_file *extra; /* a file of its root, that the
+					      manifest has not, or NULL;
+					      borrowed, too */
 };
 
 /*
@@ -53,6 +56,7 @@ struct tree_item {
 	uint16_t version;		  /* of the list given to tree_new */
 	bool within;			  /* its directory, or beneath */
 	const struct manifest_file *file; /* files only */
+	bool extra;			  /* it is the version's extra one */
 };
 
 /* False when there is no such inode. */

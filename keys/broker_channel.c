@@ -109,6 +109,24 @@ set_oms(json_t *j, struct broker_call *c, const struct broker_target *t)
 	return json_object_set_new(j, "oms", oms) == 0 ? 0 : ERR_NOMEM;
 }
 
+/* For people to look up in the trail; no host goes by it. */
+static int
+set_verdict(json_t *j, struct broker_call *c, const struct broker_target *t)
+{
+	struct catalogue_version v;
+	json_t *verdict;
+	int err = catalogue_version_get(c->b->how.catalogue, t->ref.name,
+	    &t->version, &v);
+
+	if (err != 0 || v.verified == CATALOGUE_UNVERIFIED)
+		return err == ERR_NOT_FOUND ? 0 : err;
+	verdict = json_pack("{s:b, s:I, s:s*}", "ok",
+	    v.verified == CATALOGUE_VERIFIED, "entry",
+	    (json_int_t)v.verify_entry, "reason",
+	    v.verified == CATALOGUE_BAD ? v.verify_reason : NULL);
+	return json_object_set_new(j, "verified", verdict) == 0 ? 0 : ERR_NOMEM;
+}
+
 /* What keyd believes of it does not matter: the host judges. */
 static int
 set_statements(json_t *j, struct broker_call *c, const struct broker_target *t)
@@ -153,6 +171,8 @@ prove(struct broker_call *c, const struct broker_target *t)
 		err = set_revoked(j, c, t);
 	if (err == 0)
 		err = set_oms(j, c, t);
+	if (err == 0)
+		err = set_verdict(j, c, t);
 	if (err != 0) {
 		json_decref(j);
 		return broker_call_fail(c, err, "the catalogue cannot be read");

@@ -134,6 +134,7 @@ struct catalogue_version {
 	uint64_t weights;
 	uint64_t chunks;
 	enum catalogue_verified verified;
+	uint64_t verify_entry; /* of the verdict, unless there is none */
 	char verify_reason[CATALOGUE_REASON]; /* why it is bad, cut */
 	const char *labels; /* JSON; borrowed, in catalogue_version_each only */
 };

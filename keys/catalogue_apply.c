@@ -123,7 +123,8 @@ forget_verdict(struct catalogue *c, const struct catalogue_version *v)
 		return 0;
 	return sql_run(c->sql, VERSION_VERIFIED,
 	    SQL_BIND(SQL_NUMBER(CATALOGUE_UNVERIFIED), SQL_TEXT(""),
-		SQL_TEXT(v->model), SQL_TEXT(digest_hex(&v->version, hex))));
+		SQL_NUMBER(0), SQL_TEXT(v->model),
+		SQL_TEXT(digest_hex(&v->version, hex))));
 }
 
 /* A new version takes the upload's key; for one that was there already the
@@ -186,8 +187,8 @@ apply_verify(struct catalogue *c, const struct entry_view *e)
 
 	return sql_run(c->sql, VERSION_VERIFIED,
 	    SQL_BIND(SQL_NUMBER(ok ? CATALOGUE_VERIFIED : CATALOGUE_BAD),
-		SQL_TEXT(text(e, "reason")), SQL_TEXT(text(e, "model")),
-		SQL_TEXT(text(e, "version"))));
+		SQL_TEXT(text(e, "reason")), SQL_NUMBER(c->applied),
+		SQL_TEXT(text(e, "model")), SQL_TEXT(text(e, "version"))));
 }
 
 static int

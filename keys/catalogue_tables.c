@@ -34,6 +34,7 @@ static const char schema[] =
     " weights integer not null, chunks integer not null, labels text not null,"
     " verified integer not null default 0,"
     " verify_reason text not null default '',"
+    " verify_entry integer not null default 0,"
     " primary key (model, version)) without rowid;"
     "create table statements (id integer primary key, about integer not null,"
     " model text not null, channel text not null, version text not null,"
@@ -71,7 +72,7 @@ static const char schema[] =
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
-#define VERSION_SEEN VERSION_COLUMNS ", verified, verify_reason"
+#define VERSION_SEEN VERSION_COLUMNS ", verified, verify_reason, verify_entry"
 #define STATEMENT_COLUMNS                                                      \
 	"id, about, model, channel, version, serial, act, back, number,"       \
 	" expires, state, by, created, settled, payload, signers, envelope"
@@ -150,7 +151,7 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERIFYING_DROP] = "delete from verifying"
 			   " where model = ? and version = ?",
 	[VERSION_VERIFIED] = "update versions set verified = ?,"
-			     " verify_reason = ?"
+			     " verify_reason = ?, verify_entry = ?"
 			     " where model = ? and version = ?",
 	[CHANNEL_SET] = "replace into channels (model, channel, version)"
 			" values (?, ?, ?)",

@@ -37,6 +37,7 @@ read_version(struct catalogue_version *v, const struct sql_query *q)
 		.chunks = sql_count(q, 9),
 		.labels = sql_text(q, 10),
 		.verified = verified_of(sql_number(q, 11)),
+		.verify_entry = sql_count(q, 13),
 	};
 	snprintf(v->model, sizeof(v->model), "%s", sql_text(q, 0));
 	snprintf(v->by, sizeof(v->by), "%s", sql_text(q, 5));

@@ -225,6 +225,9 @@ unlock_send(int fd, const struct unlock *u)
 			return log_sys("hand the unlocking secret over");
 		sent += (size_t)r;
 	}
+	/* The other end waits for it, whatever becomes of this descriptor; a
+	 * pipe's end is its close. */
+	(void)shutdown(fd, SHUT_WR);
 	return 0;
 }
 

@@ -75,4 +75,58 @@ is "$(xattr "$at/weights.bin" user.weir.signed_by)" carol 'has its signers'
 is "$(xattr "$at/weights.bin" user.weir.serial)" ENODATA 'and no serial'
 exits 0 'umount' weir umount "$mnt"
 
+# --- weir show ---
+
+exits 0 'show' weir show llama:prod
+like "$out" '^signed   by carol \(1 of 1\), ' 'tells who signed the version'
+like "$out" '^channel  llama:prod, serial 1, promoted by carol \(1 of 1\), ' \
+    'who promoted it'
+like "$out" '^         expires 2.* UTC; reason: test$' 'until when and why'
+like "$out" '^trust    root 1, [0-9a-f]{12}, signed by carol \(1 of 1\)$' \
+    'and who the trust root'
+entry=$(weir audit ls --kind verify --json | jq -r .index)
+like "$out" "^verified every chunk .*: entry $entry\$" 'where its verdict is'
+objects=$(find "$vault/objects" -type f | wc -l)
+like "$out" "^objects  $objects, of which the manifest" \
+    'and how many objects it has'
+exits 0 'show --json' weir show llama:prod --json
+json ".signed and (.revoked | not) and .verified.ok and
+    .verified.entry == $entry and .objects == $objects and
+    (.chain.trust_root | .number == 1 and .signed_by == [\"carol\"] and
+	.have == 1 and .need == 1 and (.keys.carol | startswith(\"SHA256:\")))" \
+    'has the trust root'
+json '(.chain.promotion | .accepted and .channel == "prod" and .serial == 1 and
+    .act == "promote" and .reason == "test" and .signed_by == ["carol"]) and
+    (.chain.statement | .accepted and .signed_by == ["carol"] and
+	.put_by == "'"$me"'" and (.why == null)) and
+    .chain.revocation == null' 'the promotion and the statement'
+root=$(weir trust show --json | jq -r .envelope.payload | base64 -d | sha256sum |
+    cut -c 1-64)
+is "$(printf %s "$out" | jq -r .chain.trust_root.digest)" "$root" \
+    'the root is the one that trust show exports'
+exits 0 'by its digest' weir show "$one" --json
+json '.signed and .chain.promotion == null' 'it has no promotion'
+
+echo more >"$tmp/tree/more"
+two=$(weir put llama "$tmp/tree" 2>/dev/null)
+exits 0 'one that nobody signed' weir show "$two" --json
+json '(.signed | not) and .verified == null and .chain.statement == null and
+    .chain.trust_root.number == 1' 'is shown as such'
+exits 0 'latest, too' weir show llama
+like "$out" '^signed   no$' 'in words'
+like "$out" '^verified not yet' 'nobody has read it back'
+
+exits 0 'revoke' weir revoke "$one" --key carol --reason 'a bad day' --yes
+exits 0 'a revoked version' weir show llama:prod --json
+json '(.signed | not) and .revoked and (.chain.statement |
+    (.accepted | not) and .why == "revoked") and
+    .chain.revocation.reason == "a bad day"' 'is not signed any more'
+exits 0 'in words' weir show "$one"
+like "$out" '^revoked  by carol \(1 of 1\), .*: a bad day$' 'tells who and why'
+
+mkvault bare
+ref=$(weir put llama "$tmp/tree" 2>/dev/null)
+exits 0 'without a trust root' weir show "$ref"
+like "$out" '^trust    there is no root' 'says so'
+
 done_testing

@@ -3,6 +3,7 @@
 #
 # Plain directories are signed and verified as OpenSSF Model Signing asks: by
 # weir itself, and through the two verbs of conformance suites.
+# shellcheck disable=SC2317 # functions are called by name
 . "$(dirname "$0")/lib.sh"
 requires openssl jq
 

@@ -359,8 +359,9 @@ a_record_that_is_none_is_refused(void **state)
 		"{\"name\":\"m\",\"ignore\":[],\"key\":1,\"sig\":\"\"}",
 		"{\"name\":\"m\",\"ignore\":[],\"key\":\"\",\"sig\":1}",
 		"{\"name\":\"m\",\"ignore\":[],\"key\":\"\",\"sig\":\"*\"}",
-		"{\"name\":\"m\",\"ignore\":[],\"key\":\"\",\"sig\":\"\","
-		"\"x\":1}" };
+		"{\"name\":\"m\",\"ignore\":[],\"key\":\"\",\"x\":\"\"}",
+		("{\"name\":\"m\",\"ignore\":[],\"key\":\"\","
+		 "\"sig\":\"\",\"x\":1}") };
 	const struct manifest m = { 0 };
 	char why[OMS_WHY], *out;
 	size_t n;

@@ -70,6 +70,36 @@ walk(const struct tree *t, const char *path, struct tree_item *out)
 }
 
 static void
+an_extra_file_is_in_the_version_s_root(void **state)
+{
+	const struct manifest_file extra = { .kind = MANIFEST_FILE,
+		.mode = 0444,
+		.path = (char[]){ "model.sig" },
+		.size = 9 };
+	struct tree_version v[2] = { version("llama", "latest", 1),
+		version("llama", "prod", 1) };
+	OWNED(tree) t = NULL;
+	struct tree_item item, dir;
+
+	(void)state;
+	v[0].extra = &extra;
+	v[1].extra = &extra;
+	assert_int_equal(tree_new(&t, v, 2), 0);
+	assert_true(walk(t, "llama/" HEAD_OF_1, &dir));
+	assert_true(walk(t, "llama/" HEAD_OF_1 "/model.sig", &item));
+	assert_true(item.extra && item.within);
+	assert_ptr_equal(item.file, &extra);
+	assert_int_equal(item.mode, 0444);
+	assert_int_equal(item.parent, dir.ino);
+	assert_true(walk(t, "llama/" HEAD_OF_1 "/a", &item));
+	assert_false(item.extra);
+	/* Once, and in its place. */
+	assert_true(tree_child(t, dir.ino, 4, &item));
+	assert_string_equal(item.name, "model.sig");
+	assert_false(tree_child(t, dir.ino, 5, &item));
+}
+
+static void
 a_channel_links_to_its_version(void **state)
 {
 	const struct tree_version v = version("llama", "latest", 1);
@@ -337,6 +367,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_channel_links_to_its_version),
+		cmocka_unit_test(an_extra_file_is_in_the_version_s_root),
 		cmocka_unit_test(files_are_as_they_were_put),
 		cmocka_unit_test(directories_count_their_links),
 		cmocka_unit_test(children_come_by_name_and_once),
