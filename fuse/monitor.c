@@ -189,7 +189,11 @@ on_ready(struct monitor *m)
 			on_command, m) < 0)
 			err = log_err(ERR_IO, "cannot watch the command");
 	}
-	tell_parent(m);
+	/* Whoever waits learns of a failure by our exit status. */
+	if (err == 0)
+		tell_parent(m);
+	/* A mount without a command does what it is for from here on. */
+	m->serving = err == 0 && m->how->command == NULL;
 	return err;
 }
 
@@ -329,7 +333,8 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 	if (m->command == 0 && info->ssi_signo == SIGHUP && !m->how->foreground)
 		return 0; /* it has no terminal to lose */
 	if (m->command == 0)
-		finish(m, 0, "stopped by a signal");
+		finish(m, m->serving ? 0 : 128 + (int)info->ssi_signo,
+		    "stopped by a signal");
 	else if (info->ssi_code <= 0) /* SI_USER and the like */
 		(void)kill(m->command, (int)info->ssi_signo);
 	return 0;

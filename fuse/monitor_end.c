@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -8,14 +7,16 @@
 
 #include "fuse/clock.h"
 #include "fuse/control.h"
+#include "fuse/launch.h"
 #include "fuse/monitor_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define BUSY_MS 1000 /* for the last closes to arrive */
 #define BUSY_STEP_MS 50
-#define GOODBYE_MS 8000 /* for the worker to tell what is left */
-#define FORGET_MS 65000 /* the same, where nobody is in a hurry */
+#define COMMAND_MS 10000 /* for it to end when it is told to */
+#define GOODBYE_MS 8000	 /* for the worker to tell what is left */
+#define FORGET_MS 65000	 /* the same, where nobody is in a hurry */
 
 int
 monitor_give_keyd(struct monitor *m)
@@ -123,15 +124,55 @@ wait_for_worker(struct monitor *m)
 	m->worker = 0;
 }
 
+/* Wait a moment; what somebody tells us meanwhile is for the command. */
 static void
-wait_for_command(struct monitor *m)
+pass_on_signal(const struct monitor *m)
 {
+	const struct timespec step = { .tv_nsec = BUSY_STEP_MS * 1000000L };
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	number = sigtimedwait(&set, NULL, &step);
+	if (number > 0)
+		(void)kill(m->command, number);
+}
+
+/* Whether it ended within so many ms, and how. */
+static bool
+command_ends(const struct monitor *m, int64_t ms, int *status)
+{
+	int64_t end = clock_ms() + ms;
+	pid_t pid;
+
+	while ((pid = waitpid(m->command, status, WNOHANG)) == 0 &&
+	    clock_ms() < end)
+		pass_on_signal(m);
+	return pid == m->command;
+}
+
+/* The mount has gone while it ran: what it reads fails from now on. */
+static void
+end_command(struct monitor *m)
+{
+	int status = 0;
+	bool ended;
+
 	if (m->command == 0)
 		return;
-	/* What it reads fails from now on. */
 	(void)kill(m->command, SIGTERM);
-	while (waitpid(m->command, NULL, 0) < 0 && errno == EINTR)
-		;
+	ended = command_ends(m, COMMAND_MS, &status);
+	if (!ended) {
+		log_warn("the command does not end: it is killed");
+		(void)kill(m->command, SIGKILL);
+		ended = command_ends(m, BUSY_MS, &status);
+	}
+	if (m->status == 0)
+		m->status = ended ? launch_status(status) : 1;
 	m->command = 0;
 }
 
@@ -148,7 +189,7 @@ monitor_end(struct monitor *m)
 	}
 	if (m->keeper != NULL && !m->ended)
 		keeper_close(m->keeper, m->reason, in_a_hurry, m);
-	wait_for_command(m);
+	end_command(m);
 	sd_event_unref(m->event);
 	keeper_free(m->keeper);
 	if (m->control >= 0)

@@ -21,8 +21,9 @@ struct monitor {
 	struct mountpoint_place place;
 	struct mountpoint_made mount;
 	bool ready;
-	bool ended; /* keyd ended the session */
-	bool hurry; /* it was told to end, once more */
+	bool serving; /* and there is no command */
+	bool ended;   /* keyd ended the session */
+	bool hurry;   /* it was told to end, once more */
 	struct keeper *keeper;
 	sd_event *event;
 	int control;
