@@ -2,6 +2,7 @@
 #include "fuse/announce.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,13 +84,25 @@ version_json(const struct msg_version *v, const struct chain_version *c)
 	return o;
 }
 
+/* JSON has no bytes that are not UTF-8: those are escaped. */
+static json_t *
+path_json(const char *path)
+{
+	json_t *text = json_string(path);
+	char name[PATH_MAX];
+
+	if (text != NULL)
+		return text;
+	return json_string(log_name(name, sizeof(name), path, strlen(path)));
+}
+
 static json_t *
 session_json(const struct announce_how *how)
 {
 	const struct msg_session *s = how->session;
 	json_t *o = json_object(), *list = json_array();
 	bool ok = set(o, "session", json_integer((json_int_t)s->session)) &&
-	    set(o, "mountpoint", json_string(how->mountpoint)) &&
+	    set(o, "mountpoint", path_json(how->mountpoint)) &&
 	    set(o, "trust",
 		json_string(session_trust_name((enum msg_trust)how->trust)));
 

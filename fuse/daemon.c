@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/daemon.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <systemd/sd-journal.h>
 
+#include "fuse/launch.h"
 #include "vault/log.h"
 
 static void
@@ -30,4 +34,22 @@ daemon_detach(void)
 		(void)dup2(null, fd);
 	if (null > STDERR_FILENO)
 		(void)close(null);
+}
+
+int
+daemon_await(int fd, pid_t pid)
+{
+	uint8_t status;
+	int wstatus;
+	ssize_t n;
+
+	do
+		n = read(fd, &status, sizeof(status));
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return status;
+	while (waitpid(pid, &wstatus, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	return launch_status(wstatus);
 }

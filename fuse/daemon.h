@@ -2,10 +2,16 @@
 #ifndef WEIR_DAEMON_H
 #define WEIR_DAEMON_H
 
+#include <sys/types.h>
+
 /*
  * Let go of the terminal: a session of its own, / as directory, stdio on
  * /dev/null, log lines to the journal from here on.
  */
 void daemon_detach(void);
+
+/* In the parent of such a process: wait for the status byte that it writes to
+ * the pipe fd, or for its end.  The exit status that stands for either. */
+int daemon_await(int fd, pid_t pid);
 
 #endif

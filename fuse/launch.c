@@ -8,13 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "fuse/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define NOT_FOUND 127
 #define NOT_RUN 126
+#define STEP_MS 50
+#define END_MS 10000 /* for a command to end when it is told to */
+#define KILL_MS 1000
 
 /* No line that is read from a worker's stdout, and no terminal to read. */
 static void
@@ -100,6 +105,54 @@ launch_command(pid_t *out, const struct launch_command *c)
 		run_command(c);
 	*out = pid;
 	return 0;
+}
+
+/* Wait a moment; what somebody tells us meanwhile is for the command. */
+static void
+pass_on_signal(pid_t command)
+{
+	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	number = sigtimedwait(&set, NULL, &step);
+	if (number > 0)
+		(void)kill(command, number);
+}
+
+/* Whether it ended within so many ms, and how. */
+static bool
+ends(pid_t command, int64_t ms, int *status)
+{
+	int64_t end = clock_ms() + ms;
+	pid_t pid;
+
+	while (
+	    (pid = waitpid(command, status, WNOHANG)) == 0 && clock_ms() < end)
+		pass_on_signal(command);
+	return pid == command;
+}
+
+void
+launch_end(pid_t command, int *status)
+{
+	int wstatus = 0;
+	bool ended;
+
+	(void)kill(command, SIGTERM);
+	ended = ends(command, END_MS, &wstatus);
+	if (!ended) {
+		log_warn("the command does not end: it is killed");
+		(void)kill(command, SIGKILL);
+		ended = ends(command, KILL_MS, &wstatus);
+	}
+	if (*status == 0)
+		*status = ended ? launch_status(wstatus) : 1;
 }
 
 int

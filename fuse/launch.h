@@ -31,6 +31,13 @@ struct launch_command {
  * 126 when it is there. */
 int launch_command(pid_t *out, const struct launch_command *c) MUST_USE;
 
+/*
+ * The mount has gone while a command ran: what it reads fails from now on.  It
+ * gets SIGTERM, what signals come meanwhile, and SIGKILL after ten seconds.
+ * *status becomes its status unless it is not 0 already.
+ */
+void launch_end(pid_t command, int *status);
+
 /* The exit status that stands for a wait status: 128 + signal for a death. */
 int launch_status(int status);
 

@@ -41,6 +41,7 @@ struct monitor {
 	char heard[DOOR_LINE]; /* what went wrong with it */
 	sd_event *event;
 	pid_t command;
+	bool serving;		  /* ready, and there is no command */
 	int parent;		  /* a pipe to who waits for the mount, or -1 */
 	int status;		  /* to exit with */
 	char reason[REASON_SIZE]; /* for which the session is closed */
@@ -111,7 +112,11 @@ on_first_ready(struct monitor *m)
 			err = log_err(ERR_IO, "cannot watch the command");
 	}
 	open_door(m);
-	tell_parent(m);
+	/* Whoever waits learns of a failure by our exit status. */
+	if (err == 0)
+		tell_parent(m);
+	/* A mount without a command does what it is for from here on. */
+	m->serving = err == 0 && m->how->command == NULL;
 	return err;
 }
 
@@ -366,7 +371,8 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 	if (m->command == 0 && info->ssi_signo == SIGHUP && !m->how->foreground)
 		return 0; /* it has no terminal to lose */
 	if (m->command == 0)
-		finish(m, 0, "stopped by a signal");
+		finish(m, m->serving ? 0 : 128 + (int)info->ssi_signo,
+		    "stopped by a signal");
 	else if (info->ssi_code <= 0) /* SI_USER and the like */
 		(void)kill(m->command, (int)info->ssi_signo);
 	return 0;
@@ -497,18 +503,6 @@ open_door(struct monitor *m)
 }
 
 static void
-wait_for_command(struct monitor *m)
-{
-	if (m->command == 0)
-		return;
-	/* What it reads fails from now on. */
-	(void)kill(m->command, SIGTERM);
-	while (waitpid(m->command, NULL, 0) < 0 && errno == EINTR)
-		;
-	m->command = 0;
-}
-
-static void
 take_down_one(const struct monitor *m, struct stand *s)
 {
 	if (s == NULL)
@@ -527,7 +521,8 @@ take_down(struct monitor *m)
 	take_down_one(m, m->now);
 	for (size_t i = 0; i < STANDS; i++)
 		take_down_one(m, m->relieved[i]);
-	wait_for_command(m);
+	if (m->command != 0)
+		launch_end(m->command, &m->status);
 	sd_event_unref(m->event);
 	mountpoint_place_clear(&m->place);
 	target_clear(&m->target);
@@ -571,25 +566,6 @@ run(const struct monitor_how *how, int parent)
 	return err != 0 ? err_exit(err) : m.status;
 }
 
-/* In the parent: until the mount stands, or its process has failed. */
-static int
-await(int fd, pid_t pid)
-{
-	uint8_t status;
-	int wstatus;
-	ssize_t n;
-
-	do
-		n = read(fd, &status, sizeof(status));
-	while (n < 0 && errno == EINTR);
-	if (n == 1)
-		return status;
-	while (waitpid(pid, &wstatus, 0) < 0)
-		if (errno != EINTR)
-			return 1;
-	return launch_status(wstatus);
-}
-
 int
 monitor_run(const struct monitor_how *how)
 {
@@ -605,7 +581,7 @@ monitor_run(const struct monitor_how *how)
 		return err_exit(log_sys("fork"));
 	if (pid > 0) {
 		close(fds[1]);
-		return await(fds[0], pid);
+		return daemon_await(fds[0], pid);
 	}
 	close(fds[0]);
 	return run(how, fds[1]);

@@ -599,10 +599,14 @@ run(struct worker *w)
 
 	if (err == 0)
 		err = answer_init(w);
-	if (err == 0)
-		err = start(w);
 	if (err != 0)
 		return err;
+	err = start(w);
+	if (err != 0) {
+		/* Threads may wait in the kernel already. */
+		(void)!control_say(w->control, CONTROL_FAILED, (uint64_t)-err);
+		_exit(err_exit(err));
+	}
 	attend(w);
 	if (atomic_load(&w->serving) == 0)
 		return 0;
