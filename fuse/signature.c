@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/signature.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,5 +66,64 @@ signature_make(struct signature *out, const struct manifest *m,
 		    .path = name,
 		    .size = n,
 		    .digest = digest_of(bytes, n) } };
+	return 0;
+}
+
+/* --- of a session --- */
+
+void
+signatures_clear(struct signatures *s)
+{
+	for (size_t i = 0; i < MSG_VERSIONS_MAX; i++)
+		free(s->records[i]);
+	for (uint16_t i = 0; i < s->count; i++)
+		signature_clear(&s->items[i]);
+	free(s->items);
+	*s = (struct signatures){ 0 };
+}
+
+int
+signatures_receive(struct signatures *s, int control, struct control *out)
+{
+	for (;;) {
+		OWNED_CONTROL m = control_of(0);
+		int err = control_receive(control, &m);
+
+		if (err == 0 && m.type != CONTROL_RECORD) {
+			*out = m;
+			m = control_of(0);
+			return 0;
+		}
+		if (err == 0 &&
+		    (m.number >= MSG_VERSIONS_MAX ||
+			s->records[m.number] != NULL))
+			err = log_err(ERR_FORMAT,
+			    "a record that belongs to no version");
+		if (err == 0)
+			err = control_text(&m, &s->records[m.number]);
+		if (err != 0)
+			return err;
+	}
+}
+
+int
+signatures_make(struct signatures *s, const struct msg_session *session,
+    const struct manifest *const *manifests)
+{
+	s->items = calloc(session->count, sizeof(*s->items));
+	if (s->items == NULL)
+		return ERR_NOMEM;
+	for (s->count = 0; s->count < session->count; s->count++) {
+		const struct msg_version *m = &session->versions[s->count];
+		char shown[REF_NAME_MAX + 16], hex[DIGEST_HEX_SIZE];
+		int err;
+
+		snprintf(shown, sizeof(shown), "%s@%.12s", m->model,
+		    digest_hex(&m->version, hex));
+		err = signature_make(&s->items[s->count], manifests[s->count],
+		    s->records[s->count], shown);
+		if (err != 0)
+			return err;
+	}
 	return 0;
 }

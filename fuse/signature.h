@@ -3,7 +3,10 @@
 #define WEIR_SIGNATURE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+#include "fuse/control.h"
+#include "keys/msg.h"
 #include "vault/manifest.h"
 
 /*
@@ -27,5 +30,22 @@ void signature_clear(struct signature *s);
  */
 int signature_make(struct signature *out, const struct manifest *m,
     const char *record, const char *shown) MUST_USE;
+
+/* Those of a session's versions; for a worker. */
+struct signatures {
+	char *records[MSG_VERSIONS_MAX];
+	struct signature *items; /* count, in the session's order */
+	uint16_t count;
+};
+void signatures_clear(struct signatures *s);
+
+/* Take the records from the monitor; *out is the message behind them.
+ * ERR_FORMAT, or as control_receive. */
+int signatures_receive(struct signatures *s, int control, struct control *out)
+    MUST_USE;
+
+/* manifests are the session's, and borrowed for the call. */
+int signatures_make(struct signatures *s, const struct msg_session *session,
+    const struct manifest *const *manifests) MUST_USE;
 
 #endif
