@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEIR_SIGNATURE_H
-#define WEIR_SIGNATURE_H
+#ifndef WEIR_SIGNATURES_H
+#define WEIR_SIGNATURES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,14 +21,14 @@ struct signature {
 	char *bytes; /* NULL: there is none */
 	struct manifest_file file;
 };
-void signature_clear(struct signature *s);
+void signatures_drop(struct signature *s);
 
 /*
  * record is channel.proof's `oms` (NULL: none); shown is what messages call the
  * version.  There is none either when the version has something of that name,
  * or when the record does not belong to it, which is said.  ERR_NOMEM.
  */
-int signature_make(struct signature *out, const struct manifest *m,
+int signatures_one(struct signature *out, const struct manifest *m,
     const char *record, const char *shown) MUST_USE;
 
 /* Those of a session's versions; for a worker. */

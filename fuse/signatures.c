@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuse/signature.h"
+#include "fuse/signatures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 static char name[] = OMS_FILE;
 
 void
-signature_clear(struct signature *s)
+signatures_drop(struct signature *s)
 {
 	free(s->bytes);
 	*s = (struct signature){ 0 };
@@ -33,7 +33,7 @@ length_of(const struct manifest *m)
 }
 
 int
-signature_make(struct signature *out, const struct manifest *m,
+signatures_one(struct signature *out, const struct manifest *m,
     const char *record, const char *shown)
 {
 	char why[OMS_WHY] = "";
@@ -77,7 +77,7 @@ signatures_clear(struct signatures *s)
 	for (size_t i = 0; i < MSG_VERSIONS_MAX; i++)
 		free(s->records[i]);
 	for (uint16_t i = 0; i < s->count; i++)
-		signature_clear(&s->items[i]);
+		signatures_drop(&s->items[i]);
 	free(s->items);
 	*s = (struct signatures){ 0 };
 }
@@ -120,7 +120,7 @@ signatures_make(struct signatures *s, const struct msg_session *session,
 
 		snprintf(shown, sizeof(shown), "%s@%.12s", m->model,
 		    digest_hex(&m->version, hex));
-		err = signature_make(&s->items[s->count], manifests[s->count],
+		err = signatures_one(&s->items[s->count], manifests[s->count],
 		    s->records[s->count], shown);
 		if (err != 0)
 			return err;
