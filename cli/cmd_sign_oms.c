@@ -188,5 +188,6 @@ cmd_sign_oms(struct options *o, int argc, char **argv)
 		return options_wrong(o, "%s is missing",
 		    s.key.path == NULL ? "--key FILE" : "--bundle FILE");
 	s.path = operands.items[0];
-	return run(&s);
+	r = omskey_look(s.key.path);
+	return r == 0 ? run(&s) : r;
 }

@@ -100,6 +100,14 @@ omskey_sign(struct omskey_signature *out, const struct omskey_how *how,
 }
 
 int
+omskey_look(const char *path)
+{
+	__attribute__((cleanup(pem_clear))) struct pem pem = { 0 };
+
+	return load(&pem.text, path, &pem.n);
+}
+
+int
 omskey_public(char **out, const char *path)
 {
 	size_t n;

@@ -28,6 +28,9 @@ struct omskey_how {
 int omskey_sign(struct omskey_signature *out, const struct omskey_how *how,
     const void *payload, size_t n) MUST_USE;
 
+/* The file is there: said before anything is asked. */
+int omskey_look(const char *path) MUST_USE;
+
 /* A public key's file; the caller frees.  ERR_NOT_FOUND, ERR_LIMIT, said. */
 int omskey_public(char **out, const char *path) MUST_USE;
 

@@ -168,7 +168,8 @@ signoms_run(struct signoms *s, const char *reference)
 	__attribute__((cleanup(signing_clear))) struct signing g = { .s = s };
 	int r;
 
-	if ((r = open_version(&g, reference)) != 0 ||
+	if ((r = omskey_look(s->key.path)) != 0 ||
+	    (r = open_version(&g, reference)) != 0 ||
 	    (r = make_signature(&g)) != 0 || (r = send(&g)) != 0 ||
 	    (r = write_bundle(&g)) != 0)
 		return r;

@@ -309,8 +309,8 @@ vouched_print(const struct vouched *v)
 	print_revocation(v);
 	print_verdict(v);
 	if (oms != NULL)
-		out_line("oms      %s has been signed for: 'weir get' writes "
-			 "model.sig",
+		out_line("oms      signed as '%s': model.sig is in its root "
+			 "when it is got or mounted",
 		    talk_text(oms, "name"));
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/near.h"
 #include "cli/options.h"
 #include "cli/out.h"
 #include "vault/err.h"
@@ -390,34 +391,6 @@ find(int argc, char **argv, int *words)
 	return NULL;
 }
 
-/* Letters to add, drop or change to make b of a, at most 15. */
-static unsigned int
-distance(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-	unsigned int row[32], corner;
-
-	if (n > 15 || m > 30)
-		return 15;
-	for (unsigned int j = 0; j <= m; j++)
-		row[j] = j;
-	for (unsigned int i = 1; i <= n; i++) {
-		corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			unsigned int best = corner + (a[i - 1] != b[j - 1]);
-
-			corner = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[m];
-}
-
 static int
 no_command(int argc, char **argv)
 {
@@ -434,7 +407,7 @@ no_command(int argc, char **argv)
 		snprintf(said, sizeof(said), "%s%s%s", argv[0],
 		    argc > 1 && second_word(&commands[i]) ? " " : "",
 		    argc > 1 && second_word(&commands[i]) ? argv[1] : "");
-		if ((d = distance(said, commands[i].name)) < best) {
+		if ((d = near_distance(said, commands[i].name)) < best) {
 			best = d;
 			near = &commands[i];
 		}

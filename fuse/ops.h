@@ -10,7 +10,7 @@
 #include "fuse/handle.h"
 #include "fuse/reads.h"
 #include "fuse/report.h"
-#include "fuse/signature.h"
+#include "fuse/signatures.h"
 #include "fuse/tree.h"
 #include "fuse/xattrs.h"
 #include "vault/owned.h"

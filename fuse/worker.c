@@ -59,8 +59,7 @@ struct worker {
 	struct version **versions;
 	const struct manifest **manifests;
 	uint32_t *windows;
-	char *records[MSG_VERSIONS_MAX]; /* that came before the setup */
-	struct signature *signatures;
+	struct signatures signatures;
 	struct tree *tree;
 	struct keyslots *keys;
 	struct link *link;
@@ -184,9 +183,7 @@ make_arrays(struct worker *w)
 	w->versions = calloc(w->count, sizeof(*w->versions));
 	w->manifests = calloc(w->count, sizeof(*w->manifests));
 	w->windows = calloc(w->count, sizeof(*w->windows));
-	w->signatures = calloc(w->count, sizeof(*w->signatures));
-	if (w->versions == NULL || w->manifests == NULL || w->windows == NULL ||
-	    w->signatures == NULL)
+	if (w->versions == NULL || w->manifests == NULL || w->windows == NULL)
 		return ERR_NOMEM;
 	return 0;
 }
@@ -238,31 +235,20 @@ open_versions(struct worker *w)
 }
 
 static int
-make_signature(struct worker *w, uint16_t number)
-{
-	const struct msg_version *m = &w->setup.session.versions[number];
-	char shown[REF_NAME_MAX + 16], hex[DIGEST_HEX_SIZE];
-
-	snprintf(shown, sizeof(shown), "%s@%.12s", m->model,
-	    digest_hex(&m->version, hex));
-	return signature_make(&w->signatures[number], w->manifests[number],
-	    w->records[number], shown);
-}
-
-static int
 make_tree(struct worker *w)
 {
 	OWNED_MEM(struct tree_version) list = calloc(w->count, sizeof(*list));
 
-	if (list == NULL)
-		return ERR_NOMEM;
+	int err = list == NULL ?
+	    ERR_NOMEM :
+	    signatures_make(&w->signatures, &w->setup.session, w->manifests);
+
+	if (err != 0)
+		return err;
 	for (uint16_t i = 0; i < w->count; i++) {
 		const struct msg_version *m = &w->setup.session.versions[i];
-		const struct signature *s = &w->signatures[i];
-		int err = make_signature(w, i);
+		const struct signature *s = &w->signatures.items[i];
 
-		if (err != 0)
-			return err;
 		list[i] = (struct tree_version){ .model = m->model,
 			.channel = m->channel,
 			.digest = m->version,
@@ -273,31 +259,6 @@ make_tree(struct worker *w)
 	return tree_new(&w->tree, list, w->count);
 }
 
-/* The setup, and the records that come before it. */
-static int
-receive_setup(struct worker *w, struct control *out)
-{
-	for (;;) {
-		OWNED_CONTROL m = control_of(0);
-		int err = control_receive(w->control, &m);
-
-		if (err == 0 && m.type != CONTROL_RECORD) {
-			*out = m;
-			m = control_of(0);
-			return 0;
-		}
-		if (err == 0 &&
-		    (m.number >= MSG_VERSIONS_MAX ||
-			w->records[m.number] != NULL))
-			err = log_err(ERR_FORMAT,
-			    "a record that belongs to no version");
-		if (err == 0)
-			err = control_text(&m, &w->records[m.number]);
-		if (err != 0)
-			return err;
-	}
-}
-
 /* Take the store and the connection that came with the setup. */
 static int
 take_setup(struct worker *w)
@@ -306,7 +267,7 @@ take_setup(struct worker *w)
 	struct reader r;
 	int err, store;
 
-	err = receive_setup(w, &m);
+	err = signatures_receive(&w->signatures, w->control, &m);
 	if (err != 0)
 		return err;
 	r = reader_of(m.body.bytes, m.body.length);
@@ -356,7 +317,7 @@ make_session(struct worker *w)
 	w->ops.report = w->report;
 	w->ops.manifests = w->manifests;
 	w->ops.windows = w->windows;
-	w->ops.signatures = w->signatures;
+	w->ops.signatures = w->signatures.items;
 	w->ops.marks = w->setup.marks;
 	w->ops.uid = w->setup.uid;
 	w->ops.gid = w->setup.gid;
@@ -575,11 +536,7 @@ take_apart(struct worker *w)
 	tree_free(w->tree);
 	for (uint16_t i = 0; i < w->count && w->versions != NULL; i++)
 		version_free(w->versions[i]);
-	for (uint16_t i = 0; i < w->count && w->signatures != NULL; i++)
-		signature_clear(&w->signatures[i]);
-	for (uint16_t i = 0; i < MSG_VERSIONS_MAX; i++)
-		free(w->records[i]);
-	free(w->signatures);
+	signatures_clear(&w->signatures);
 	free(w->versions);
 	free(w->manifests);
 	free(w->windows);

@@ -35,18 +35,25 @@ sha256(const struct xattrs_of *x, char value[static XATTRS_SIGNERS])
 	return true;
 }
 
+/* What the version's signers signed: model.sig is made by others. */
+static bool
+is_vouched_for(const struct xattrs_of *x)
+{
+	return x->item->file != NULL && !x->item->extra;
+}
+
 static bool
 signed_by(const struct xattrs_of *x, char value[static XATTRS_SIGNERS])
 {
 	memcpy(value, x->mark->signed_by, XATTRS_SIGNERS);
-	return x->item->file != NULL && value[0] != '\0';
+	return is_vouched_for(x) && value[0] != '\0';
 }
 
 static bool
 serial(const struct xattrs_of *x, char value[static XATTRS_SIGNERS])
 {
 	snprintf(value, XATTRS_SIGNERS, "%" PRIu64, x->mark->serial);
-	return x->item->file != NULL && x->mark->serial != 0;
+	return is_vouched_for(x) && x->mark->serial != 0;
 }
 
 static const struct {

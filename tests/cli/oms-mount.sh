@@ -4,7 +4,7 @@
 # A mounted version has its model.sig in its root: made from the manifest, read
 # without a key, and good for whoever verifies what is mounted.
 . "$(dirname "$0")/lib.sh"
-requires openssl jq fuse
+requires openssl jq fuse python3
 
 mkvault vault
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
@@ -42,6 +42,28 @@ exits 0 'the mount is what was signed' weir verify-oms "$at" \
     --bundle "$at/model.sig" --public-key "$tmp/k.pub"
 [ "$(weir audit ls --kind release --json | jq -s length)" -gt "$before" ]
 ok $? 'which reads all the rest'
+exits 0 'unmounted' weir umount "$mnt"
+
+# Through a channel, whose promotion is no statement about model.sig.
+attributes()
+{
+	python3 -c 'import os, sys
+print(*sorted(os.listxattr(sys.argv[1])))' "$1"
+}
+
+trusted carol
+promoted "$ref" prod
+exits 0 'a channel' weir mount llama:prod "$mnt"
+exits 0 'has it, too' weir verify-oms "$mnt/llama/prod" \
+    --bundle "$mnt/llama/prod/model.sig" --public-key "$tmp/k.pub"
+is "$(attributes "$mnt/llama/prod/zz")" \
+    'user.weir.serial user.weir.sha256 user.weir.signed_by user.weir.version' \
+    'its files say who signed them'
+is "$(attributes "$mnt/llama/prod/model.sig")" \
+    'user.weir.sha256 user.weir.version' \
+    'model.sig does not: nobody of them signed it'
+exits 0 'show' weir show "$ref"
+like "$out" "^oms +signed as 'llama': model.sig is in its root" 'tells of it'
 exits 0 'unmounted' weir umount "$mnt"
 
 # A file of the version's own stays what it is.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuse/signature.h"
+#include "fuse/signatures.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -81,14 +81,14 @@ a_record_becomes_a_file(void **state)
 	struct digest d;
 
 	(void)state;
-	assert_int_equal(signature_make(&s, &m, record, "m"), 0);
+	assert_int_equal(signatures_one(&s, &m, record, "m"), 0);
 	assert_string_equal(s.bytes, bundle);
 	assert_int_equal(s.file.size, strlen(bundle));
 	assert_int_equal(s.file.mode, 0444);
 	assert_string_equal(s.file.path, "model.sig");
 	d = digest_of(bundle, strlen(bundle));
 	assert_true(digest_equal(&s.file.digest, &d));
-	signature_clear(&s);
+	signatures_drop(&s);
 	assert_null(s.bytes);
 }
 
@@ -103,11 +103,11 @@ there_is_none_without_a_record_or_beside_a_file_of_that_name(void **state)
 
 	(void)state;
 	lines = 0;
-	assert_int_equal(signature_make(&s, &m, NULL, "m"), 0);
+	assert_int_equal(signatures_one(&s, &m, NULL, "m"), 0);
 	assert_null(s.bytes);
 	m.files = &files[FILES];
 	m.file_count = 1;
-	assert_int_equal(signature_make(&s, &m, record, "m"), 0);
+	assert_int_equal(signatures_one(&s, &m, record, "m"), 0);
 	assert_null(s.bytes);
 	assert_int_equal(lines, 0);
 }
@@ -127,7 +127,7 @@ a_record_that_does_not_belong_is_left_out_and_told(void **state)
 	lines = 0;
 	files[2].digest.bytes[0] ^= 1; /* so that right is wrong */
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(signature_make(&s, &m, bad[i], "m"), 0);
+		assert_int_equal(signatures_one(&s, &m, bad[i], "m"), 0);
 		assert_null(s.bytes);
 		assert_int_equal(lines, i + 1);
 	}
