@@ -161,7 +161,7 @@ tell_parent(struct monitor *m)
 	if (m->parent < 0)
 		return;
 	(void)!control_say(m->control, CONTROL_DETACH, 0);
-	daemon_detach();
+	daemon_detach(-1);
 	(void)!write(m->parent, &ok, sizeof(ok));
 	close(m->parent);
 	m->parent = -1;
@@ -392,6 +392,8 @@ set_up(struct monitor *m)
 
 	if (err == 0)
 		err = mountpoint_find(&m->place, m->how->mountpoint);
+	if (err == 0)
+		err = mountpoint_spares(&m->place, m->how->vault);
 	if (err == 0)
 		err = open_session(m);
 	if (err == 0)

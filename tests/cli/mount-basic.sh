@@ -21,6 +21,10 @@ exits 2 'an empty one' weir mount llama "$mnt" -- ''
 exits 2 'nor for weir-mount' weir-mount llama "$mnt" --
 exits 5 'a model that is not there' weir mount nothing "$mnt"
 is "$(ls "$mnt")" '' 'nothing was mounted'
+for place in / "$tmp" "$vault" "$vault/objects"; do
+	exits 6 "a mount that hides the vault: $place" weir mount llama "$place"
+done
+like "$err" 'hide the vault' 'is refused and told why'
 
 exits 0 'mount' weir mount llama "$mnt"
 grep -q " $mnt .* fuse.weir " /proc/self/mountinfo
