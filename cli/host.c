@@ -104,7 +104,9 @@ look_landlock(struct host_finding *f)
 	    LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (abi > 0) {
-		say(f, HOST_OK, "", "the mount's worker is confined (ABI %ld)",
+		say(f, HOST_OK, "",
+		    "a mount's worker opens objects and no other files "
+		    "(Landlock ABI %ld)",
 		    abi);
 		return;
 	}
@@ -117,7 +119,9 @@ static void
 look_seccomp(struct host_finding *f)
 {
 	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0) {
-		say(f, HOST_OK, "", "system calls can be filtered");
+		say(f, HOST_OK, "",
+		    "the kernel can filter system calls; mounts do not ask "
+		    "for it yet");
 		return;
 	}
 	say(f, HOST_WARN, "", "no seccomp filters");

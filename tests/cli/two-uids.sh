@@ -94,6 +94,21 @@ file=$tmp/mnt-a/llama/latest/w.bin
 as "$alice" cmp -s "$file" "$tmp/m/w.bin"
 ok $? 'alice reads what was put'
 
+# Its worker: nobody's capabilities, and neither root nor who has the keys.
+worker=$(pgrep -f '^weir-mount --worker$' | while read -r p; do
+	grep -q "^PPid:.$(pgrep -f "^weir-mount .*$tmp/mnt-a")\$" \
+	    "/proc/$p/status" && echo "$p"
+done)
+number=$(id -u "$alice")
+status=$(cat "/proc/$worker/status")
+is "$(printf '%s\n' "$status" | grep '^Uid:' | tr -s '\t ' ' ')" \
+    "Uid: $number $number $number $number" 'the worker is alice'
+is "$(printf '%s\n' "$status" | grep '^Groups:' | tr -d ' \t')" 'Groups:' \
+    'in no further groups'
+is "$(printf '%s\n' "$status" | grep -c '^Cap[A-Z][a-z]*:.0000000000000000$')" \
+    5 'without capabilities, to have or to get'
+like "$status" '^NoNewPrivs:.1$' 'nor any way to them'
+
 # Bob and root try to get at it, by every way there is to the bytes.
 cat >"$tmp/probe.py" <<'PY'
 import os, sys
@@ -141,13 +156,22 @@ print(got)
 PY
 chmod 644 "$tmp/probe.py"
 cd "$tmp/mnt-a" 2>/dev/null || cd /
-# Alice holds it open, its pages cached, its directory entered.
-become "$alice" sh -c "cd '$tmp/mnt-a/llama/latest' && exec 7<w.bin 8</dev/null &&
-    cat w.bin >/dev/null && exec sleep 60" &
-holder=$!
-cleanup_fn end_process $holder
-sleep 1
+hold()
+{
+	become "$alice" sh -c "cd '$tmp/mnt-a/llama/latest' &&
+	    exec 7<w.bin 8</dev/null && cat w.bin >/dev/null && echo holds &&
+	    exec sleep 600" >"$tmp/holder" &
+	holder=$!
+	cleanup_fn end_process $holder
+	wait_for 20 grep -q holds "$tmp/holder"
+}
+hold
+ok $? 'alice holds it open, its pages cached, its directory entered'
 cd / || exit 1
+exits 0 'alice tries' as "$alice" /usr/bin/python3 "$tmp/probe.py" "$file" \
+    $holder
+[ "$(printf '%s\n' "$out" | tail -n 1)" -ge 20000 ]
+ok $? 'and gets bytes by these ways' || diag "$out"
 exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
 is "$(printf '%s\n' "$out" | tail -n 1)" 0 \
     'one-session-one-mount: gets 0 bytes' ||
@@ -213,4 +237,21 @@ is "$(printf '%s\n' "$out" | jq -rs --arg a "user:$alice" \
 fails 'bob cannot read the keyring' as "$bob" cat "$vault/keyring"
 end_process $holder
 exits 0 'umount' as "$mounter" "$tmp/bin/weir" umount "$tmp/mnt-a"
+
+# A mount that lets in others must be found out by the same ways.
+mkdir "$tmp/open"
+cp "$tmp/bin/weir" "$tmp/open/"
+if cp "$BUILD/tests/mutants/weir-mount-open" "$tmp/open/weir-mount"; then
+	[ "$mounter" = root ] ||
+	    as "$keyd" weir role add mounter --to user:root 2>/dev/null
+	exits 0 'a mount that lets in others' "$tmp/open/weir" mount llama \
+	    "$tmp/mnt-a" --user "$alice"
+	hold
+	exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" \
+	    "$file" $holder
+	[ "$(printf '%s\n' "$out" | tail -n 1)" -gt 0 ]
+	ok $? 'and it is found out' || diag "$out"
+	end_process $holder
+	exits 0 'umount' weir umount "$tmp/mnt-a"
+fi
 done_testing
