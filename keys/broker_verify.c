@@ -16,7 +16,7 @@
 #define FAILED_MS 10000 /* for which a failure is told before another try */
 
 struct broker_verify {
-	STAILQ_ENTRY(broker_check) entry;
+	STAILQ_ENTRY(broker_verify) entry;
 	char model[REF_NAME_MAX + 1];
 	struct digest version;
 	struct digest object;
