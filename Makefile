@@ -62,7 +62,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-forgetful test_trust_loose)
+	weir-forgetful weir-poisoned test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -276,6 +276,11 @@ $(BUILD)/tests/mutants/weir-forgetful: private LINK += $(call wraps,\
 	seen_channel seen_root seen_checkpoint)
 $(BUILD)/tests/mutants/weir-forgetful: $(BUILD)/cli/weir.o \
 		$(BUILD)/tests/mutants/forgetful_host.o $(LIBS)
+	$(link)
+$(BUILD)/tests/mutants/weir-poisoned: private LINK += $(call wraps,\
+	manifest_write manifest_page_write lockbox_write)
+$(BUILD)/tests/mutants/weir-poisoned: $(BUILD)/cli/weir.o \
+		$(BUILD)/tests/mutants/poisoned_put.o $(LIBS)
 	$(link)
 # Remembers verdicts; see there.
 $(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\

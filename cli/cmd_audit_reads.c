@@ -15,8 +15,6 @@
 #include "vault/log.h"
 #include "vault/question.h"
 
-#define NO_INDEX UINT64_MAX
-
 /* A session that bears on the answer. */
 struct sitting {
 	uint64_t id;
@@ -143,7 +141,7 @@ each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
 		    index);
 	if (r != 0)
 		return r;
-	if (d->start == NO_INDEX && f.time_ms >= d->q.since_ms)
+	if (d->start == UINT64_MAX && f.time_ms >= d->q.since_ms)
 		d->start = index;
 	if (f.time_ms < d->q.until_ms)
 		d->behind = index + 1;
@@ -189,11 +187,11 @@ scan(struct reads *d)
 
 	if (c->size == 0)
 		return log_err(ERR_NOT_FOUND, "the trail has no entries yet");
-	d->start = NO_INDEX;
+	d->start = UINT64_MAX;
 	if ((r = question_begin(&d->inquiry, &d->q)) != 0 ||
 	    (r = trail_reader_each(d->a->reader, 0, UINT64_MAX, each, d)) != 0)
 		return r;
-	if (d->start == NO_INDEX)
+	if (d->start == UINT64_MAX)
 		d->start = c->size;
 	d->then = (struct note_checkpoint){ .size = d->start };
 	r = tlog_root(d->start, trail_reader_node, d->a->reader, &d->then.root);

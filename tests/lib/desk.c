@@ -12,18 +12,6 @@
 
 #include "keys/frame.h"
 #include "vault/err.h"
-#include "vault/intake.h"
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		int must_err = (x);                                            \
-                                                                               \
-		if (must_err != 0) {                                           \
-			fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, \
-			    #x, must_err);                                     \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 static void
 on_send(void *arg, const void *bytes, size_t n)
@@ -32,14 +20,14 @@ on_send(void *arg, const void *bytes, size_t n)
 	struct frame f;
 	size_t used;
 
-	MUST(frame_parse(&f, bytes, n, &used));
+	DESK_MUST(frame_parse(&f, bytes, n, &used));
 	assert(used == n);
 	p->d->size_at_send = trail_size(p->d->trail);
 	if ((f.type & FRAME_EVENT) != 0) {
 		struct reader r = reader_of(f.body, f.length);
 		struct msg_id_reason m;
 
-		MUST(msg_id_reason_read(&m, &r));
+		DESK_MUST(msg_id_reason_read(&m, &r));
 		p->ended = m.id;
 		p->events++;
 		msg_id_reason_clear(&m);
@@ -105,15 +93,15 @@ open_all(struct desk *d)
 	};
 	char *path;
 
-	MUST(vaultdir_open(&d->vault, d->path));
-	MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
-	MUST(keyring_open(d->vault->dir, &secret, &d->keyring));
+	DESK_MUST(vaultdir_open(&d->vault, d->path));
+	DESK_MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
+	DESK_MUST(keyring_open(d->vault->dir, &secret, &d->keyring));
 	unlock_clear(&secret);
 	path = vaultdir_path(d->vault, VAULTDIR_CATALOGUE);
-	MUST(catalogue_open(&d->catalogue, path));
+	DESK_MUST(catalogue_open(&d->catalogue, path));
 	free(path);
 	path = vaultdir_path(d->vault, VAULTDIR_OBJECTS);
-	MUST(store_dir_open(&d->store, path));
+	DESK_MUST(store_dir_open(&d->store, path));
 	free(path);
 	trail.vault = d->vault->dir;
 	trail.key = &d->vault->key;
@@ -121,13 +109,13 @@ open_all(struct desk *d)
 	trail.from = catalogue_applied(d->catalogue);
 	trail.arg = d->catalogue;
 	memcpy(trail.id.bytes, d->vault->id, sizeof(trail.id.bytes));
-	MUST(trail_open(&d->trail, &trail));
+	DESK_MUST(trail_open(&d->trail, &trail));
 	how.vault = d->vault;
 	how.keyring = d->keyring;
 	how.catalogue = d->catalogue;
 	how.trail = d->trail;
 	how.store = d->store;
-	MUST(broker_new(&d->broker, &how));
+	DESK_MUST(broker_new(&d->broker, &how));
 }
 
 static void
@@ -166,11 +154,11 @@ desk_new(struct desk *d, bool service)
 	*d = (struct desk){ .scratch = scratch_new(), .service = service };
 	pthread_mutex_init(&d->mutex, NULL);
 	pthread_cond_init(&d->woken, NULL);
-	MUST(secret_init());
-	MUST(asprintf(&d->path, "%s/vault", d->scratch.path) < 0);
-	MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
+	DESK_MUST(secret_init());
+	DESK_MUST(asprintf(&d->path, "%s/vault", d->scratch.path) < 0);
+	DESK_MUST(secret_text_from(&secret.secret, key_file, sizeof(key_file)));
 	how.path = d->path;
-	MUST(vaultdir_init(&how));
+	DESK_MUST(vaultdir_init(&how));
 	unlock_clear(&secret);
 	open_all(d);
 }
@@ -179,7 +167,7 @@ void
 desk_restart(struct desk *d, bool cleanly)
 {
 	if (cleanly)
-		MUST(broker_stop(d->broker));
+		DESK_MUST(broker_stop(d->broker));
 	close_all(d);
 	open_all(d);
 }
@@ -215,10 +203,10 @@ desk_send(struct desk_person *p, enum msg_type type, const struct writer *body)
 	frame_begin(&w, (uint16_t)type, ++p->last_id);
 	if (body != NULL)
 		writer_bytes(&w, body->bytes, body->length);
-	MUST(frame_end(&w));
-	MUST(frame_parse(&f, w.bytes, w.length, &used));
+	DESK_MUST(frame_end(&w));
+	DESK_MUST(frame_parse(&f, w.bytes, w.length, &used));
 	p->answered = false;
-	MUST(broker_request(p->link, &f));
+	DESK_MUST(broker_request(p->link, &f));
 }
 
 int
@@ -234,10 +222,10 @@ desk_ask(struct desk_person *p, enum msg_type type, const struct writer *body,
 	desk_send(p, type, body);
 	while (!p->answered)
 		desk_settle(p->d);
-	MUST(frame_parse(&f, p->answer.bytes, p->answer.length, &used));
+	DESK_MUST(frame_parse(&f, p->answer.bytes, p->answer.length, &used));
 	assert(f.type == ((unsigned int)type | FRAME_REPLY));
 	r = reader_of(f.body, f.length);
-	MUST(msg_status_read(&r, &err, &sentence));
+	DESK_MUST(msg_status_read(&r, &err, &sentence));
 	snprintf(p->sentence, sizeof(p->sentence), "%s",
 	    sentence != NULL ? sentence : "");
 	free(sentence);
@@ -255,9 +243,9 @@ desk_person_come(struct desk_person *p, struct desk *d, uid_t uid)
 	const struct msg_hello m = { .version = MSG_VERSION, program };
 
 	*p = (struct desk_person){ .d = d, .answer = writer_of(FRAME_BUFFER) };
-	MUST(broker_attach(d->broker, &peer, p, &p->link));
+	DESK_MUST(broker_attach(d->broker, &peer, p, &p->link));
 	msg_hello_write(&body, &m);
-	MUST(desk_ask(p, MSG_HELLO, &body, NULL));
+	DESK_MUST(desk_ask(p, MSG_HELLO, &body, NULL));
 }
 
 void
@@ -303,7 +291,7 @@ desk_grant(struct desk_person *p, const char *model, const char *to,
 	msg_grant_add_write(&body, &m);
 	err = desk_ask(p, MSG_GRANT_ADD, &body, &reply);
 	if (err == 0)
-		MUST(msg_number_read(id, &reply));
+		DESK_MUST(msg_number_read(id, &reply));
 	return err;
 }
 
@@ -316,162 +304,6 @@ desk_grant_rm(struct desk_person *p, uint64_t id)
 
 	msg_id_reason_write(&body, &m);
 	return desk_ask(p, MSG_GRANT_RM, &body, NULL);
-}
-
-struct uploading {
-	struct desk_person *p;
-	uint64_t upload;
-};
-
-static int
-chunk_keys(void *arg, const struct digest *digests, size_t count,
-    uint8_t (*keys)[KEY_SIZE])
-{
-	const struct uploading *u = arg;
-	OWNED_WRITER body = writer_of(FRAME_MAX);
-	struct msg_put_keys_reply r;
-	struct reader reply;
-	int err;
-
-	writer_u64(&body, u->upload);
-	writer_u32(&body, (uint32_t)count);
-	for (size_t i = 0; i < count; i++)
-		writer_bytes(&body, digests[i].bytes, DIGEST_SIZE);
-	err = desk_ask(u->p, MSG_PUT_KEYS, &body, &reply);
-	if (err == 0)
-		err = msg_put_keys_reply_read(&r, &reply);
-	if (err == 0) {
-		memcpy(keys, r.keys, count * KEY_SIZE);
-		msg_put_keys_reply_clear(&r);
-	}
-	return err;
-}
-
-/* A tree of files f0, f1, ... whose bytes follow from their number. */
-static void
-make_tree(struct desk *d, const size_t *sizes, size_t count, char **out)
-{
-	MUST(asprintf(out, "%s/treeXXXXXX", d->scratch.path) < 0);
-	MUST(mkdtemp(*out) == NULL);
-	for (size_t i = 0; i < count; i++) {
-		char *path;
-		FILE *f;
-
-		MUST(asprintf(&path, "%s/f%zu", *out, i) < 0);
-		f = fopen(path, "wb");
-		assert(f != NULL);
-		for (size_t b = 0; b < sizes[i]; b++)
-			putc((int)(b * 31 + b / 65536 * 7 + i) & 0xff, f);
-		MUST(fclose(f));
-		free(path);
-	}
-}
-
-int
-desk_begin(struct desk_person *p, const char *model,
-    struct msg_put_begin_reply *out)
-{
-	OWNED_WRITER body = writer_of(4096);
-	struct reader reply;
-	int err;
-
-	msg_string_write(&body, model);
-	err = desk_ask(p, MSG_PUT_BEGIN, &body, &reply);
-	if (err == 0)
-		MUST(msg_put_begin_reply_read(out, &reply));
-	return err;
-}
-
-int
-desk_take_in(struct desk_person *p, const struct msg_put_begin_reply *begun,
-    const size_t *sizes, size_t count, struct msg_put_commit *out)
-{
-	struct uploading u = { .p = p, .upload = begun->upload };
-	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = &u };
-	OWNED_MEM(char) tree = NULL;
-	const bool stop = false;
-	const char *path;
-	const struct intake_how how = {
-		.store = p->d->store,
-		.keys = &keys,
-		.paths = &path,
-		.path_count = 1,
-		.stop = &stop,
-	};
-	OWNED(page_key) manifest_key = NULL;
-	OWNED(page_key) lockbox_key = NULL;
-	struct intake_result r;
-	int err;
-
-	make_tree(p->d, sizes, count, &tree);
-	path = tree;
-	MUST(page_key_from(&manifest_key, begun->manifest_key));
-	MUST(page_key_from(&lockbox_key, begun->lockbox_key));
-	keys.manifest_key = manifest_key;
-	keys.lockbox_key = lockbox_key;
-	err = intake_run(&how, &r);
-	if (err != 0)
-		return err;
-	*out = (struct msg_put_commit){
-		.upload = begun->upload,
-		.version = r.version,
-		.object = r.object,
-		.files = r.files,
-		.bytes = r.bytes,
-		.weights = r.weights,
-		.chunks = r.chunks,
-		.labels = p->labels,
-	};
-	intake_result_clear(&r);
-	return 0;
-}
-
-static void
-write_commit(struct writer *body, const struct msg_put_commit *m)
-{
-	char labels[] = "{\"a\":\"b\"}", imports[] = "[]";
-	struct msg_put_commit whole = *m;
-
-	if (m->labels == NULL)
-		whole.labels = labels;
-	if (m->imports == NULL)
-		whole.imports = imports;
-	msg_put_commit_write(body, &whole);
-}
-
-int
-desk_commit(struct desk_person *p, const struct msg_put_commit *m)
-{
-	OWNED_WRITER body = writer_of(FRAME_MAX);
-
-	write_commit(&body, m);
-	return desk_ask(p, MSG_PUT_COMMIT, &body, NULL);
-}
-
-void
-desk_commit_send(struct desk_person *p, const struct msg_put_commit *m)
-{
-	OWNED_WRITER body = writer_of(FRAME_MAX);
-
-	write_commit(&body, m);
-	desk_send(p, MSG_PUT_COMMIT, &body);
-}
-
-int
-desk_put(struct desk_person *p, const char *model, const size_t *sizes,
-    size_t count, struct digest *version)
-{
-	struct msg_put_begin_reply begun;
-	struct msg_put_commit m;
-	int err = desk_begin(p, model, &begun);
-
-	if (err == 0)
-		err = desk_take_in(p, &begun, sizes, count, &m);
-	if (err != 0)
-		return err;
-	*version = m.version;
-	m.labels = p->labels;
-	return desk_commit(p, &m);
 }
 
 /* The version that a bare model was put as last; other references as they
@@ -510,7 +342,7 @@ desk_open(struct desk_person *p, const char *ref, enum msg_purpose purpose,
 	writer_string(&body, named);
 	err = desk_ask(p, MSG_SESSION_OPEN, &body, &reply);
 	if (err == 0)
-		MUST(msg_session_read(out, &reply));
+		DESK_MUST(msg_session_read(out, &reply));
 	return err;
 }
 
@@ -530,7 +362,7 @@ desk_release(struct desk_person *p, uint64_t session, uint64_t first,
 	msg_release_write(&body, &m);
 	err = desk_ask(p, MSG_RELEASE, &body, &reply);
 	if (err == 0)
-		MUST(msg_release_reply_read(out, &reply));
+		DESK_MUST(msg_release_reply_read(out, &reply));
 	return err;
 }
 
@@ -544,7 +376,7 @@ desk_json(struct desk_person *p, enum msg_type type, const struct writer *body)
 
 	if (desk_ask(p, type, body, &reply) != 0)
 		return NULL;
-	MUST(msg_text_read(&text, &reply));
+	DESK_MUST(msg_text_read(&text, &reply));
 	j = json_loads(text, JSON_REJECT_DUPLICATES, &why);
 	free(text);
 	assert(j != NULL);
@@ -596,9 +428,9 @@ search(struct desk *d, const char *kind)
 	struct note_checkpoint published;
 	OWNED(trail_reader) r = NULL;
 
-	MUST(trail_publish(d->trail, &published, NULL));
-	MUST(trail_reader_open(&r, d->vault->dir, &d->vault->key));
-	MUST(trail_reader_each(r, 0, published.size, look_at, &s));
+	DESK_MUST(trail_publish(d->trail, &published, NULL));
+	DESK_MUST(trail_reader_open(&r, d->vault->dir, &d->vault->key));
+	DESK_MUST(trail_reader_each(r, 0, published.size, look_at, &s));
 	return s;
 }
 

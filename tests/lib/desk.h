@@ -5,11 +5,25 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "keys/broker.h"
 #include "keys/msg.h"
 #include "tests/lib/scratch.h"
 #include "vault/writer.h"
+
+/* What cannot fail here ends the program, said with its place. */
+#define DESK_MUST(x)                                                           \
+	do {                                                                   \
+		int must_err = (x);                                            \
+                                                                               \
+		if (must_err != 0) {                                           \
+			fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, \
+			    #x, must_err);                                     \
+			abort();                                               \
+		}                                                              \
+	} while (0)
 
 /*
  * A vault with a broker, without sockets: people come to the desk, ask, and

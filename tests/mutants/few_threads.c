@@ -20,7 +20,8 @@ __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a,
 	static atomic_int made;
 	const char *most = getenv("WEIR_TEST_THREADS");
 
-	if (most != NULL && atomic_fetch_add(&made, 1) >= atoi(most))
+	if (most != NULL &&
+	    atomic_fetch_add(&made, 1) >= strtol(most, NULL, 10))
 		return EAGAIN;
 	return __real_pthread_create(t, a, run, arg);
 }
