@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "keys/grant.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define REASON 64 /* bytes of why keyd ends a session */
+
+static const char was_revoked[] = "a version of it was revoked";
 
 static void
 state_free(struct broker_session *s)
@@ -322,13 +325,55 @@ broker_session_end_for_grant(struct broker *b, uint64_t grant,
 	return err;
 }
 
-/* Why it is not to go on, if so: a grant of it was removed, or all that it
- * rests on have expired. */
+static bool
+reads(const struct broker_session *s, const char *model,
+    const struct digest *version)
+{
+	for (uint16_t i = 0; i < s->s->count; i++)
+		if (strcmp(s->s->versions[i].model, model) == 0 &&
+		    digest_equal(&s->s->versions[i].version, version))
+			return true;
+	return false;
+}
+
+int
+broker_session_end_for_version(struct broker *b, const char *model,
+    const struct digest *version, struct broker_pending **last)
+{
+	struct broker_session *s, *next;
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && reads(s, model, version))
+			err = end(b, s, was_revoked, last);
+	return err;
+}
+
+/* With the newest root; NULL: nobody can have revoked anything. */
 static int
-judge(struct broker *b, const struct broker_session *s, char *reason)
+is_revoked(struct broker *b, const struct trust_root *r,
+    const struct session_version *v, bool *out)
+{
+	struct trust_want want = broker_trust_want(b, v->model, NULL,
+	    &v->version);
+	OWNED_BELIEF belief = { 0 };
+	int err = 0;
+
+	if (r != NULL)
+		err = broker_trust_believe(b, r, &want, &belief);
+	*out = err == 0 && r != NULL && belief.verdict == TRUST_REVOKED;
+	return err;
+}
+
+/* Why it is not to go on, if so: a grant of it was removed, or all that it
+ * rests on have expired, or a version of it was revoked. */
+static int
+judge(struct broker *b, const struct trust_root *r,
+    const struct broker_session *s, char *reason)
 {
 	int64_t now = broker_record_clock();
 	uint16_t expired = 0;
+	bool revoked = false;
 
 	*reason = '\0';
 	for (uint16_t i = 0; i < s->s->count; i++) {
@@ -340,8 +385,14 @@ judge(struct broker *b, const struct broker_session *s, char *reason)
 			removed(reason, grant);
 			return 0;
 		}
+		if (err == 0)
+			err = is_revoked(b, r, &s->s->versions[i], &revoked);
 		if (err != 0)
 			return err;
+		if (revoked) {
+			snprintf(reason, REASON, "%s", was_revoked);
+			return 0;
+		}
 		if (grant_expired(&g, now))
 			expired++;
 	}
@@ -353,13 +404,14 @@ judge(struct broker *b, const struct broker_session *s, char *reason)
 int
 broker_session_end_unfounded(struct broker *b)
 {
+	OWNED(trust_root) root = NULL;
 	struct broker_session *s, *next;
 	char reason[REASON];
-	int err = 0;
+	int err = broker_trust_root(b, &root);
 
 	HASH_ITER(hh, b->sessions, s, next) {
 		if (err == 0)
-			err = judge(b, s, reason);
+			err = judge(b, root, s, reason);
 		if (err == 0 && *reason != '\0')
 			err = broker_session_end(b, s, reason);
 	}

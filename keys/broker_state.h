@@ -328,6 +328,8 @@ void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
 /* All that rest on a grant that was removed; *last, if there are any, is the
  * last one's close. */
+int broker_session_end_for_version(struct broker *b, const char *model,
+    const struct digest *version, struct broker_pending **last) MUST_USE;
 int broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last) MUST_USE;
 /* At start: those whose grants went while nobody was there to end them. */

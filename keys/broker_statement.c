@@ -117,6 +117,17 @@ record_add(struct broker_offer *o, uint64_t id)
 	return broker_call_record(o->c, &e);
 }
 
+/* A revocation that is in force ends who reads the version; the reply waits
+ * until that is recorded. */
+static int
+take_effect(struct broker_call *c, const struct broker_offer *o)
+{
+	if (!o->effective || o->f->about != STATEMENT_REVOCATION)
+		return 0;
+	return broker_session_end_for_version(c->b, o->f->model, &o->f->version,
+	    &c->pending);
+}
+
 static int
 add(struct broker_call *c, const struct statement *s)
 {
@@ -134,6 +145,8 @@ add(struct broker_call *c, const struct statement *s)
 		err = check_room(&o);
 	if (err == 0)
 		err = record_add(&o, id);
+	if (err == 0)
+		err = take_effect(c, &o);
 	return err == 0 ? reply_outcome(&o, id) : err;
 }
 
@@ -321,6 +334,8 @@ sign(struct broker_call *c, uint64_t id, const struct statement_signature *sig)
 		err = broker_agree_judge(&o);
 	if (err == 0)
 		err = record_sign(&o, id, who->name, sig);
+	if (err == 0)
+		err = take_effect(c, &o);
 	return err == 0 ? reply_outcome(&o, id) : err;
 }
 

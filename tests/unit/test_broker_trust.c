@@ -213,8 +213,14 @@ a_revoked_version_is_opened_in_no_way(void **state)
 	begin(&owner, *state);
 	v = promoted(&owner, "prod", 0);
 	by_digits(ref, &v, 64);
+	/* Who reads it reads no more. */
+	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
+	assert_int_equal(broker_sessions(((struct desk *)*state)->broker), 1);
 	f = bureau_revocation(*state, "llama", &v);
 	assert_int_equal(bureau_say(&owner, &f, P(3), NULL), 0);
+	assert_int_equal(broker_sessions(((struct desk *)*state)->broker), 0);
+	assert_int_equal(owner.events, 1);
+	assert_int_equal(desk_count(*state, "session.close"), 1);
 	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
 	    bureau_open(&owner, "llama:prod", MSG_PINNED));
 	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
