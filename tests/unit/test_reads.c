@@ -408,6 +408,21 @@ a_refused_release_is_denied_and_not_asked_again_at_once(void **state)
 }
 
 static void
+a_damaged_page_takes_no_other_rows_with_it(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), small = rig_open(r, r->small);
+
+	fake_keyd_damage(r->keyd, 70);
+	/* In order, so that the window is wide when it comes there. */
+	for (uint64_t row = 0; row < 128; row++)
+		assert_int_equal(rig_read(r, r->big, fh, row * CHUNK, CHUNK),
+		    row == 70 ? EIO : 0);
+	assert_int_equal(rig_read(r, r->big, fh, 69 * CHUNK, 2 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->small, small, 0, 100), 0);
+}
+
+static void
 a_keyd_that_cannot_record_is_waited_for(void **state)
 {
 	struct rig *r = *state;
@@ -577,6 +592,7 @@ main(void)
 		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
 		    begin),
+		TEST(a_damaged_page_takes_no_other_rows_with_it, begin),
 		TEST(a_keyd_that_cannot_record_is_waited_for, begin),
 		TEST(a_store_that_fails_for_a_while_is_waited_for, begin),
 		TEST(a_store_that_fails_for_too_long_fails_the_read_in_time,
@@ -588,5 +604,7 @@ main(void)
 		TEST(the_end_of_a_session_fails_reads_that_hang, begin),
 	};
 
+	/* For mutants of which one test is to be asked. */
+	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
