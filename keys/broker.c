@@ -334,6 +334,8 @@ broker_tick(struct broker *b, int64_t since_ms)
 		return;
 	broker_guard_tick(b, since_ms);
 	err = broker_session_end_alone(b);
+	if (err == 0)
+		err = broker_session_end_expired(b);
 	if (err == 0) {
 		err = catalogue_flush(b->how.catalogue);
 		if (err != 0)

@@ -12,6 +12,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
+#define EXPIRED "its grants have expired"
 #define REASON 64 /* bytes of why keyd ends a session */
 
 static void
@@ -69,6 +70,27 @@ find_versions(struct broker *b, struct broker_session *s)
 	return 0;
 }
 
+/* When the last of its grants ends.  One that was removed is another matter. */
+static int
+find_end(struct broker *b, struct broker_session *s)
+{
+	for (uint16_t i = 0; i < s->s->count; i++) {
+		struct grant g;
+		int err = catalogue_grant_get(b->how.catalogue,
+		    s->s->versions[i].grant, &g);
+
+		if (err != 0 && err != ERR_NOT_FOUND)
+			return err;
+		if (err != 0 || g.until_ms == 0) {
+			s->expires_ms = 0;
+			return 0;
+		}
+		if (g.until_ms > s->expires_ms)
+			s->expires_ms = g.until_ms;
+	}
+	return 0;
+}
+
 int
 broker_session_load(struct broker *b, struct session *session,
     struct broker_session **out)
@@ -85,6 +107,8 @@ broker_session_load(struct broker *b, struct session *session,
 	s->alone_since_ms = b->now_ms;
 	LIST_INIT(&s->holds);
 	err = find_versions(b, s);
+	if (err == 0)
+		err = find_end(b, s);
 	if (err != 0) {
 		state_free(s);
 		return err;
@@ -346,7 +370,7 @@ judge(struct broker *b, const struct broker_session *s, char *reason)
 			expired++;
 	}
 	if (s->s->count > 0 && expired == s->s->count)
-		snprintf(reason, REASON, "its grants have expired");
+		snprintf(reason, REASON, EXPIRED);
 	return 0;
 }
 
@@ -377,6 +401,19 @@ broker_session_end_alone(struct broker *b)
 		    b->now_ms - s->alone_since_ms >= SESSION_GRACE_MS)
 			err = broker_session_end(b, s,
 			    "its client has been gone for 60 seconds");
+	return err;
+}
+
+int
+broker_session_end_expired(struct broker *b)
+{
+	struct broker_session *s, *next;
+	int64_t now = broker_record_clock();
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && s->expires_ms != 0 && now >= s->expires_ms)
+			err = broker_session_end(b, s, EXPIRED);
 	return err;
 }
 

@@ -351,6 +351,36 @@ reads_go_on_when_keyd_comes_back(void **state)
 }
 
 static void
+held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+
+	/* Its connection breaks, or it hangs with something to answer. */
+	for (int hangs = 0; hangs < 2; hangs++) {
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		atomic_store(&r->away, !hangs);
+		if (hangs) {
+			fake_keyd_hold(r->keyd, true);
+			n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 9);
+			(void)n;
+		} else {
+			fake_keyd_cut(r->keyd);
+		}
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		pause_ms(800);
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+		n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+		atomic_store(&r->away, false);
+		fake_keyd_hold(r->keyd, false);
+		/* One that waits when it is back goes on, if there is time. */
+		(void)rig_check(r, n, r->big, 0, 4096);
+		pause_ms(2500);
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	}
+}
+
+static void
 an_ended_session_serves_nothing_more(void **state)
 {
 	struct rig *r = *state;
@@ -588,6 +618,8 @@ main(void)
 		    begin_impatient),
 		TEST(a_read_that_nobody_waits_for_is_let_go, begin),
 		TEST(reads_go_on_when_keyd_comes_back, begin),
+		TEST(held_keys_serve_no_longer_than_keyd_may_be_away,
+		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
 		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
