@@ -26,6 +26,7 @@
 struct call {
 	TAILQ_ENTRY(call) link;
 	uint64_t id;
+	int64_t asked_ms;
 	struct writer frame;
 	size_t sent; /* bytes of it on this connection */
 	link_answered *answered;
@@ -44,8 +45,9 @@ struct link {
 	struct call_list calls; /* not answered, in order */
 	size_t busy;		/* callbacks that run */
 	uint64_t next_id;
-	int attached; /* a connection to go over to, or -1 */
-	bool asked;   /* for one, and no answer yet */
+	int attached;	    /* a connection to go over to, or -1 */
+	bool asked;	    /* for one, and no answer yet */
+	int64_t away_since; /* 0: keyd is there */
 	bool stop;
 
 	/* of the link's thread alone */
@@ -78,6 +80,7 @@ call_new(struct call **out, enum msg_type type, uint64_t id,
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->id = id;
+	c->asked_ms = clock_ms();
 	c->frame = writer_of(FRAME_BUFFER);
 	frame_begin(&c->frame, (uint16_t)type, id);
 	if (body != NULL)
@@ -108,6 +111,7 @@ link_new(struct link **out, const struct link_how *how)
 	l->next_id = RESUME_ID + 1;
 	l->attached = l->fd = -1;
 	l->retry_ms = RETRY_MIN_MS;
+	l->away_since = clock_ms();
 	l->in = writer_of(FRAME_BUFFER + CHUNK_SIZE);
 	TAILQ_INIT(&l->calls);
 	pthread_mutex_init(&l->mutex, NULL);
@@ -163,6 +167,18 @@ link_call(struct link *l, enum msg_type type, const struct writer *body,
 	}
 	wake(l);
 	return 0;
+}
+
+int64_t
+link_silent_ms(struct link *l)
+{
+	LOCKED(lock, &l->mutex);
+	const struct call *first = TAILQ_FIRST(&l->calls);
+	int64_t since = l->away_since;
+
+	if (first != NULL && (since == 0 || first->asked_ms < since))
+		since = first->asked_ms;
+	return since != 0 ? clock_ms() - since : 0;
 }
 
 bool
@@ -231,6 +247,8 @@ drop_connection(struct link *l)
 	if (!l->told && !l->stop)
 		log_warn("keyd has gone; reads of new parts wait for it");
 	l->told = true;
+	if (l->away_since == 0)
+		l->away_since = clock_ms();
 }
 
 static void
@@ -328,6 +346,11 @@ on_resumed(struct link *l, int err, const char *sentence)
 		return false;
 	l->resumed = true;
 	l->retry_ms = RETRY_MIN_MS;
+	{
+		LOCKED(lock, &l->mutex);
+
+		l->away_since = 0;
+	}
 	if (l->told)
 		log_info("keyd is back; the session goes on");
 	l->told = false;

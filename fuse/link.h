@@ -56,6 +56,10 @@ typedef void link_answered(void *arg, const struct link_answer *answer);
 int link_call(struct link *l, enum msg_type type, const struct writer *body,
     link_answered *answered, void *arg) MUST_USE;
 
+/* For how long, in ms, keyd has been away, or has not answered what it was
+ * asked first.  0: neither. */
+int64_t link_silent_ms(struct link *l);
+
 /* Wait until everything is answered; false if that takes longer. */
 bool link_drain(struct link *l, uint32_t timeout_ms);
 

@@ -20,7 +20,8 @@
 #define ROWS_MAX 72	 /* 1 MiB of chunks of 16 KiB, wherever it begins */
 #define RETRY_MIN_MS 150 /* of a store that fails, and twice that, and ... */
 #define RETRY_MAX_MS 2000
-#define CALM_MS 3000 /* without a failure, until a store has recovered */
+#define SILENT_MS 500 /* to look whether keyd is back */
+#define CALM_MS 3000  /* without a failure, until a store has recovered */
 #define job_of(w) ((struct job *)(w)) /* a waiter */
 
 struct reads {
@@ -33,6 +34,7 @@ struct reads {
 	bool timing;
 	atomic_bool ended;
 	atomic_bool stalled; /* keyd does not answer; it was said */
+	atomic_bool silent;  /* for so long that held keys are not used */
 	atomic_bool failing; /* so does the store */
 	_Atomic int64_t failed_ms;
 };
@@ -167,6 +169,16 @@ retry_ms(struct job *j)
 	return ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
 }
 
+/* Look at a job again in a while. */
+static void
+keep(struct reads *r, struct job *j, int64_t ms)
+{
+	jobs_later(r->jobs, j, ms);
+	/* The session may have ended since it was looked at. */
+	if (atomic_load(&r->ended))
+		jobs_fail_all(r->jobs);
+}
+
 /* The store came to err.  The job is gone. */
 static void
 job_trouble(struct reads *r, struct job *j, int err)
@@ -176,10 +188,7 @@ job_trouble(struct reads *r, struct job *j, int err)
 	if (may_pass(err)) {
 		store_failed(r, "fails");
 		if (clock_ms() < j->deadline) {
-			jobs_later(r->jobs, j, retry_ms(j));
-			/* The session may have ended since it was looked at. */
-			if (atomic_load(&r->ended))
-				jobs_fail_all(r->jobs);
+			keep(r, j, retry_ms(j));
 			return;
 		}
 	}
@@ -225,6 +234,25 @@ in_time(struct reads *r, struct job *j)
 	return false;
 }
 
+/* Keys that are held serve for as long as the session does, and a keyd that is
+ * away cannot say that it has ended. */
+static bool
+is_silent(struct reads *r)
+{
+	bool silent = link_silent_ms(r->how.link) >= r->how.stall_ms;
+
+	if (atomic_load(&r->silent) == silent ||
+	    atomic_exchange(&r->silent, silent) == silent)
+		return silent;
+	if (silent)
+		log_error("nothing was heard of keyd for %u s: reads wait for "
+			  "it, and then fail",
+		    r->how.stall_ms / 1000);
+	else
+		log_info("keyd is heard of again: reads go on");
+	return silent;
+}
+
 /* True when the keys of all rows are there.  Otherwise the job is parked or
  * has failed: it is gone. */
 static bool
@@ -233,10 +261,16 @@ see_to_keys(struct reads *r, struct job *j, const struct version_row *rows,
 {
 	int err = 0;
 
-	if (all_held(r, j, rows, count))
+	bool held = all_held(r, j, rows, count);
+
+	if (held && !is_silent(r))
 		return true;
 	if (!in_time(r, j) || !jobs_claim(r->jobs, j))
 		return false;
+	if (held) {
+		keep(r, j, SILENT_MS);
+		return false;
+	}
 	jobs_park(r->jobs);
 	switch (releases_need(r->releases, j->q.handle, rows, count, &j->waiter,
 	    &err)) {

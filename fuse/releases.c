@@ -10,6 +10,7 @@
 
 #define RETRY_MS 500
 #define REFUSED_MS 1000
+#define NARROW_MS 1000
 
 /* A release that keyd was asked for. */
 struct pending {
@@ -27,11 +28,17 @@ struct refusal {
 	int64_t until;
 };
 
+/* What keyd made of a version. */
+struct verdict {
+	struct refusal refusal; /* the last one */
+	int64_t narrow_until;	/* a page is damaged: row by row until then */
+};
+
 struct releases {
 	struct releases_how how;
 	pthread_mutex_t mutex; /* of what follows */
 	TAILQ_HEAD(, pending) pending;
-	struct refusal *refusals; /* the last one of each version */
+	struct verdict *verdicts; /* by version */
 	bool trouble;		  /* keyd answers, and cannot; it was said */
 };
 
@@ -42,8 +49,8 @@ releases_new(struct releases **out, const struct releases_how *how)
 
 	if (r == NULL)
 		return ERR_NOMEM;
-	r->refusals = calloc(how->versions, sizeof(*r->refusals));
-	if (r->refusals == NULL) {
+	r->verdicts = calloc(how->versions, sizeof(*r->verdicts));
+	if (r->verdicts == NULL) {
 		free(r);
 		return ERR_NOMEM;
 	}
@@ -68,7 +75,7 @@ releases_free(struct releases *r)
 		return;
 	while (!TAILQ_EMPTY(&r->pending))
 		drop_pending(r, TAILQ_FIRST(&r->pending));
-	free(r->refusals);
+	free(r->verdicts);
 	pthread_mutex_destroy(&r->mutex);
 	free(r);
 }
@@ -97,6 +104,18 @@ try_later(struct pending *p, int err, const char *sentence)
 	return true;
 }
 
+/* keyd has decided against the version, which it will again. */
+static void
+remember(struct releases *r, uint16_t version, int err, const char *sentence)
+{
+	struct refusal *f = &r->verdicts[version].refusal;
+	bool said = f->until != 0;
+
+	*f = (struct refusal){ err, clock_ms() + REFUSED_MS };
+	if (!said && sentence != NULL)
+		log_warn("keyd refused a release: %s", sentence);
+}
+
 /* The release came to err: its waiters go on. */
 static void
 settle(struct pending *p, int err, const char *sentence)
@@ -108,15 +127,9 @@ settle(struct pending *p, int err, const char *sentence)
 		LOCKED(lock, &r->mutex);
 
 		TAILQ_CONCAT(&waiters, &p->waiters, link);
-		if (err != 0) {
-			struct refusal *f = &r->refusals[p->version];
-			bool said = f->until != 0;
-
-			*f = (struct refusal){ err, clock_ms() + REFUSED_MS };
-			if (!said && sentence != NULL)
-				log_warn("keyd refused a release: %s",
-				    sentence);
-		} else {
+		if (err == ERR_DENIED) {
+			remember(r, p->version, err, sentence);
+		} else if (err == 0) {
 			if (r->trouble)
 				log_info("keyd releases keys again");
 			r->trouble = false;
@@ -142,12 +155,28 @@ take_keys(const struct pending *p, struct reader *fields)
 	return err;
 }
 
+/* A page of the version is damaged, and the window may reach into it where the
+ * reader does not: its rows are asked for one by one.  False: it was one. */
+static bool
+narrow(struct pending *p)
+{
+	struct releases *r = p->releases;
+	LOCKED(lock, &r->mutex);
+
+	if (p->count == 1)
+		return false;
+	r->verdicts[p->version].narrow_until = clock_ms() + NARROW_MS;
+	return true;
+}
+
 static void
 answered(void *arg, const struct link_answer *a)
 {
 	struct pending *p = arg;
 	int err = a->err != 0 ? a->err : take_keys(p, a->fields);
 
+	if (err == ERR_INTEGRITY && narrow(p))
+		err = 0; /* its waiters ask again */
 	if (err == 0 || !try_later(p, err, a->sentence))
 		settle(p, err, a->sentence);
 }
@@ -199,6 +228,8 @@ ask_around(struct releases *r, uint16_t version, struct window_ask ask,
 
 	if (p == NULL)
 		return NULL;
+	if (clock_ms() < r->verdicts[version].narrow_until)
+		ask = (struct window_ask){ row, 1 };
 	while (start > ask.first && is_missing(r, version, start - 1))
 		start--;
 	while (end < ask.first + ask.count && is_missing(r, version, end))
@@ -220,7 +251,7 @@ releases_need(struct releases *r, struct handle *h,
 {
 	uint16_t version = handle_file(h)->version;
 	LOCKED(lock, &r->mutex);
-	const struct refusal *refusal = &r->refusals[version];
+	const struct refusal *refusal = &r->verdicts[version].refusal;
 	struct pending *first = NULL;
 
 	for (size_t i = 0; i < count; i++) {
@@ -260,7 +291,7 @@ releases_ahead(struct releases *r, struct handle *h, uint64_t row)
 
 	LOCKED(lock, &r->mutex);
 
-	if (clock_ms() < r->refusals[version].until)
+	if (clock_ms() < r->verdicts[version].refusal.until)
 		return;
 	for (uint64_t at = ask.first; at < ask.first + ask.count; at++)
 		if (is_missing(r, version, at)) {

@@ -361,6 +361,8 @@ broker_tick(struct broker *b, int64_t since_ms)
 		return;
 	}
 	err = broker_session_end_alone(b);
+	if (err == 0)
+		err = broker_session_end_expired(b);
 	if (err == 0 && !b->stopping)
 		err = broker_verify_tick(b);
 	if (err == 0) {

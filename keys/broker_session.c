@@ -13,6 +13,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
+#define EXPIRED "its grants have expired"
 #define REASON 64 /* bytes of why keyd ends a session */
 
 static const char was_revoked[] = "a version of it was revoked";
@@ -72,6 +73,27 @@ find_versions(struct broker *b, struct broker_session *s)
 	return 0;
 }
 
+/* When the last of its grants ends.  One that was removed is another matter. */
+static int
+find_end(struct broker *b, struct broker_session *s)
+{
+	for (uint16_t i = 0; i < s->s->count; i++) {
+		struct grant g;
+		int err = catalogue_grant_get(b->how.catalogue,
+		    s->s->versions[i].grant, &g);
+
+		if (err != 0 && err != ERR_NOT_FOUND)
+			return err;
+		if (err != 0 || g.until_ms == 0) {
+			s->expires_ms = 0;
+			return 0;
+		}
+		if (g.until_ms > s->expires_ms)
+			s->expires_ms = g.until_ms;
+	}
+	return 0;
+}
+
 int
 broker_session_load(struct broker *b, struct session *session,
     struct broker_session **out)
@@ -88,6 +110,8 @@ broker_session_load(struct broker *b, struct session *session,
 	s->alone_since_ms = b->now_ms;
 	LIST_INIT(&s->holds);
 	err = find_versions(b, s);
+	if (err == 0)
+		err = find_end(b, s);
 	if (err != 0) {
 		state_free(s);
 		return err;
@@ -397,7 +421,7 @@ judge(struct broker *b, const struct trust_root *r,
 			expired++;
 	}
 	if (s->s->count > 0 && expired == s->s->count)
-		snprintf(reason, REASON, "its grants have expired");
+		snprintf(reason, REASON, EXPIRED);
 	return 0;
 }
 
@@ -429,6 +453,19 @@ broker_session_end_alone(struct broker *b)
 		    b->now_ms - s->alone_since_ms >= SESSION_GRACE_MS)
 			err = broker_session_end(b, s,
 			    "its client has been gone for 60 seconds");
+	return err;
+}
+
+int
+broker_session_end_expired(struct broker *b)
+{
+	struct broker_session *s, *next;
+	int64_t now = broker_record_clock();
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && s->expires_ms != 0 && now >= s->expires_ms)
+			err = broker_session_end(b, s, EXPIRED);
 	return err;
 }
 
@@ -481,99 +518,4 @@ broker_session_pages(const struct broker_session *s, uint16_t n,
 		.key = page_key_of,
 		.arg = key,
 	};
-}
-
-/* --- session.close --- */
-
-/* Whether the caller may close what is or was a session: whoever holds or
- * opened it, whose it is, who governs. */
-static int
-may_close(struct broker_call *c, const struct session *s, bool *may)
-{
-	const char *who = c->from->principal;
-	unsigned int held;
-	int err;
-
-	*may = s != NULL &&
-	    (broker_session_of(c->from, s->id) != NULL ||
-		strcmp(s->principal, who) == 0 || strcmp(s->by, who) == 0);
-	if (*may)
-		return 0;
-	err = broker_call_roles(c, &held);
-	if (err == 0)
-		*may = role_may(held, ROLE_MANAGER);
-	return err;
-}
-
-/* The same words whether there is such a session or not. */
-static int
-refuse_close(struct broker_call *c, uint64_t id)
-{
-	return broker_call_refuse(c, "not the session's principal",
-	    "there is no session %ju of %s; one of somebody else its principal"
-	    " or a manager may close: weir session close %ju",
-	    (uintmax_t)id, c->from->principal, (uintmax_t)id);
-}
-
-/* It is not open: was it ever? */
-static int
-not_open(struct broker_call *c, uint64_t id)
-{
-	OWNED(session) s = NULL;
-	bool may;
-	int err = catalogue_session_get(c->b->how.catalogue, id, &s);
-	int asked;
-
-	if (err != 0 && err != ERR_NOT_FOUND)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
-	asked = may_close(c, s, &may);
-	if (asked != 0)
-		return asked;
-	if (!may)
-		return refuse_close(c, id);
-	if (err == 0)
-		return broker_call_fail(c, ERR_CONFLICT,
-		    "session %ju has ended already", (uintmax_t)id);
-	return broker_call_fail(c, err,
-	    "there is no session %ju; 'weir session ls' lists them",
-	    (uintmax_t)id);
-}
-
-static int
-close_one(struct broker_call *c, const struct msg_id_reason *m)
-{
-	struct broker_session *s = broker_session_find(c->b, m->id);
-	char reason[BROKER_REASON_MAX];
-	OWNED_ENTRY e = { 0 };
-	bool may;
-	int err;
-
-	if (s == NULL)
-		return not_open(c, m->id);
-	err = may_close(c, s->s, &may);
-	if (err != 0)
-		return err;
-	if (!may)
-		return refuse_close(c, m->id);
-	snprintf(reason, sizeof(reason), "%s", m->reason);
-	broker_call_entry(c, &e, ENTRY_SESSION_CLOSE);
-	entry_number(&e, "session", s->id);
-	entry_text(&e, "reason", reason);
-	err = broker_call_record(c, &e);
-	if (err == 0)
-		broker_session_ended(c->b, s, c->from, reason);
-	return err;
-}
-
-int
-broker_session_close(struct broker_call *c)
-{
-	struct msg_id_reason m;
-	int err;
-
-	if (msg_id_reason_read(&m, &c->body) != 0)
-		return broker_call_malformed(c);
-	err = close_one(c, &m);
-	msg_id_reason_clear(&m);
-	return err;
 }

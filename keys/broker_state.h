@@ -73,6 +73,7 @@ struct broker_session {
 	struct session *s;
 	struct broker_version *versions; /* s->count */
 	LIST_HEAD(, broker_hold) holds;
+	int64_t expires_ms;	/* of the last of its grants; 0: never */
 	int64_t alone_since_ms; /* when holds is empty */
 	bool was_held;		/* since this keyd started */
 	uint64_t opener;	/* the link that opened or took it up first */
@@ -328,13 +329,17 @@ void broker_session_ended(struct broker *b, struct broker_session *s,
     const struct broker_link *from, const char *reason);
 /* All that rest on a grant that was removed; *last, if there are any, is the
  * last one's close. */
-int broker_session_end_for_version(struct broker *b, const char *model,
-    const struct digest *version, struct broker_pending **last) MUST_USE;
 int broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last) MUST_USE;
+/* The same, of a version that was revoked. */
+int broker_session_end_for_version(struct broker *b, const char *model,
+    const struct digest *version, struct broker_pending **last) MUST_USE;
 /* At start: those whose grants went while nobody was there to end them. */
 int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
+/* End those whose grants have all expired.  Told, not asked for: a worker that
+ * has keys would go on. */
+int broker_session_end_expired(struct broker *b) MUST_USE;
 int broker_session_end_at_stop(struct broker *b) MUST_USE;
 void broker_session_free_all(struct broker *b);
 /* Where the pages of version n are; key->b is set by the caller. */

@@ -34,6 +34,8 @@ struct fake_keyd {
 	bool stop;
 	bool hold;
 	int refuse;
+	bool damaged;
+	uint64_t damaged_row;
 	int disown;
 	char *ended;
 	struct held held[FAKE_RECORDS];
@@ -151,6 +153,9 @@ on_release(struct fake_keyd *k, const struct frame *f)
 	k->record.releases++;
 	if (k->refuse != 0)
 		reply_error(k, f, k->refuse);
+	else if (k->damaged && k->damaged_row >= m.first &&
+	    k->damaged_row - m.first < m.count)
+		reply_error(k, f, ERR_INTEGRITY);
 	else if (k->hold)
 		k->held[k->held_count++] = (struct held){ f->id, m };
 	else
@@ -370,6 +375,15 @@ fake_keyd_refuse(struct fake_keyd *k, int err)
 	LOCKED(lock, &k->mutex);
 
 	k->refuse = err;
+}
+
+void
+fake_keyd_damage(struct fake_keyd *k, uint64_t row)
+{
+	LOCKED(lock, &k->mutex);
+
+	k->damaged = true;
+	k->damaged_row = row;
 }
 
 void

@@ -31,6 +31,8 @@ void fake_keyd_hold(struct fake_keyd *k, bool hold);
 void fake_keyd_refuse(struct fake_keyd *k, int err);
 /* The same for resumes. */
 void fake_keyd_disown(struct fake_keyd *k, int err);
+/* The page that holds this row is damaged: no release with it in. */
+void fake_keyd_damage(struct fake_keyd *k, uint64_t row);
 /* Say that the session has ended. */
 void fake_keyd_end(struct fake_keyd *k, const char *reason);
 

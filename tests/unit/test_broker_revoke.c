@@ -195,11 +195,10 @@ a_revocation_on_a_failing_disk_is_whole_after_the_next_start(void **state)
 	}
 }
 
+/* user:bin may load llama, for 200 ms. */
 static void
-a_session_whose_grants_expired_meanwhile_ends_at_start(void **state)
+grant_for_a_moment(struct scene *s)
 {
-	struct scene *s = *state;
-	const struct timespec pause = { .tv_nsec = 250000000 };
 	OWNED_WRITER body = writer_of(4096);
 	char model[] = "llama", none[] = "", to[] = "user:bin", why[] = "w";
 	struct msg_grant_add m = {
@@ -211,14 +210,47 @@ a_session_whose_grants_expired_meanwhile_ends_at_start(void **state)
 		.loads = 1,
 		.reason = why,
 	};
-	struct msg_session lasts = open_one(&s->daemon), ended;
-	struct desk_person bin;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	m.until_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 200;
 	msg_grant_add_write(&body, &m);
 	assert_int_equal(desk_ask(&s->owner, MSG_GRANT_ADD, &body, NULL), 0);
+}
+
+static void
+a_session_ends_when_its_grants_expire(void **state)
+{
+	struct scene *s = *state;
+	const struct timespec pause = { .tv_nsec = 250000000 };
+	struct msg_session lasts = open_one(&s->daemon), ended;
+	struct desk_person bin;
+
+	grant_for_a_moment(s);
+	desk_person_come(&bin, &s->d, 2);
+	ended = open_one(&bin);
+	broker_tick(s->d.broker, 1000);
+	assert_int_equal(broker_sessions(s->d.broker), 2);
+	nanosleep(&pause, NULL);
+	broker_tick(s->d.broker, 2000);
+	assert_int_equal(broker_sessions(s->d.broker), 1);
+	assert_int_equal(bin.events, 1);
+	assert_int_equal(bin.ended, ended.session);
+	assert_int_equal(s->daemon.events, 0);
+	desk_person_go(&bin);
+	msg_session_clear(&lasts);
+	msg_session_clear(&ended);
+}
+
+static void
+a_session_whose_grants_expired_meanwhile_ends_at_start(void **state)
+{
+	struct scene *s = *state;
+	const struct timespec pause = { .tv_nsec = 250000000 };
+	struct msg_session lasts = open_one(&s->daemon), ended;
+	struct desk_person bin;
+
+	grant_for_a_moment(s);
 	desk_person_come(&bin, &s->d, 2);
 	ended = open_one(&bin);
 	desk_person_go(&bin);
@@ -355,6 +387,7 @@ main(void)
 		TEST(a_revocation_that_a_crash_cut_off_is_finished_at_start),
 		cmocka_unit_test(
 		    a_revocation_on_a_failing_disk_is_whole_after_the_next_start),
+		TEST(a_session_ends_when_its_grants_expire),
 		TEST(a_session_whose_grants_expired_meanwhile_ends_at_start),
 		cmocka_unit_test(an_opening_that_fails_half_way_is_closed),
 		TEST(a_revocation_reaches_all_sessions_with_a_few_syncs),

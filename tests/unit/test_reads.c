@@ -351,6 +351,36 @@ reads_go_on_when_keyd_comes_back(void **state)
 }
 
 static void
+held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), n;
+
+	/* Its connection breaks, or it hangs with something to answer. */
+	for (int hangs = 0; hangs < 2; hangs++) {
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		atomic_store(&r->away, !hangs);
+		if (hangs) {
+			fake_keyd_hold(r->keyd, true);
+			n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 9);
+			(void)n;
+		} else {
+			fake_keyd_cut(r->keyd);
+		}
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		pause_ms(800);
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+		n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+		atomic_store(&r->away, false);
+		fake_keyd_hold(r->keyd, false);
+		/* One that waits when it is back goes on, if there is time. */
+		(void)rig_check(r, n, r->big, 0, 4096);
+		pause_ms(2500);
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	}
+}
+
+static void
 an_ended_session_serves_nothing_more(void **state)
 {
 	struct rig *r = *state;
@@ -405,6 +435,21 @@ a_refused_release_is_denied_and_not_asked_again_at_once(void **state)
 	fake_keyd_refuse(r->keyd, 0);
 	pause_ms(1200);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+}
+
+static void
+a_damaged_page_takes_no_other_rows_with_it(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big), small = rig_open(r, r->small);
+
+	fake_keyd_damage(r->keyd, 70);
+	/* In order, so that the window is wide when it comes there. */
+	for (uint64_t row = 0; row < 128; row++)
+		assert_int_equal(rig_read(r, r->big, fh, row * CHUNK, CHUNK),
+		    row == 70 ? EIO : 0);
+	assert_int_equal(rig_read(r, r->big, fh, 69 * CHUNK, 2 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->small, small, 0, 100), 0);
 }
 
 static void
@@ -573,10 +618,13 @@ main(void)
 		    begin_impatient),
 		TEST(a_read_that_nobody_waits_for_is_let_go, begin),
 		TEST(reads_go_on_when_keyd_comes_back, begin),
+		TEST(held_keys_serve_no_longer_than_keyd_may_be_away,
+		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
 		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
 		    begin),
+		TEST(a_damaged_page_takes_no_other_rows_with_it, begin),
 		TEST(a_keyd_that_cannot_record_is_waited_for, begin),
 		TEST(a_store_that_fails_for_a_while_is_waited_for, begin),
 		TEST(a_store_that_fails_for_too_long_fails_the_read_in_time,
@@ -588,5 +636,7 @@ main(void)
 		TEST(the_end_of_a_session_fails_reads_that_hang, begin),
 	};
 
+	/* For mutants of which one test is to be asked. */
+	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
