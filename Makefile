@@ -61,8 +61,8 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind weir-mount-forgetful weir-mount-few weir-forgetful \
-	weir-poisoned test_trust_loose)
+	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
+	weir-forgetful weir-poisoned test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -304,6 +304,12 @@ $(BUILD)/tests/mutants/weir-mount-few: private LINK += $(call wraps,\
 	pthread_create)
 $(BUILD)/tests/mutants/weir-mount-few: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/few_threads.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-open: private LINK += $(call wraps,mount)
+$(BUILD)/tests/mutants/weir-mount-open: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/open_mount.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
 	$(link)
 

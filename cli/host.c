@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
-#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -25,6 +24,7 @@
 #include "keys/vaultdir.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/sandbox.h"
 
 #define MEMLOCK_WANTED (8U << 20)
 #define SPACE_WANTED (4ULL << 30)
@@ -100,16 +100,17 @@ look_openat2(struct host_finding *f)
 static void
 look_landlock(struct host_finding *f)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
+	int abi = sandbox_landlock();
 
 	if (abi > 0) {
-		say(f, HOST_OK, "", "the mount's worker is confined (ABI %ld)",
+		say(f, HOST_OK, "",
+		    "a mount's worker opens objects and no other files "
+		    "(Landlock ABI %d)",
 		    abi);
 		return;
 	}
 	say(f, HOST_WARN, "",
-	    "no Landlock: the mount's worker is confined by seccomp alone");
+	    "no Landlock: a mount's worker opens what files its user may");
 	advise(f, "boot with lsm=landlock,... (see /sys/kernel/security/lsm)");
 }
 
@@ -117,7 +118,9 @@ static void
 look_seccomp(struct host_finding *f)
 {
 	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0) {
-		say(f, HOST_OK, "", "system calls can be filtered");
+		say(f, HOST_OK, "",
+		    "versions are looked into with few system calls; mounts "
+		    "do not ask for filters yet");
 		return;
 	}
 	say(f, HOST_WARN, "", "no seccomp filters");

@@ -23,10 +23,10 @@ to_journal(void *arg, const char *line)
 }
 
 void
-daemon_detach(void)
+daemon_detach(int null)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
+	if (null < 0)
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	log_sink(to_journal, NULL);
 	(void)setsid();
 	(void)!chdir("/");

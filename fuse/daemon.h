@@ -6,9 +6,10 @@
 
 /*
  * Let go of the terminal: a session of its own, / as directory, stdio on
- * /dev/null, log lines to the journal from here on.
+ * /dev/null, log lines to the journal from here on.  null is a descriptor of
+ * /dev/null for who may not open it; -1: none.
  */
-void daemon_detach(void);
+void daemon_detach(int null);
 
 /* In the parent of such a process: wait for the status byte that it writes to
  * the pipe fd, or for its end.  The exit status that stands for either. */

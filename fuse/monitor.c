@@ -82,7 +82,7 @@ tell_parent(struct monitor *m)
 	if (m->parent < 0)
 		return;
 	(void)!control_say(m->now->control, CONTROL_DETACH, 0);
-	daemon_detach();
+	daemon_detach(-1);
 	(void)!write(m->parent, &ok, sizeof(ok));
 	close(m->parent);
 	m->parent = -1;
@@ -536,6 +536,8 @@ set_up(struct monitor *m)
 
 	if (err == 0)
 		err = mountpoint_find(&m->place, m->how->mountpoint);
+	if (err == 0)
+		err = mountpoint_spares(&m->place, m->how->vault);
 	if (err != 0)
 		return err;
 	how = stand_how(m);

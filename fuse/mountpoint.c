@@ -329,6 +329,30 @@ mountpoint_name(char **out, const char *path)
 	return err;
 }
 
+static bool
+is_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strcmp(dir, "/") == 0 ||
+	    (strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/'));
+}
+
+int
+mountpoint_spares(const struct mountpoint_place *p, const char *vault)
+{
+	OWNED_MEM(char) real = realpath(vault, NULL);
+
+	if (real == NULL)
+		return log_sys("'%s'", vault);
+	if (is_within(real, p->path) || is_within(p->path, real))
+		return log_err(ERR_CONFLICT,
+		    "a mount on '%s' would hide the vault '%s', or part of it: "
+		    "mount somewhere else",
+		    p->path, real);
+	return 0;
+}
+
 /* libfuse would let in user 0 and nobody else. */
 static int
 mount_as_root(const struct mountpoint_place *p,

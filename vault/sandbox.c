@@ -19,11 +19,23 @@
 
 #define CAPABILITIES 64 /* more than there are */
 
-/* Rights by ABI: the first 13 came with 1, REFER with 2, TRUNCATE with 3.  One
- * that is not handled stays allowed. */
-#define RIGHTS_1 ((UINT64_C(1) << 13) - 1)
-#define RIGHTS_2 ((UINT64_C(1) << 14) - 1)
-#define RIGHTS_3 ((UINT64_C(1) << 15) - 1)
+/* What each version of Landlock can forbid, and how long its struct is: newer
+ * ones than the headers know of are taken as the last of these.  What is not
+ * handled stays allowed. */
+static const struct {
+	uint64_t files; /* LANDLOCK_ACCESS_FS_* */
+	uint64_t net;
+	uint64_t scopes;
+	size_t size;
+} known[] = {
+	{ 0, 0, 0, 0 },
+	{ 0x1fff, 0, 0, 8 },
+	{ 0x3fff, 0, 0, 8 },
+	{ 0x7fff, 0, 0, 8 },
+	{ 0x7fff, 3, 0, 16 },
+	{ 0xffff, 3, 0, 16 },
+	{ 0xffff, 3, 3, 24 },
+};
 
 int
 sandbox_landlock(void)
@@ -59,28 +71,29 @@ sandbox_drop(void)
 	return 0;
 }
 
-static int
-restrict_files(int dir)
+int
+sandbox_files(int dir)
 {
-	const int abi = sandbox_landlock();
-	const struct landlock_ruleset_attr all = {
-		.handled_access_fs = abi >= 3 ? RIGHTS_3 :
-		    abi == 2		      ? RIGHTS_2 :
-						RIGHTS_1,
-	};
-	const struct landlock_path_beneath_attr reading = {
+	const struct landlock_path_beneath_attr beneath = {
 		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
 		    LANDLOCK_ACCESS_FS_READ_DIR,
 		.parent_fd = dir,
 	};
-	OWNED_FD rules = -1;
+	size_t abi = (size_t)sandbox_landlock();
 
 	if (abi == 0)
 		return 0;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+	if (abi >= sizeof(known) / sizeof(known[0]))
+		abi = sizeof(known) / sizeof(known[0]) - 1;
+
+	const uint64_t all[3] = { known[abi].files, known[abi].net,
+		known[abi].scopes };
+	OWNED_FD rules = (int)syscall(SYS_landlock_create_ruleset, all,
+	    known[abi].size, 0);
+
 	if (rules < 0 ||
 	    syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH,
-		&reading, 0) != 0 ||
+		&beneath, 0) != 0 ||
 	    syscall(SYS_landlock_restrict_self, rules, 0) != 0)
 		return log_sys("Landlock");
 	return 0;
@@ -148,6 +161,6 @@ sandbox_enter(int dir)
 	sandbox_bound();
 	err = sandbox_drop();
 	if (err == 0)
-		err = restrict_files(dir);
+		err = sandbox_files(dir);
 	return err == 0 ? restrict_calls() : err;
 }

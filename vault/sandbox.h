@@ -22,5 +22,9 @@ int sandbox_landlock(void);
  * capabilities would have any; and none are left. */
 void sandbox_bound(void);
 int sandbox_drop(void) MUST_USE;
+/* Where the kernel has Landlock: no file but those beneath dir, to be read;
+ * and what of it there is, no TCP, no abstract sockets and no signals outside.
+ * For who has given up the rest, or needs calls that sandbox_enter forbids. */
+int sandbox_files(int dir) MUST_USE;
 
 #endif

@@ -35,6 +35,11 @@ exits 2 'an unsigned version by few digits' weir mount --allow-unsigned \
     "$(printf %s "$ref" | cut -c 1-30)" "$mnt"
 like "$err" 'nobody has signed it.*32' 'is told why that does not do'
 is "$(ls "$mnt")" '' 'nothing was mounted'
+for place in / "$tmp" "$vault" "$vault/objects"; do
+	exits 6 "a mount that hides the vault: $place" \
+	    weir mount --allow-unsigned "$ref" "$place"
+done
+like "$err" 'hide the vault' 'is refused and told why'
 
 exits 0 'mount' weir mount --allow-unsigned "$ref" "$mnt"
 grep -q " $mnt .* fuse.weir " /proc/self/mountinfo

@@ -6,13 +6,25 @@
 . "$(dirname "$0")/lib.sh"
 requires root fuse useradd setpriv
 
+# An account goes when the last process of it has gone.
+drop_account()
+{
+	wait_for 20 no_process_of "$1"
+	userdel "$1"
+}
+
+no_process_of()
+{
+	! pgrep -u "$1"
+}
+
 # Three accounts that are gone afterwards.
 suffix=$$
 for u in k a b; do
 	name=weir$u$suffix
 	useradd --no-create-home --shell /bin/sh "$name" ||
 	    skip_all 'useradd does not work here'
-	cleanup_fn userdel "$name"
+	cleanup_fn drop_account "$name"
 	mkdir -m 700 "$tmp/state-$name"
 	chown "$name" "$tmp/state-$name"
 done
@@ -97,6 +109,21 @@ file=$tmp/mnt-a/llama/@${ref#*@}/w.bin
 as "$alice" cmp -s "$file" "$tmp/m/w.bin"
 ok $? 'alice reads what was put'
 
+# Its worker: nobody's capabilities, and neither root nor who has the keys.
+worker=$(pgrep -f '^weir-mount --worker$' | while read -r p; do
+	grep -q "^PPid:.$(pgrep -f "^weir-mount .*$tmp/mnt-a")\$" \
+	    "/proc/$p/status" && echo "$p"
+done)
+number=$(id -u "$alice")
+status=$(cat "/proc/$worker/status")
+is "$(printf '%s\n' "$status" | grep '^Uid:' | tr -s '\t ' ' ')" \
+    "Uid: $number $number $number $number" 'the worker is alice'
+is "$(printf '%s\n' "$status" | grep '^Groups:' | tr -d ' \t')" 'Groups:' \
+    'in no further groups'
+is "$(printf '%s\n' "$status" | grep -c '^Cap[A-Z][a-z]*:.0000000000000000$')" \
+    5 'without capabilities, to have or to get'
+like "$status" '^NoNewPrivs:.1$' 'nor any way to them'
+
 # Bob and root try to get at it, by every way there is to the bytes.
 cat >"$tmp/probe.py" <<'PY'
 import os, sys
@@ -144,13 +171,22 @@ print(got)
 PY
 chmod 644 "$tmp/probe.py"
 cd "$tmp/mnt-a" 2>/dev/null || cd /
-# Alice holds it open, its pages cached, its directory entered.
-become "$alice" sh -c "cd '$tmp/mnt-a/llama/@${ref#*@}' && exec 7<w.bin 8</dev/null &&
-    cat w.bin >/dev/null && exec sleep 60" &
-holder=$!
-cleanup_fn end_process $holder
-sleep 1
+hold()
+{
+	become "$alice" sh -c "cd '$tmp/mnt-a/llama/@${ref#*@}' &&
+	    exec 7<w.bin 8</dev/null && cat w.bin >/dev/null && echo holds &&
+	    exec sleep 600" >"$tmp/holder" &
+	holder=$!
+	cleanup_fn end_process $holder
+	wait_for 20 grep -q holds "$tmp/holder"
+}
+hold
+ok $? 'alice holds it open, its pages cached, its directory entered'
 cd / || exit 1
+exits 0 'alice tries' as "$alice" /usr/bin/python3 "$tmp/probe.py" "$file" \
+    $holder
+[ "$(printf '%s\n' "$out" | tail -n 1)" -ge 20000 ]
+ok $? 'and gets bytes by these ways' || diag "$out"
 exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" "$file" $holder
 is "$(printf '%s\n' "$out" | tail -n 1)" 0 \
     'one-session-one-mount: gets 0 bytes' ||
@@ -199,8 +235,8 @@ if command -v setfacl >/dev/null && run_hint "$role"; then
 	run_hint "$err"
 	exits 0 'reads the trail' as "$alice" weir audit verify
 	exits 0 'and what is new in it' as "$alice" weir audit ls --model llama
-	like "$(printf '%s\n' "$out" | tail -n 1)" "put .*user:$alice" \
-	    'to the last entry'
+	like "$(printf '%s\n' "$out" | grep ' put ' | tail -n 1)" \
+	    "put .*user:$alice" 'to the last put'
 fi
 
 exits 0 'the trail' as "$keyd" weir audit ls --json --key-file "$tmp/key"
@@ -216,4 +252,21 @@ is "$(printf '%s\n' "$out" | jq -rs --arg a "user:$alice" \
 fails 'bob cannot read the keyring' as "$bob" cat "$vault/keyring"
 end_process $holder
 exits 0 'umount' as "$mounter" "$tmp/bin/weir" umount "$tmp/mnt-a"
+
+# A mount that lets in others must be found out by the same ways.
+mkdir "$tmp/open"
+cp "$tmp/bin/weir" "$tmp/open/"
+if cp "$BUILD/tests/mutants/weir-mount-open" "$tmp/open/weir-mount"; then
+	[ "$mounter" = root ] ||
+	    as "$keyd" weir role add mounter --to user:root 2>/dev/null
+	exits 0 'a mount that lets in others' "$tmp/open/weir" mount \
+	    --allow-unsigned "$ref" "$tmp/mnt-a" --user "$alice"
+	hold
+	exits 0 'bob tries' as "$bob" /usr/bin/python3 "$tmp/probe.py" \
+	    "$file" $holder
+	[ "$(printf '%s\n' "$out" | tail -n 1)" -gt 0 ]
+	ok $? 'and it is found out' || diag "$out"
+	end_process $holder
+	exits 0 'umount' weir umount "$tmp/mnt-a"
+fi
 done_testing

@@ -207,6 +207,50 @@ what_cannot_be_mounted_on_is_named(void **state)
 	log_sink(NULL, NULL);
 }
 
+static int
+spares(const struct scratch *s, const char *place, const char *vault)
+{
+	char here[512], there[512];
+	struct mountpoint_place p = { .path = here };
+
+	snprintf(here, sizeof(here), "%s%s", s->path, place);
+	snprintf(there, sizeof(there), "%s%s", s->path, vault);
+	if (strcmp(place, "/") == 0)
+		p.path = (char[]){ "/" };
+	return mountpoint_spares(&p, there);
+}
+
+static void
+a_mount_may_not_hide_the_vault(void **state)
+{
+	OWNED_SCRATCH s = scratch_new();
+	OWNED_MEM(char) real = realpath(s.path, NULL);
+	char path[512], line[1024] = "";
+
+	(void)state;
+	assert_non_null(real);
+	free(s.path);
+	s.path = real;
+	real = NULL;
+	log_sink(keep_line, line);
+	snprintf(path, sizeof(path), "%s/vault", s.path);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/vault/objects", s.path);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/link", s.path);
+	assert_int_equal(symlink("vault", path), 0);
+	assert_int_equal(spares(&s, "/", "/vault"), ERR_CONFLICT);
+	assert_int_equal(spares(&s, "", "/vault"), ERR_CONFLICT);
+	assert_int_equal(spares(&s, "/vault", "/vault"), ERR_CONFLICT);
+	assert_int_equal(spares(&s, "/vault", "/link"), ERR_CONFLICT);
+	assert_int_equal(spares(&s, "/vault/objects", "/vault"), ERR_CONFLICT);
+	assert_non_null(strstr(line, "would hide the vault"));
+	assert_int_equal(spares(&s, "/vaulted", "/vault"), 0);
+	assert_int_equal(spares(&s, "/vaul", "/vault"), 0);
+	assert_int_equal(spares(&s, "/mnt", "/link"), 0);
+	log_sink(NULL, NULL);
+}
+
 static void
 only_mounts_of_weir_are_unmounted(void **state)
 {
@@ -237,6 +281,7 @@ main(void)
 		cmocka_unit_test(the_kernels_own_list_can_be_read),
 		cmocka_unit_test(a_place_is_found_through_links),
 		cmocka_unit_test(what_cannot_be_mounted_on_is_named),
+		cmocka_unit_test(a_mount_may_not_hide_the_vault),
 		cmocka_unit_test(only_mounts_of_weir_are_unmounted),
 	};
 
