@@ -11,8 +11,8 @@
 #include "vault/tensor.h"
 
 /*
- * What a model file is, told by strict parsing of its header: only `put` does
- * this, never keyd or the mount.  Reads through a source, so that a test or a
+ * What a model file is, told by strict parsing of its header: `put` does this,
+ * and keyd's sandboxed verifier; never keyd itself or the mount.  Reads through a source, so that a test or a
  * pipe can stand in for a file; memory is bounded whatever the header says.
  */
 struct model_source {

@@ -79,12 +79,15 @@ is "$(printf '%s' "$out" |
     'it is there, too'
 exits 5 'or one that never was' weir grant rm 4711
 
-exits 5 'a channel that is not there' weir mount llama:prod "$tmp/mnt"
-like "$err" "no channel 'prod': 'latest' is the only one" 'is told'
-unlike "$err" 'weir grant add' 'with no command that would not work'
-exits 5 'nor can it be granted' weir grant add llama:prod --to "$me" \
-    --browse --reason t
-like "$err" "no channel 'prod'" 'which is told, too'
+exits 5 'a channel while no trust root is pinned' \
+    weir mount llama:prod "$tmp/mnt"
+like "$err" 'no trust root .* is pinned on this host' 'is told'
+like "$err" 'weir trust show --export' 'and what to do'
+exits 0 'a channel may be granted before it is promoted to' \
+    weir grant add llama:prod --to "$me" --browse --reason t
+weir grant rm "$out" 2>/dev/null
+exits 5 'a channel of a model that is not there' \
+    weir grant add nothing:prod --to "$me" --browse --reason t
 exits 5 'ls of a model that is not there' weir ls nothing
 unlike "$err" 'no grant' 'does not doubt what its owner may see'
 
