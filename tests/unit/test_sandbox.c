@@ -240,10 +240,10 @@ hold_nothing(struct yard *y)
 			return EPERM;
 	}
 	line = strstr(buf, "NoNewPrivs:");
-	if (line == NULL || atoi(line + 11) != 1)
+	if (line == NULL || strtol(line + 11, NULL, 10) != 1)
 		return EPERM;
 	line = strstr(buf, "Seccomp:");
-	return line != NULL && atoi(line + 8) == 2 ? 0 : EPERM;
+	return line != NULL && strtol(line + 8, NULL, 10) == 2 ? 0 : EPERM;
 }
 
 static void

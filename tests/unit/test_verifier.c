@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/verifier.h"
@@ -360,6 +361,7 @@ send_bytes(size_t n)
 static int
 taken_over(const char *how)
 {
+	const struct timespec pause_10ms = { .tv_nsec = 10000000 };
 	struct verifier_news n = { .id = 77, .files = 2, .bytes = 100 };
 
 	if (strcmp(how, "exit") == 0)
@@ -367,7 +369,8 @@ taken_over(const char *how)
 	if (strcmp(how, "killed") == 0)
 		raise(SIGKILL);
 	if (strcmp(how, "segv") == 0) {
-		signal(SIGSEGV, SIG_DFL);
+		sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = SIG_DFL },
+		    NULL);
 		raise(SIGSEGV);
 	}
 	if (strcmp(how, "empty") == 0)
@@ -392,7 +395,7 @@ taken_over(const char *how)
 	n.files = 2;
 	while (strcmp(how, "repeats") == 0) {
 		send_news(&n);
-		usleep(10000);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause_10ms, NULL);
 	}
 	for (;;)
 		pause();
