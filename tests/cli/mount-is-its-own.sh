@@ -51,13 +51,14 @@ device()
 }
 wait_for 10 weir umount "$mnt"
 sleep 0.5
-weir mount --foreground llama "$mnt" >"$tmp/log" 2>&1 &
+weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 first=$!
-wait_for 10 test -e "$mnt/llama/latest"
+wait_for 10 test -e "$mnt/llama/@${ref#*@}"
 number=$(device)
 kill -STOP $first
 wait_for 10 umount "$mnt" || fusermount3 -u "$mnt"
-exits 0 'a second mount, before the first knows' weir mount llama "$mnt"
+exits 0 'a second mount, before the first knows' weir mount \
+    --allow-unsigned "$ref" "$mnt"
 diag "device $number, then $(device)" # the same one, most likely
 kill -TERM $first
 kill -CONT $first
