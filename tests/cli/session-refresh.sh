@@ -56,7 +56,10 @@ ok $? 'which ends with it'
 is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 'one mount is there'
 
 # What is refused leaves the mount as it is.
-exits 0 'a revocation' weir revoke "$two" --key carol --reason poisoned --yes
+head -c 5000000 /dev/urandom >"$tmp/m/w.bin"
+three=$(weir put llama "$tmp/m" 2>/dev/null)
+promoted "$three" prod
+exits 0 'a revocation' weir revoke "$three" --key carol --reason poisoned --yes
 exits 3 'a refresh to what was revoked' weir session refresh "$mnt"
 like "$err" 'stays as it is: llama:prod is refused: .* was revoked' \
     'is refused, and says why'
