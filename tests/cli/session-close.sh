@@ -72,7 +72,7 @@ PY
 # exit status is the reader's: 0 when that gets nothing any more.
 end_it()
 {
-	rm -f "$tmp/go"
+	rm -f "$tmp/go" "$tmp/probe"
 	python3 "$tmp/probe.py" "$mnt/llama/@${ref#*@}/b.bin" "$tmp/go" "$3" \
 	    >"$tmp/probe" 2>&1 &
 	reader=$!
