@@ -20,8 +20,14 @@ ok $? 'the tour has commands'
 cd "$tmp/work" || exit 1
 HOME=$tmp/home
 export HOME
-# What weir doctor finds of this host is not the tour's fault.
-sed 's/^weir doctor.*/& || [ $? -eq 8 ]/; s/# .*|| /|| /' "$tmp/tour" \
+WEIR_STATE_DIR=$tmp/state
+WEIR_KEY_PASSPHRASE_FILE=$tmp/passphrase
+export WEIR_STATE_DIR WEIR_KEY_PASSPHRASE_FILE
+echo 'correct horse' >"$WEIR_KEY_PASSPHRASE_FILE"
+# What weir doctor finds of this host is not the tour's fault, and nobody is
+# there to be asked.
+sed 's/  *#.*//; s/^weir doctor.*/& || [ $? -eq 8 ]/
+    s/^weir \(trust init\|sign\|promote\) .*/& --yes/' "$tmp/tour" \
     >"$tmp/tour.sh"
 exits 0 'each of them works' sh -e "$tmp/tour.sh"
 like "$out" 'w.bin' 'the job saw its files'
