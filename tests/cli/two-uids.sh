@@ -7,12 +7,14 @@
 requires root fuse useradd setpriv
 
 # An account goes when the last process of it has gone.
+# shellcheck disable=SC2317 # by way of cleanup_fn
 drop_account()
 {
 	wait_for 20 no_process_of "$1"
 	userdel "$1"
 }
 
+# shellcheck disable=SC2317 # by way of wait_for
 no_process_of()
 {
 	! pgrep -u "$1"
