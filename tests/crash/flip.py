@@ -81,7 +81,7 @@ class Flip:
     def damage(self, path, data, what):
         good = path.read_bytes()
         try:
-            path.chmod(0o600)
+            path.chmod(0o644)  # a worker is not the owner
             path.write_bytes(data)
             self.judge(f"{path.name[:12]}: {what}")
         finally:
@@ -128,7 +128,7 @@ class Flip:
                     continue
                 flipped = bytearray(good)
                 flipped[at] ^= 1
-                path.chmod(0o600)
+                path.chmod(0o644)  # a worker is not the owner
                 path.write_bytes(flipped)
                 try:
                     p = subprocess.run([str(self.bin / "weir"), "mount", "--allow-unsigned", self.reference, str(self.mount)],
