@@ -52,6 +52,9 @@ if ($ENV{SAN}) {
 	unlink glob "$reports/*";
 	$ENV{$_} = join ':', "log_path=$reports/report", $ENV{$_} // ()
 	    for qw(ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS);
+	# The leak checker reads /proc, which Landlock keeps from a mount's
+	# worker and from the verifier; unit tests look for leaks.
+	$ENV{ASAN_OPTIONS} .= ':detect_leaks=0' if grep /\.sh$/, @ARGV;
 }
 
 my @sum = (0, 0, 0);
