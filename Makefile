@@ -62,7 +62,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-forgetful weir-poisoned test_trust_loose)
+	weir-mount-unruly weir-forgetful weir-poisoned test_trust_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -313,6 +313,13 @@ $(BUILD)/tests/mutants/weir-mount-open: $(BUILD)/fuse/weir-mount.o \
 		$(LIBVAULT)
 	$(link)
 
+$(BUILD)/tests/mutants/weir-mount-unruly: private LINK += $(call wraps,\
+	worker_main)
+$(BUILD)/tests/mutants/weir-mount-unruly: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/unruly_worker.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
 # A harness is built with a main that replays files, or with libFuzzer's.
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
@@ -375,7 +382,7 @@ check-asan:
 # each: make check-tsan TSAN_UNIT='trail intake' TSAN_CLI_TESTS=)
 TSAN_UNIT = log secret digest trail_live store_fault cache version survey \
 	intake_trouble intake_stream broker broker_commit front front_turns \
-	proofread verifier ops reads report keyslots control
+	proofread verifier ops reads reads_store report keyslots control
 TSAN_SRCS = $(sort $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c)))
 TSAN_CLI_TESTS = $(wildcard tests/cli/mount-basic.sh \
 	tests/cli/race-of-commands.sh)

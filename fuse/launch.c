@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,10 @@
 #include "fuse/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
+
+/* Where the vault's secret is to be had, and whatever lies there. */
+static const char *const secrets[] = { "WEIR_PASSPHRASE_FILE", "WEIR_KEY_FILE",
+	"CREDENTIALS_DIRECTORY" };
 
 #define NOT_FOUND 127
 #define NOT_RUN 126
@@ -29,6 +34,8 @@ run_worker(int control)
 	char *const argv[] = { name, word, NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* A terminal that stops or ends a job leaves the mount to others. */
+	(void)setsid();
 	if (null >= 0) {
 		(void)dup2(null, STDIN_FILENO);
 		(void)dup2(null, STDOUT_FILENO);
@@ -67,11 +74,33 @@ reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* What names the user, and nothing that names our secrets. */
+static int
+set_environment(const struct launch_command *c)
+{
+	const struct passwd *p = getpwnam(c->user);
+
+	if (p == NULL)
+		return log_err(ERR_NOT_FOUND, "there is no account '%s'",
+		    c->user);
+	if (setenv("HOME", p->pw_dir, 1) != 0 ||
+	    setenv("USER", c->user, 1) != 0 ||
+	    setenv("LOGNAME", c->user, 1) != 0 ||
+	    setenv("SHELL", p->pw_shell[0] != '\0' ? p->pw_shell : "/bin/sh",
+		1) != 0)
+		return log_sys("setenv");
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		(void)unsetenv(secrets[i]);
+	return 0;
+}
+
 static int
 become(const struct launch_command *c)
 {
 	if (c->user == NULL)
 		return 0;
+	if (set_environment(c) != 0)
+		return ERR_IO;
 	if (initgroups(c->user, c->gid) != 0 ||
 	    setresgid(c->gid, c->gid, c->gid) != 0 ||
 	    setresuid(c->uid, c->uid, c->uid) != 0)
@@ -153,6 +182,17 @@ launch_end(pid_t command, int *status)
 	}
 	if (*status == 0)
 		*status = ended ? launch_status(wstatus) : 1;
+}
+
+void
+launch_stopped(pid_t command, int number)
+{
+	OWNED_FD terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (terminal < 0 || number == SIGSTOP)
+		return;
+	(void)raise(SIGSTOP);
+	(void)kill(command, SIGCONT);
 }
 
 int

@@ -20,7 +20,8 @@ int launch_worker(pid_t *out, int control) MUST_USE;
 struct launch_command {
 	char **argv;
 	const char *mountpoint; /* WEIR_MOUNTPOINT */
-	/* Who it runs as; NULL: as we are. */
+	/* Who it runs as, with an environment that says so and does not say
+	 * where our secrets are; NULL: as we are. */
 	const char *user;
 	uid_t uid;
 	gid_t gid;
@@ -37,6 +38,10 @@ int launch_command(pid_t *out, const struct launch_command *c) MUST_USE;
  * *status becomes its status unless it is not 0 already.
  */
 void launch_end(pid_t command, int *status);
+
+/* A command was stopped by this signal.  Where it came from our terminal we
+ * stop, too, as the job that its shell knows; what a worker does goes on. */
+void launch_stopped(pid_t command, int number);
 
 /* The exit status that stands for a wait status: 128 + signal for a death. */
 int launch_status(int status);

@@ -107,8 +107,8 @@ on_first_ready(struct monitor *m)
 	if (err == 0 && m->how->command != NULL) {
 		err = start_command(m);
 		if (err == 0 &&
-		    sd_event_add_child(m->event, NULL, m->command, WEXITED,
-			on_command, m) < 0)
+		    sd_event_add_child(m->event, NULL, m->command,
+			WEXITED | WSTOPPED, on_command, m) < 0)
 			err = log_err(ERR_IO, "cannot watch the command");
 	}
 	open_door(m);
@@ -208,7 +208,6 @@ on_prepared(struct monitor *m, struct stand *s)
 static int
 on_ready(struct monitor *m, struct stand *s)
 {
-	s->ready = true;
 	stand_readahead(s);
 	if (m->asker < 0)
 		return on_first_ready(m);
@@ -247,18 +246,22 @@ on_ended(struct monitor *m, struct stand *s, const struct control *c)
 }
 
 static void
-on_failed(struct monitor *m, struct stand *s, int err)
+on_failed(struct monitor *m, struct stand *s, int err, const char *reason)
 {
 	if (s == m->next)
-		drop_next(m, err_exit(err), "the worker failed");
+		drop_next(m, err_exit(err), reason);
 	else if (!s->relieved)
-		finish(m, err_exit(err), "the worker failed");
+		finish(m, err_exit(err), reason);
 }
 
 /* A message of a worker's. */
 static int
 on_message(struct monitor *m, struct stand *s, const struct control *c)
 {
+	/* It was confined because it is not trusted. */
+	if (!stand_in_order(s, c->type))
+		return log_err(ERR_FORMAT,
+		    "control socket: a message out of order");
 	switch (c->type) {
 	case CONTROL_PREPARED:
 		return on_prepared(m, s);
@@ -271,7 +274,7 @@ on_message(struct monitor *m, struct stand *s, const struct control *c)
 	case CONTROL_ENDED:
 		return on_ended(m, s, c);
 	case CONTROL_FAILED:
-		on_failed(m, s, -(int)c->number);
+		on_failed(m, s, -(int)c->number, "the worker failed");
 		return 0;
 	case CONTROL_SETUP:
 	case CONTROL_MOUNTED:
@@ -302,8 +305,9 @@ on_control(sd_event_source *source, int fd, uint32_t events, void *arg)
 	}
 	if (err == 0)
 		err = on_message(m, s, &c);
+	s->wrong = s->wrong || err == ERR_FORMAT;
 	if (err != 0 && err != ERR_UNREACHABLE)
-		finish(m, err_exit(err), "the mount failed");
+		on_failed(m, s, err, "the mount failed");
 	return 0;
 }
 
@@ -350,7 +354,11 @@ on_command(sd_event_source *source, const siginfo_t *info, void *arg)
 {
 	struct monitor *m = arg;
 
-	(void)source;
+	if (info->si_code == CLD_STOPPED) {
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ON);
+		launch_stopped(m->command, info->si_status);
+		return 0;
+	}
 	m->command = 0;
 	finish(m,
 	    info->si_code == CLD_EXITED ? info->si_status :
@@ -381,12 +389,14 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 static int
 block_signals(void)
 {
+	/* A terminal or a pipe that has gone is no reason to leave a mount, and
+	 * one that stops its job none to stop it. */
+	static const int ignored[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
 
-	/* A terminal or a pipe that has gone is no reason to leave a mount. */
-	(void)sigaction(SIGPIPE, &ignore, NULL);
-
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		(void)sigaction(ignored[i], &ignore, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -222,6 +222,24 @@ stand_same(const struct stand *a, const struct stand *b)
 	return true;
 }
 
+bool
+stand_in_order(struct stand *s, enum control_type type)
+{
+	if (type == CONTROL_PREPARED) {
+		bool first = !s->prepared;
+
+		s->prepared = true;
+		return first;
+	}
+	if (type == CONTROL_READY) {
+		bool first = !s->ready && s->mount.fd >= 0;
+
+		s->ready = true;
+		return first;
+	}
+	return true;
+}
+
 int
 stand_keyd_wanted(struct stand *s)
 {
@@ -309,7 +327,8 @@ static void
 wait_for_worker(struct stand *s)
 {
 	int64_t now = clock_ms();
-	const int64_t usual = now + GOODBYE_MS, end = now + FORGET_MS;
+	const int64_t usual = now + GOODBYE_MS;
+	const int64_t end = s->wrong ? usual : now + FORGET_MS;
 	pid_t pid;
 
 	do {
@@ -346,7 +365,7 @@ stand_take_down(struct stand *s, const char *path, const char *reason)
 
 	mountpoint_made_clear(&s->mount);
 	if (s->worker != 0) {
-		if (!unused)
+		if (!unused || s->wrong)
 			(void)!control_say(s->control, CONTROL_STOP, 0);
 		wait_for_worker(s);
 	}

@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "fuse/control.h"
 #include "fuse/keeper.h"
 #include "fuse/mountpoint.h"
 #include "fuse/target.h"
@@ -25,7 +26,9 @@ struct stand {
 	int control;  /* to the worker; -1: none */
 	pid_t worker; /* 0: it has ended */
 	struct mountpoint_made mount;
+	bool prepared; /* so its worker said */
 	bool ready;
+	bool wrong;    /* its worker does not do as it should */
 	bool ended;    /* keyd ended the session */
 	bool hurry;    /* it was told to end, once more */
 	bool relieved; /* another one stands in its place */
@@ -58,6 +61,10 @@ void stand_readahead(const struct stand *s);
 
 /* Whether both show the same versions, by the same names. */
 bool stand_same(const struct stand *a, const struct stand *b);
+
+/* Whether a worker may say this now: once that it is prepared, once after that
+ * and the mount that it is ready. */
+bool stand_in_order(struct stand *s, enum control_type type);
 
 /* What a worker asks for.  A connection to keyd comes later: when keeper_event
  * can be read, stand_give_keyd gives it the one there is, or none. */

@@ -104,9 +104,26 @@ ok $? 'and it gets the signals that come meanwhile' || kill -9 $m
 wait $m
 is $? 9 'so that its status is known'
 
-# Not enough threads: a mount, or an error; never a mount that hangs.
+# A worker that speaks out of order is not believed.
 mkdir "$tmp/bin"
 cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin/"
+if cp "$BUILD/tests/mutants/weir-mount-unruly" "$tmp/bin/weir-mount"; then
+	for say in R PP PRR PRP; do
+		rm -f "$tmp/ran"
+		# shellcheck disable=SC2016 # for the inner shell
+		WEIR_TEST_SAY=$say timeout -k 1 30 "$tmp/bin/weir" mount llama \
+		    "$mnt" -- sh -c 'touch "$0"; exec sleep 20' "$tmp/ran" \
+		    >"$tmp/log" 2>&1
+		is $? 1 "a worker that says $say is not believed"
+		like "$(cat "$tmp/log")" 'out of order' 'and it is said'
+		! is_mounted
+		ok $? 'nothing is left'
+		case $say in R | PP) [ ! -e "$tmp/ran" ] ;; esac
+		ok $? 'and no command ran for one that was not ready'
+	done
+fi
+
+# Not enough threads: a mount, or an error; never a mount that hangs.
 if cp "$BUILD/tests/mutants/weir-mount-few" "$tmp/bin/weir-mount"; then
 	stood=0
 	refused=0

@@ -255,6 +255,19 @@ fails 'bob cannot read the keyring' as "$bob" cat "$vault/keyring"
 end_process $holder
 exits 0 'umount' as "$mounter" "$tmp/bin/weir" umount "$tmp/mnt-a"
 
+# What root's command for alice has to go by is alice's.
+if [ "$mounter" = root ]; then
+	exits 0 'a command for alice' env HOME=/root USER=root LOGNAME=root \
+	    WEIR_KEY_FILE="$tmp/key" CREDENTIALS_DIRECTORY=/x OTHER=stays \
+	    weir mount llama "$tmp/mnt-a" --user "$alice" -- env
+	is "$(printf '%s\n' "$out" | grep -E '^(USER|LOGNAME|HOME|OTHER)=' |
+	    sort | tr '\n' ' ')" \
+	    "HOME=/home/$alice LOGNAME=$alice OTHER=stays USER=$alice " \
+	    'has her environment'
+	unlike "$out" '^(WEIR_KEY_FILE|WEIR_PASSPHRASE_FILE|CREDENTIALS)' \
+	    'and not the names of secrets'
+fi
+
 # A mount that lets in others must be found out by the same ways.
 mkdir "$tmp/open"
 cp "$tmp/bin/weir" "$tmp/open/"
