@@ -2,11 +2,11 @@
 #include "fuse/fusermount.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,11 +16,13 @@
 
 #define PROGRAM "fusermount3"
 #define SOURCE_MAX 512
+#define LINE_SIZE 256
 #define NOT_RUN 127
 
-/* In the child: run it, with the socket that the descriptor comes back by. */
+/* In the child: run it, with the socket that the descriptor comes back by, and
+ * what it complains of into a file; -1: neither. */
 static void
-run(char *const argv[], int socket, bool silent)
+run(char *const argv[], int socket, int complaints)
 {
 	char number[16];
 
@@ -29,25 +31,21 @@ run(char *const argv[], int socket, bool silent)
 		snprintf(number, sizeof(number), "%d", dup(socket));
 		setenv("_FUSE_COMMFD", number, 1);
 	}
-	if (silent) {
-		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		if (null >= 0)
-			dup2(null, STDERR_FILENO);
-	}
+	if (complaints >= 0)
+		dup2(complaints, STDERR_FILENO);
 	execvp(PROGRAM, argv);
 	_exit(NOT_RUN);
 }
 
 static int
-start(char *const argv[], int socket, bool silent, pid_t *out)
+start(char *const argv[], int socket, int complaints, pid_t *out)
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return log_sys("fork");
 	if (pid == 0)
-		run(argv, socket, silent);
+		run(argv, socket, complaints);
 	*out = pid;
 	return 0;
 }
@@ -123,7 +121,7 @@ fusermount_mount(const char *path, const char *source, int *out)
 	{
 		OWNED_FD theirs = pair[1];
 
-		err = start(argv, theirs, false, &pid);
+		err = start(argv, theirs, -1, &pid);
 	}
 	if (err != 0)
 		return err;
@@ -140,10 +138,34 @@ fusermount_mount(const char *path, const char *source, int *out)
 	return 0;
 }
 
+/* What was complained of, one line of it. */
+static void
+first_line(int fd, char *buf, size_t size)
+{
+	ssize_t n = pread(fd, buf, size - 1, 0);
+
+	buf[n > 0 ? n : 0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+/* It has no status of its own for a mount that is in use. */
+static int
+not_unmounted(const char *path, int complaints)
+{
+	char line[LINE_SIZE], shown[LINE_SIZE];
+
+	first_line(complaints, line, sizeof(line));
+	if (strcasestr(line, "busy") != NULL)
+		return ERR_CONFLICT;
+	return log_err(ERR_DENIED, PROGRAM " did not unmount '%s': %s", path,
+	    log_name(shown, sizeof(shown), line, strlen(line)));
+}
+
 int
 fusermount_umount(const char *path, bool lazy)
 {
 	OWNED_MEM(char) target = strdup(path);
+	OWNED_FD complaints = memfd_create("complaints", MFD_CLOEXEC);
 	char program[] = PROGRAM, flags[] = "-uz", dashes[] = "--";
 	char *const argv[] = { program, flags, dashes, target, NULL };
 	pid_t pid = -1;
@@ -151,13 +173,15 @@ fusermount_umount(const char *path, bool lazy)
 
 	if (target == NULL)
 		return ERR_NOMEM;
+	if (complaints < 0)
+		return log_sys("memfd_create");
 	if (!lazy)
 		flags[2] = '\0';
-	err = start(argv, -1, true, &pid);
+	err = start(argv, -1, complaints, &pid);
 	if (err != 0)
 		return err;
 	status = wait_for(pid);
 	if (status == NOT_RUN)
 		return not_run();
-	return status == 0 ? 0 : ERR_CONFLICT;
+	return status == 0 ? 0 : not_unmounted(path, complaints);
 }

@@ -16,8 +16,8 @@
 /* Mount on path; *out is the /dev/fuse descriptor. */
 int fusermount_mount(const char *path, const char *source, int *out) MUST_USE;
 
-/* ERR_CONFLICT, and nothing on stderr, when it did not come to it: the mount
- * is in use, most likely. */
+/* ERR_CONFLICT, not logged, when the mount is in use; ERR_DENIED, with what it
+ * complained of, when it did not come to it otherwise. */
 int fusermount_umount(const char *path, bool lazy) MUST_USE;
 
 #endif

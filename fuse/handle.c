@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
 #include "vault/err.h"
@@ -86,6 +87,11 @@ hold_place(struct handle_set *s, const struct handle_file *file)
 		pthread_mutex_init(&p->mutex, NULL);
 		window_init(&p->window, file->window);
 		HASH_ADD(hh, s->places, ino, sizeof(p->ino), p);
+		if (p->hh.tbl == NULL) {
+			pthread_mutex_destroy(&p->mutex);
+			free(p);
+			return NULL;
+		}
 	}
 	p->refs++;
 	return p;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
 #include "vault/err.h"
@@ -170,6 +171,11 @@ put_one(struct keyslots *k, struct group *g, uint64_t id,
 	e->id = id;
 	e->group = g;
 	HASH_ADD(hh, k->entries, id, sizeof(e->id), e);
+	if (e->hh.tbl == NULL) {
+		chunk_key_drop(k->arena, e->key);
+		free(e);
+		return ERR_NOMEM;
+	}
 	g->entries[g->count++] = e;
 	return 0;
 }

@@ -53,6 +53,7 @@ struct link {
 	/* of the link's thread alone */
 	int fd;
 	bool resumed;
+	int64_t resumed_at;
 	struct call *resume;
 	struct writer in;
 	int64_t retry_at;
@@ -233,11 +234,15 @@ drop_connection(struct link *l)
 		return;
 	close(l->fd);
 	l->fd = -1;
+	/* Another one at once, unless this one was of no use from the start. */
+	if (l->resumed && clock_ms() - l->resumed_at >= RETRY_MAX_MS) {
+		l->retry_at = clock_ms();
+		l->retry_ms = RETRY_MIN_MS;
+	}
 	l->resumed = false;
 	call_free(l->resume);
 	l->resume = NULL;
 	writer_free(&l->in);
-	l->retry_at = clock_ms();
 
 	LOCKED(lock, &l->mutex);
 	struct call *c;
@@ -345,7 +350,7 @@ on_resumed(struct link *l, int err, const char *sentence)
 	if (err != 0)
 		return false;
 	l->resumed = true;
-	l->retry_ms = RETRY_MIN_MS;
+	l->resumed_at = clock_ms();
 	{
 		LOCKED(lock, &l->mutex);
 

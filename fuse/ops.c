@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define FS_BLOCK 4096
 #define BACKGROUND 64
 #define CONGESTED 48
+#define PAUSE_MS 20 /* when there is no memory */
 #define NAME_MAX_BYTES MANIFEST_NAME_MAX
 
 static struct ops *
@@ -516,7 +518,10 @@ ops_serve(struct fuse_session *se, struct fuse_buf *buf)
 {
 	int n = fuse_session_receive_buf(se, buf);
 
-	if (n == -EINTR)
+	/* What passes is no reason to serve with a thread less. */
+	if (n == -EAGAIN || n == -ENOMEM)
+		(void)poll(NULL, 0, PAUSE_MS);
+	if (n == -EINTR || n == -EAGAIN || n == -ENOMEM)
 		return !fuse_session_exited(se);
 	if (n <= 0)
 		return false;

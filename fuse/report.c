@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
 #include "fuse/clock.h"
@@ -292,6 +293,10 @@ first_fault(struct report *r, const struct digest *object)
 		return true;
 	f->object = *object;
 	HASH_ADD(hh, r->faults, object, sizeof(f->object), f);
+	if (f->hh.tbl == NULL) {
+		free(f);
+		return true;
+	}
 	r->fault_count++;
 	return true;
 }

@@ -42,6 +42,8 @@ struct wire {
 static struct {
 	pthread_mutex_t mutex;
 	int fd; /* the server's end of the answers */
+	unsigned int troubles;
+	int errnum;
 } out = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 static void
@@ -51,12 +53,38 @@ must(bool ok)
 		abort();
 }
 
+static int
+trouble(void)
+{
+	LOCKED(lock, &out.mutex);
+
+	if (out.troubles == 0)
+		return 0;
+	out.troubles--;
+	return out.errnum;
+}
+
+void
+wire_trouble(unsigned int n, int errnum)
+{
+	LOCKED(lock, &out.mutex);
+
+	out.troubles = n;
+	out.errnum = errnum;
+}
+
 static ssize_t
 io_read(int fd, void *buf, size_t n, void *data)
 {
-	ssize_t got = recv(fd, buf, n, 0);
+	int errnum = trouble();
+	ssize_t got;
 
 	(void)data;
+	if (errnum != 0) {
+		errno = errnum;
+		return -1;
+	}
+	got = recv(fd, buf, n, 0);
 	if (got != 0)
 		return got;
 	errno = ENODEV;

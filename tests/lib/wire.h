@@ -20,6 +20,9 @@ struct wire *wire_new(struct fuse_session *se, unsigned int threads,
 /* The mount goes: the threads end.  se is the caller's. */
 void wire_free(struct wire *w);
 
+/* The next n times that a thread asks for a request it gets this errno. */
+void wire_trouble(unsigned int n, int errnum);
+
 /* Say INIT, as a kernel of protocol 7.38 does; the answer. */
 struct fuse_init_out wire_init(struct wire *w);
 

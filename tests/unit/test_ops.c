@@ -523,6 +523,23 @@ the_kernel_is_told_to_drop_all_files_open_or_not(void **state)
 }
 
 static void
+trouble_that_passes_ends_no_thread(void **state)
+{
+	static const int errnums[] = { EINTR, EAGAIN, ENOMEM };
+	struct rig *r = *state;
+	struct fuse_entry_out e;
+
+	for (size_t i = 0; i < sizeof(errnums) / sizeof(errnums[0]); i++) {
+		/* More often than there are threads. */
+		wire_trouble(5, errnums[i]);
+		for (int n = 0; n < 8; n++)
+			assert_int_equal(wire_lookup(r->wire, r->head, "big",
+					     &e),
+			    0);
+	}
+}
+
+static void
 nothing_is_opened_after_the_end(void **state)
 {
 	struct rig *r = *state;
@@ -556,6 +573,7 @@ main(void)
 		TEST(an_empty_file_reads_as_nothing),
 		TEST(a_million_lookups_cost_no_memory),
 		TEST(the_kernel_is_told_to_drop_all_files_open_or_not),
+		TEST(trouble_that_passes_ends_no_thread),
 		TEST(nothing_is_opened_after_the_end),
 	};
 

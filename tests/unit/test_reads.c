@@ -335,6 +335,23 @@ reads_go_on_when_keyd_comes_back(void **state)
 }
 
 static void
+a_keyd_that_hangs_up_is_not_called_all_the_time(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big);
+	unsigned int before;
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	fake_keyd_disown(r->keyd, ERR_IO);
+	before = atomic_load(&r->wanted);
+	fake_keyd_cut(r->keyd);
+	pause_ms(3000);
+	assert_in_range(atomic_load(&r->wanted) - before, 2, 8);
+	fake_keyd_disown(r->keyd, 0);
+	assert_int_equal(rig_read(r, r->big, fh, 7 * MIB, 4096), 0);
+}
+
+static void
 held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
 {
 	struct rig *r = *state;
@@ -475,6 +492,7 @@ main(void)
 		    begin_impatient),
 		TEST(a_read_that_nobody_waits_for_is_let_go, begin),
 		TEST(reads_go_on_when_keyd_comes_back, begin),
+		TEST(a_keyd_that_hangs_up_is_not_called_all_the_time, begin),
 		TEST(held_keys_serve_no_longer_than_keyd_may_be_away,
 		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
