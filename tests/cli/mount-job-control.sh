@@ -9,7 +9,7 @@ requires fuse python3 bash
 mkvault vault
 mkdir "$tmp/m" "$tmp/mnt"
 head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
-weir put llama "$tmp/m" >/dev/null 2>&1
+ref=$(weir put llama "$tmp/m" 2>/dev/null)
 weir grant add llama --to "$me" --loads 99 --reason t >/dev/null 2>&1
 mnt=$tmp/mnt
 cleanup_fn unmount "$mnt"
@@ -50,7 +50,7 @@ echo $$ >"$1.pid"
 while [ ! -e "$2" ]; do sleep 0.1; done
 exit 23
 E2
-python3 "$tmp/terminal.py" "weir mount llama '$mnt' -- \
+python3 "$tmp/terminal.py" "weir mount --allow-unsigned '$ref' '$mnt' -- \
     sh '$tmp/command' '$tmp/began' '$tmp/over'
     echo stopped with \$?
     while [ ! -e '$tmp/go' ]; do sleep 0.1; done
@@ -66,7 +66,7 @@ worker=$(pgrep -P "$monitor" -f '[-]-worker')
 is "$(state "$(cat "$tmp/began.pid")") $(state "$monitor")" 'T T' \
     'the command and what waits for it are'
 unlike "$(state "$worker")" T 'the worker is not'
-timeout 10 cmp -s "$mnt/llama/latest/w.bin" "$tmp/m/w.bin"
+timeout 10 cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
 ok $? 'others go on reading'
 : >"$tmp/go"
 wait_for 10 sh -c "grep -q '^State:.[SR]' /proc/$(cat "$tmp/began.pid")/status"

@@ -111,8 +111,8 @@ if cp "$BUILD/tests/mutants/weir-mount-unruly" "$tmp/bin/weir-mount"; then
 	for say in R PP PRR PRP; do
 		rm -f "$tmp/ran"
 		# shellcheck disable=SC2016 # for the inner shell
-		WEIR_TEST_SAY=$say timeout -k 1 30 "$tmp/bin/weir" mount llama \
-		    "$mnt" -- sh -c 'touch "$0"; exec sleep 20' "$tmp/ran" \
+		WEIR_TEST_SAY=$say timeout -k 1 30 "$tmp/bin/weir" mount \
+		    --allow-unsigned "$ref" "$mnt" -- sh -c 'touch "$0"; exec sleep 20' "$tmp/ran" \
 		    >"$tmp/log" 2>&1
 		is $? 1 "a worker that says $say is not believed"
 		like "$(cat "$tmp/log")" 'out of order' 'and it is said'

@@ -259,7 +259,7 @@ exits 0 'umount' as "$mounter" "$tmp/bin/weir" umount "$tmp/mnt-a"
 if [ "$mounter" = root ]; then
 	exits 0 'a command for alice' env HOME=/root USER=root LOGNAME=root \
 	    WEIR_KEY_FILE="$tmp/key" CREDENTIALS_DIRECTORY=/x OTHER=stays \
-	    weir mount llama "$tmp/mnt-a" --user "$alice" -- env
+	    weir mount --allow-unsigned "$ref" "$tmp/mnt-a" --user "$alice" -- env
 	is "$(printf '%s\n' "$out" | grep -E '^(USER|LOGNAME|HOME|OTHER)=' |
 	    sort | tr '\n' ' ')" \
 	    "HOME=/home/$alice LOGNAME=$alice OTHER=stays USER=$alice " \
