@@ -62,7 +62,9 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-mount-unruly weir-forgetful weir-poisoned test_trust_loose)
+	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
+	weir-poisoned test_trust_loose \
+	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
@@ -293,6 +295,18 @@ $(BUILD)/tests/mutants/test_trust_loose: \
 		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
+LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \
+	reads_store_loose object_loose)
+$(LOOSE): private LINK += $(call wraps,keyslots_wipe jobs_later \
+	object_check_segment)
+$(LOOSE): $(BUILD)/tests/mutants/loose_worker.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+$(BUILD)/tests/mutants/test_reads_loose: $(BUILD)/tests/unit/test_reads.o
+$(BUILD)/tests/mutants/test_reads_store_loose: \
+	$(BUILD)/tests/unit/test_reads_store.o
+$(BUILD)/tests/mutants/test_object_loose: \
+	$(BUILD)/tests/unit/test_object_hostile.o
+
 $(BUILD)/tests/mutants/weir-mount-forgetful: private LINK += $(call wraps,\
 	ops_forget_pages)
 $(BUILD)/tests/mutants/weir-mount-forgetful: $(BUILD)/fuse/weir-mount.o \
@@ -307,6 +321,12 @@ $(BUILD)/tests/mutants/weir-mount-few: $(BUILD)/fuse/weir-mount.o \
 		$(LIBVAULT)
 	$(link)
 
+$(BUILD)/tests/mutants/weir-mount-late: private LINK += $(call wraps,umount2)
+$(BUILD)/tests/mutants/weir-mount-late: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/late_umount.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
 $(BUILD)/tests/mutants/weir-mount-open: private LINK += $(call wraps,mount)
 $(BUILD)/tests/mutants/weir-mount-open: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/open_mount.o $(LIBFUSEFS) $(LIBKEYS) \
@@ -317,6 +337,12 @@ $(BUILD)/tests/mutants/weir-mount-unruly: private LINK += $(call wraps,\
 	worker_main)
 $(BUILD)/tests/mutants/weir-mount-unruly: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/unruly_worker.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-moody: private LINK += $(call wraps,store_get)
+$(BUILD)/tests/mutants/weir-mount-moody: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/moody_store.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
 	$(link)
 

@@ -75,5 +75,7 @@ void cmd_audit_kinds(FILE *f);
 int cmd_session_table(const json_t *sessions) MUST_USE;
 /* Lines about those whose channels have moved on since they were opened. */
 void cmd_session_moved(const json_t *sessions);
+/* What their mounts have trouble with, a line each. */
+void cmd_session_trouble(const json_t *sessions);
 
 #endif

@@ -102,6 +102,46 @@ cmd_session_moved(const json_t *sessions)
 }
 
 static void
+print_trouble(const json_t *s)
+{
+	static const struct {
+		const char *word;
+		const char *says;
+	} known[] = {
+		{ "store", "its store fails or does not answer" },
+		{ "keys", "its reads got no keys for too long" },
+	};
+	json_t *word;
+	size_t i;
+
+	if (strcmp(talk_text(s, "state"), "unattended") == 0)
+		out_line("session %llu has trouble: its mount has lost keyd, "
+			 "and may be gone",
+		    (unsigned long long)talk_number(s, "session"));
+	json_array_foreach(json_object_get(s, "trouble"), i, word)
+	{
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+			if (strcmp(json_string_value(word), known[k].word) == 0)
+				out_line("session %llu has trouble: %s",
+				    (unsigned long long)talk_number(s,
+					"session"),
+				    known[k].says);
+	}
+}
+
+void
+cmd_session_trouble(const json_t *sessions)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(sessions, i, s)
+	{
+		print_trouble(s);
+	}
+}
+
+static void
 print_session(const json_t *s)
 {
 	char bytes[OUT_SIZE], when[OUT_TIME], releases[OUT_COUNT];
@@ -119,6 +159,7 @@ print_session(const json_t *s)
 		out_line("at        %s", talk_text(s, "mountpoint"));
 	out_line("opened    %s UTC", out_when(talk_text(s, "opened"), when));
 	out_line("state     %s", talk_text(s, "state"));
+	print_trouble(s);
 	if (talk_text(s, "closed")[0] != '\0')
 		out_line("closed    %s UTC",
 		    out_when(talk_text(s, "closed"), when));

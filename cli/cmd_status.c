@@ -148,6 +148,7 @@ print_text(const struct status *s)
 		if ((r = cmd_session_table(sessions)) != 0)
 			return r;
 		cmd_session_moved(sessions);
+		cmd_session_trouble(sessions);
 	}
 	return print_mounts(s);
 }

@@ -58,7 +58,9 @@ keeper_new(struct keeper **out, const struct keeper_how *how,
 	k->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (k->event < 0)
 		return log_sys("eventfd");
-	err = connect_keyd(k, 0, &k->client);
+	/* With nobody to ask for a passphrase there is nobody to wait, but a
+	 * monitor that has other things to see to. */
+	err = connect_keyd(k, how->unlock.no_prompt ? CALL_MS : 0, &k->client);
 	if (err == 0)
 		err = chain_session_open(&k->chain, k->client, &how->trust,
 		    open);
@@ -76,9 +78,13 @@ keeper_new(struct keeper **out, const struct keeper_how *how,
 void
 keeper_free(struct keeper *k)
 {
-	/* A thread that hangs keeps what it uses, until the process ends. */
-	if (k == NULL || k->working)
+	if (k == NULL)
 		return;
+	/* A thread that hangs keeps what it uses, until the process ends. */
+	if (k->working) {
+		(void)pthread_detach(k->thread);
+		return;
+	}
 	if (k->fd >= 0)
 		close(k->fd);
 	if (k->event >= 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuse/fusermount.h"
@@ -474,6 +475,38 @@ exists(const struct mountpoint_made *made)
 	    (poll(&p, 1, 0) <= 0 || (p.revents & POLLERR) == 0);
 }
 
+/* The root of what stands at a path, without asking who serves it; -1. */
+static int
+root_at(const char *path)
+{
+	return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Whether a descriptor is of this mount; while it is held, that stays so. */
+static bool
+is_made(const struct mountpoint_made *made, int fd)
+{
+	struct statx st;
+
+	/* Who asks for nothing is told the device, and by nobody but the
+	 * kernel. */
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 &&
+	    st.stx_dev_major == made->major &&
+	    st.stx_dev_minor == made->minor && exists(made);
+}
+
+/* By a descriptor of its root: no other one, whatever comes to its path. */
+static int
+detach(int fd, const char *path)
+{
+	char link[FD_PATH_SIZE];
+
+	if (umount2(fd_path(link, fd), MNT_DETACH) == 0)
+		return 0;
+	/* Somebody else did. */
+	return errno == EINVAL ? ERR_NOT_FOUND : log_sys("unmount '%s'", path);
+}
+
 int
 mountpoint_leave(const struct mountpoint_made *made, bool force)
 {
@@ -489,6 +522,17 @@ mountpoint_leave(const struct mountpoint_made *made, bool force)
 		return ERR_NOT_FOUND;
 	if (m->covered)
 		return ERR_CONFLICT;
+	{
+		OWNED_FD fd = root_at(m->path);
+
+		if (fd < 0)
+			return log_sys("'%s'", m->path);
+		if (!is_made(made, fd))
+			return exists(made) ? ERR_CONFLICT : ERR_NOT_FOUND;
+		if (force && geteuid() == 0)
+			return detach(fd, m->path);
+	}
+	/* What is held open is busy: all others go by their path. */
 	return leave(m->path, force);
 }
 

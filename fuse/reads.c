@@ -132,11 +132,12 @@ tell_fault(struct reads *r, const struct job *j, int err,
 }
 
 /* What an hour may mend, whatever the host calls it; as against bytes that are
- * not the ones vouched for. */
+ * not the ones vouched for, and those that are not for us. */
 static bool
 may_pass(int err)
 {
-	return !is_fault(err) && err != ERR_FORMAT && err != ERR_USAGE;
+	return !is_fault(err) && err != ERR_FORMAT && err != ERR_USAGE &&
+	    err != ERR_DENIED;
 }
 
 static void
@@ -496,6 +497,18 @@ bool
 reads_ended(const struct reads *r)
 {
 	return atomic_load(&r->ended);
+}
+
+uint8_t
+reads_trouble(const struct reads *r)
+{
+	uint8_t what = 0;
+
+	if (atomic_load(&r->failing))
+		what |= MSG_TROUBLE_STORE;
+	if (atomic_load(&r->stalled) || atomic_load(&r->silent))
+		what |= MSG_TROUBLE_KEYS;
+	return what;
 }
 
 void

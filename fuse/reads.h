@@ -58,4 +58,7 @@ void reads_submit(struct reads *r, const struct reads_request *q);
 void reads_end(struct reads *r);
 bool reads_ended(const struct reads *r);
 
+/* What there is trouble with just now: MSG_TROUBLE_*. */
+uint8_t reads_trouble(const struct reads *r);
+
 #endif

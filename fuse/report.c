@@ -49,6 +49,8 @@ struct report {
 	size_t fault_count;
 	size_t unanswered;
 	uint64_t dropped; /* extents, since it was last said */
+	uint8_t trouble;  /* as keyd was told */
+	bool telling;	  /* and has not answered */
 };
 
 int
@@ -329,4 +331,32 @@ report_fault(struct report *r, const struct report_fault *f)
 	msg_fault_write(&body, &m);
 	if (link_call(r->how.link, MSG_FAULT, &body, fault_answered, NULL) != 0)
 		log_error("out of memory: keyd is not told of the fault");
+}
+
+static void
+trouble_answered(void *arg, const struct link_answer *a)
+{
+	struct report *r = arg;
+	LOCKED(lock, &r->mutex);
+
+	r->telling = false;
+	if (a->err != 0)
+		r->trouble = MSG_TROUBLE_ALL; /* not known: say it again */
+}
+
+void
+report_trouble(struct report *r, uint8_t what)
+{
+	const struct msg_trouble m = { .session = r->how.session,
+		.what = what };
+	OWNED_WRITER body = writer_of(MSG_TEXT_MAX);
+	LOCKED(lock, &r->mutex);
+
+	if (r->telling || (what == 0 && r->trouble == 0))
+		return;
+	msg_trouble_write(&body, &m);
+	r->telling = link_call(r->how.link, MSG_TROUBLE, &body,
+			 trouble_answered, r) == 0;
+	if (r->telling)
+		r->trouble = what;
 }

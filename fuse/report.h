@@ -36,6 +36,10 @@ void report_opened(struct report *r, uint32_t pid);
 void report_exe(struct report *r, uint32_t pid, uint32_t process,
     const char *exe);
 
+/* Tell keyd what there is trouble with (MSG_TROUBLE_*): while there is any,
+ * and once when it is over.  To be called each second. */
+void report_trouble(struct report *r, uint8_t what);
+
 /* Note a read, before it is answered. */
 void report_read(struct report *r, struct handle *h, const struct extent *x);
 

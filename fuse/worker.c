@@ -168,6 +168,7 @@ attend(struct worker *w)
 		see_to_end(w);
 		if (clock_ms() - flushed >= TICK_MS) {
 			report_flush(w->report, w->handles);
+			report_trouble(w->report, reads_trouble(w->reads));
 			flushed = clock_ms();
 		}
 	}

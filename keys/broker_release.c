@@ -285,3 +285,21 @@ broker_release_fault(struct broker_call *c)
 	msg_fault_clear(&m);
 	return err;
 }
+
+/* Nothing is recorded: it is for whoever looks at what is going on. */
+int
+broker_release_trouble(struct broker_call *c)
+{
+	struct broker_session *s;
+	struct msg_trouble m;
+	int err;
+
+	if (msg_trouble_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	err = find(c, m.session, 0, &s);
+	if (err != 0)
+		return err;
+	s->trouble = m.what;
+	s->trouble_ms = c->b->now_ms;
+	return 0;
+}

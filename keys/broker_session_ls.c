@@ -7,6 +7,8 @@
 #include "keys/grant.h"
 #include "vault/err.h"
 
+#define TROUBLE_MS 10000 /* until it is said again */
+
 static int
 set_text(json_t *j, const char *key, const char *text)
 {
@@ -66,13 +68,29 @@ state_of(struct broker *b, const struct session *s)
 	return LIST_EMPTY(&open->holds) ? "unattended" : "open";
 }
 
+/* What was said of it a while ago may have passed. */
+static json_t *
+trouble_of(struct broker *b, const struct session *s)
+{
+	const struct broker_session *open = broker_session_find(b, s->id);
+	json_t *list = json_array();
+
+	if (open == NULL || b->now_ms - open->trouble_ms > TROUBLE_MS)
+		return list;
+	if ((open->trouble & MSG_TROUBLE_STORE) != 0)
+		(void)json_array_append_new(list, json_string("store"));
+	if ((open->trouble & MSG_TROUBLE_KEYS) != 0)
+		(void)json_array_append_new(list, json_string("keys"));
+	return list;
+}
+
 static json_t *
 describe(struct broker *b, const struct session *s)
 {
 	char opened[ENTRY_TIME_SIZE], closed[ENTRY_TIME_SIZE];
 
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s?, s:o,"
-			 " s:I, s:I, s:I, s:s}",
+			 " s:I, s:I, s:I, s:o, s:s}",
 	    "session", (json_int_t)s->id, "for", s->principal, "by", s->by,
 	    "purpose", session_purpose_name(s->purpose), "host", s->host, "pid",
 	    (json_int_t)s->pid, "mountpoint", s->mountpoint, "opened",
@@ -81,7 +99,7 @@ describe(struct broker *b, const struct session *s)
 	    "versions", describe_versions(b, s), "releases",
 	    (json_int_t)s->releases, "released_bytes",
 	    (json_int_t)s->released_bytes, "faults", (json_int_t)s->faults,
-	    "state", state_of(b, s));
+	    "trouble", trouble_of(b, s), "state", state_of(b, s));
 }
 
 static bool

@@ -75,6 +75,8 @@ struct broker_session {
 	LIST_HEAD(, broker_hold) holds;
 	int64_t expires_ms;	/* of the last of its grants; 0: never */
 	int64_t alone_since_ms; /* when holds is empty */
+	uint8_t trouble;	/* MSG_TROUBLE_*, as its worker says */
+	int64_t trouble_ms;	/* when it did */
 	bool was_held;		/* since this keyd started */
 	uint64_t opener;	/* the link that opened or took it up first */
 	bool joined;		/* its worker has come, too */
@@ -429,6 +431,7 @@ int broker_open_open(struct broker_call *c);
 int broker_open_resume(struct broker_call *c);
 int broker_session_close(struct broker_call *c);
 int broker_session_ls(struct broker_call *c);
+int broker_release_trouble(struct broker_call *c);
 int broker_release_release(struct broker_call *c);
 int broker_release_extents(struct broker_call *c);
 int broker_release_fault(struct broker_call *c);

@@ -45,6 +45,7 @@ enum msg_type {
 	MSG_FAULT = 54,
 	MSG_SESSION_CLOSE = 55,
 	MSG_SESSION_LS = 56,
+	MSG_TROUBLE = 57,
 	MSG_CHECK_REPORT = 60,
 	MSG_TRUST_GET = 70,
 	MSG_STATEMENT_ADD = 71,
@@ -253,6 +254,14 @@ struct msg_fault {
 	uint32_t file;
 	char *reason;
 };
+/* What a session's worker has trouble with. */
+#define MSG_TROUBLE_STORE 1 /* the store fails, or does not answer */
+#define MSG_TROUBLE_KEYS 2  /* keys have not come for as long as reads wait */
+#define MSG_TROUBLE_ALL 3
+struct msg_trouble {
+	uint64_t session;
+	uint8_t what; /* MSG_TROUBLE_*; 0: none any more */
+};
 struct msg_check_report {
 	uint64_t objects;
 	uint64_t bytes;
@@ -305,6 +314,7 @@ MSG_PAIR(release);
 MSG_PAIR(release_reply);
 MSG_PAIR(extents);
 MSG_PAIR(fault);
+MSG_PAIR(trouble);
 MSG_PAIR(check_report);
 MSG_PAIR(statement_sign);
 MSG_PAIR(sign_oms);

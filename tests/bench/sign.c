@@ -96,7 +96,7 @@ sign(const struct writer *w, const uint8_t secret[static 64])
 	OWNED_MEM(char) envelope = NULL;
 	struct oms_files files;
 	char why[STATEMENT_WHY], oms_why[OMS_WHY];
-	size_t n;
+	size_t n = 0;
 
 	if (manifest_parse(&m, w->bytes, w->length, NULL) != 0 ||
 	    oms_files_of(&files, m, NULL, 0, false, oms_why) != 0)

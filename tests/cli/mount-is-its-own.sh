@@ -4,7 +4,7 @@
 # A mount that ends takes itself away, wherever it is by then, and nothing
 # else that stands where it stood.
 . "$(dirname "$0")/lib.sh"
-requires fuse
+requires fuse jq
 
 mkvault vault
 mkdir "$tmp/m" "$tmp/up" "$tmp/up/mnt"
@@ -64,6 +64,32 @@ kill -TERM $first
 kill -CONT $first
 wait $first
 is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
+
+# And where the second one comes when the first has looked and is about to go.
+if [ "$(id -u)" -eq 0 ]; then
+	wait_for 10 weir umount "$mnt"
+	mkdir "$tmp/bin"
+	cp "$BUILD/weir-keyd" "$tmp/bin/"
+	cp "$BUILD/tests/mutants/weir-mount-late" "$tmp/bin/weir-mount"
+	WEIR_TEST_LATE=$tmp/late "$tmp/bin/weir-mount" --foreground \
+	    --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
+	first=$!
+	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+	weir session close "$(weir session ls --json |
+	    jq '.sessions[0].session')" --reason t >/dev/null 2>&1
+	wait_for 10 test -e "$tmp/late"
+	ok $? 'the first is about to unmount' || diag "$(cat "$tmp/log")"
+	umount -l "$mnt"
+	exits 0 'a second mount, just before that' weir mount \
+	    --allow-unsigned "$ref" "$mnt"
+	rm "$tmp/late"
+	wait $first
+	is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
+	cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
+	ok $? 'which is read'
+	unlike "$(cat "$tmp/log")" 'unmount|still mounted' \
+	    'and the first complains of nothing' || diag "$(cat "$tmp/log")"
+fi
 
 # Its parent is renamed.
 for how in TERM KILL; do

@@ -89,6 +89,37 @@ wait_for 10 dd if="$file" of=/dev/null bs=64k count=1
 ok $? 'and works again when keyd goes on'
 exits 0 'umount' weir umount "$mnt"
 
+# A store that fails is waited for, and weir status has it.
+mkdir "$tmp/bin"
+cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin/"
+if cp "$BUILD/tests/mutants/weir-mount-moody" "$tmp/bin/weir-mount"; then
+	"$tmp/bin/weir" mount --foreground --stall 30 --allow-unsigned "$ref" \
+	    "$mnt" >"$tmp/log" 2>&1 &
+	m=$!
+	wait_for 10 test -e "$file"
+	ones=$(printf '%064d' 0 | tr 0 f)
+	mkdir -p "$vault/objects/ff"
+	: >"$vault/objects/ff/$ones"
+	dd if="$file" of=/dev/null bs=64k count=1 iflag=direct status=none \
+	    2>"$tmp/dd" &
+	reader=$!
+	wait_for 10 sh -c "weir status | grep -q 'store fails'"
+	ok $? 'status tells of a store that fails'
+	runs $reader
+	ok $? 'whose reader waits'
+	rm "$vault/objects/ff/$ones"
+	wait $reader
+	ok $? 'until it does no more' || diag "$(cat "$tmp/dd")"
+	sleep 3.5
+	dd if="$file" of=/dev/null bs=64k count=1 skip=2 iflag=direct \
+	    status=none
+	wait_for 10 sh -c "! weir status | grep -q 'store fails'"
+	ok $? 'and then status has nothing to tell'
+	like "$(cat "$tmp/log")" 'store answers again' 'it is said, too'
+	kill -TERM $m
+	wait $m
+fi
+
 # What was read is told to the next keyd, when the last one was killed before
 # it answered and the mount is on its way out.
 head -c 200000 /dev/urandom >"$tmp/s.bin"

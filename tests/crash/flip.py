@@ -62,8 +62,9 @@ class Flip:
                 if got != data and (not data.startswith(got) or not got):
                     raise SystemExit(f"{what}: wrong bytes in {name}")
                 if got != data:
-                    identical = False  # a page read well, the next one failed
+                    # a page read well and the next one must fail: a file that ends early is a wrong one
                     os.pread(fd, 1, len(got))
+                    raise SystemExit(f"{what}: {name} ends after {len(got)} bytes, and no error")
             except OSError as e:
                 if e.errno != errno.EIO:
                     raise SystemExit(f"{what}: {name}: {e}")
@@ -136,8 +137,11 @@ class Flip:
                     if p.returncode == 0:
                         self.judge(f"{path.name[:12]}: byte {at}, new mount")
                         subprocess.run(["umount", str(self.mount)])
-                    else:
+                    elif p.returncode == 3 and b"died of signal" not in p.stderr:
                         self.eio += 1
+                    else:
+                        raise SystemExit(f"{path.name[:12]}: byte {at}, new mount: exit {p.returncode}, not 3\n"
+                                         f"{p.stderr.decode(errors='replace')}")
                 finally:
                     path.write_bytes(good)
 

@@ -34,6 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(release);
 	TRY(extents);
 	TRY(fault);
+	TRY(trouble);
 	TRY(check_report);
 	TRY(statement_sign);
 	TRY(sign_oms);

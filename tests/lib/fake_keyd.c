@@ -184,6 +184,21 @@ on_extents(struct fake_keyd *k, const struct frame *f)
 }
 
 static void
+on_trouble(struct fake_keyd *k, const struct frame *f)
+{
+	struct reader r = reader_of(f->body, f->length);
+	struct msg_trouble m;
+
+	if (msg_trouble_read(&m, &r) != 0 || m.session != FAKE_SESSION) {
+		k->record.malformed++;
+		return;
+	}
+	k->record.troubles++;
+	k->record.trouble = m.what;
+	reply_ok(k, f);
+}
+
+static void
 on_fault(struct fake_keyd *k, const struct frame *f)
 {
 	struct reader r = reader_of(f->body, f->length);
@@ -211,6 +226,8 @@ on_frame(struct fake_keyd *k, const struct frame *f)
 		on_extents(k, f);
 	else if (f->type == MSG_FAULT)
 		on_fault(k, f);
+	else if (f->type == MSG_TROUBLE)
+		on_trouble(k, f);
 	else
 		k->record.malformed++;
 }

@@ -46,6 +46,8 @@ struct fake_record {
 	struct digest fault[FAKE_RECORDS];
 	size_t extents;				/* ranges */
 	struct msg_extent extent[FAKE_RECORDS]; /* exe: freed with the keyd */
+	size_t troubles;
+	uint8_t trouble; /* the last one */
 	size_t malformed;
 };
 /* A copy; the caller frees it. */

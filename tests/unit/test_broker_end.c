@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -323,6 +324,66 @@ a_session_that_nobody_resumes_ends_a_minute_after_the_start(void **state)
 	assert_string_equal(state_of(&s->daemon, id, text), "closed");
 }
 
+static int
+tell_trouble(struct desk_person *p, uint64_t id, uint8_t what)
+{
+	OWNED_WRITER body = writer_of(64);
+	const struct msg_trouble m = { id, what };
+
+	msg_trouble_write(&body, &m);
+	return desk_ask(p, MSG_TROUBLE, &body, NULL);
+}
+
+/* The words of it, with a blank behind each. */
+static const char *
+trouble_of(struct desk_person *p, uint64_t id, char out[static 32])
+{
+	json_t *j = desk_list(p, MSG_SESSION_LS,
+	    &(struct msg_list){ .id = id });
+	const json_t *s = json_array_get(json_object_get(j, "sessions"), 0);
+	json_t *word;
+	size_t i;
+
+	out[0] = '\0';
+	assert_true(json_is_array(json_object_get(s, "trouble")));
+	json_array_foreach(json_object_get(s, "trouble"), i, word)
+	{
+		size_t n = strlen(out);
+
+		snprintf(out + n, 32 - n, "%s ", json_string_value(word));
+	}
+	json_decref(j);
+	return out;
+}
+
+static void
+trouble_is_shown_until_it_is_not_said_any_more(void **state)
+{
+	struct scene *s = *state;
+	uint64_t id = open_one(&s->daemon);
+	char text[32];
+
+	broker_tick(s->d.broker, 50000);
+	assert_string_equal(trouble_of(&s->owner, id, text), "");
+	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_STORE), 0);
+	assert_string_equal(trouble_of(&s->owner, id, text), "store ");
+	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_ALL), 0);
+	assert_string_equal(trouble_of(&s->owner, id, text), "store keys ");
+	assert_int_equal(tell_trouble(&s->daemon, id, 0), 0);
+	assert_string_equal(trouble_of(&s->owner, id, text), "");
+	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_KEYS), 0);
+	broker_tick(s->d.broker, 60000);
+	assert_string_equal(trouble_of(&s->owner, id, text), "keys ");
+	broker_tick(s->d.broker, 60001);
+	assert_string_equal(trouble_of(&s->owner, id, text), "");
+	/* By its own connection, and in words that are known. */
+	assert_int_equal(tell_trouble(&s->owner, id, MSG_TROUBLE_STORE),
+	    ERR_DENIED);
+	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_ALL + 1),
+	    ERR_FORMAT);
+	assert_string_equal(trouble_of(&s->owner, id, text), "");
+}
+
 static void
 a_session_is_closed_by_those_who_may(void **state)
 {
@@ -481,6 +542,7 @@ main(void)
 		TEST(a_session_without_connections_ends_after_a_minute),
 		TEST(
 		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),
+		TEST(trouble_is_shown_until_it_is_not_said_any_more),
 		TEST(a_session_is_closed_by_those_who_may),
 		TEST(sessions_are_listed_to_those_whom_they_concern),
 		TEST(a_connection_may_open_and_close_for_ever),

@@ -46,6 +46,7 @@ AGAIN(release);
 AGAIN(release_reply);
 AGAIN(extents);
 AGAIN(fault);
+AGAIN(trouble);
 AGAIN(check_report);
 AGAIN(statement_sign);
 AGAIN(sign_oms);
@@ -275,6 +276,14 @@ sample_fault(struct writer *w)
 }
 
 static void
+sample_trouble(struct writer *w)
+{
+	const struct msg_trouble m = { 1, MSG_TROUBLE_KEYS };
+
+	msg_trouble_write(w, &m);
+}
+
+static void
 sample_consistency(struct writer *w)
 {
 	const struct msg_consistency m = { .note = text,
@@ -344,6 +353,7 @@ static const struct {
 	MESSAGE(release_reply),
 	MESSAGE(extents),
 	MESSAGE(fault),
+	MESSAGE(trouble),
 	MESSAGE(check_report),
 	MESSAGE(statement_sign),
 	MESSAGE(sign_oms),

@@ -350,6 +350,49 @@ bytes_that_two_keys_open_are_opened_by_one(void **state)
 	assert_int_equal(object_open_segment(p, 0, x.b, zero.b), 0);
 }
 
+/* Whoever has the key finds other bytes for a tag: what is added to the first of
+ * two blocks, and times the key's point to the second, adds up to nothing. */
+static void
+a_tag_forged_with_the_key_is_not_enough(void **state)
+{
+	OWNED_SAMPLE s = seal("thirty-two bytes, in two blocks.", 32);
+	uint8_t okm[OBJECT_OKM], aad[OBJECT_AAD], plain[32], *body;
+	struct element zero = { { 0 } }, delta = { { 1, 2, 3 } }, point, block;
+	OWNED(object) o = NULL;
+	OWNED(object_opener) p = NULL;
+	OWNED(gcm) g = NULL;
+	struct gcm_message m = { .aad = aad,
+		.aad_length = OBJECT_AAD,
+		.out = plain,
+		.length = 32 };
+
+	(void)state;
+	assert_int_equal(object_parse(&o, s.w.bytes, s.header_length,
+			     OBJECT_CHUNK, &s.name),
+	    0);
+	assert_int_equal(o->segments[0].sealed_length, 32);
+	object_aad(aad, o, 0);
+	object_okm(okm, key_a, OBJECT_CHUNK);
+	(void)tag_of(okm, aad, zero, &point);
+	body = s.w.bytes + s.header_length;
+	for (int i = 0; i < 2; i++) {
+		memcpy(block.b, body + (size_t)i * 16, 16);
+		block = add(block, i == 0 ? delta : multiply(delta, point));
+		memcpy(body + (size_t)i * 16, block.b, 16);
+	}
+	/* The header's tag is good for the other bytes... */
+	memcpy(m.tag, o->segments[0].tag, sizeof(m.tag));
+	m.in = body;
+	assert_int_equal(gcm_opener_new(&g, okm), 0);
+	assert_int_equal(gcm_open(g, &m), 0);
+	assert_memory_not_equal(plain, "thirty-two bytes, in two blocks.", 32);
+	/* ... and the digests in it are not. */
+	assert_int_equal(object_opener_new(&p, o, key_a), 0);
+	assert_int_equal(object_open_segment(p, 0, body, plain), ERR_INTEGRITY);
+	for (size_t i = 0; i < sizeof(plain); i++)
+		assert_int_equal(plain[i], 0);
+}
+
 /* Parse s without a name after the byte at offset was set to v. */
 static int
 parse_with(struct sample *s, size_t offset, uint8_t v)
@@ -401,11 +444,14 @@ main(void)
 		cmocka_unit_test(no_type_passes_for_another),
 		cmocka_unit_test(swapped_segments_are_refused),
 		cmocka_unit_test(another_key_is_refused_by_the_commitment),
+		cmocka_unit_test(a_tag_forged_with_the_key_is_not_enough),
 		cmocka_unit_test(bytes_that_two_keys_open_are_opened_by_one),
 		cmocka_unit_test(what_is_not_known_is_refused),
 	};
 
 	if (sodium_init() < 0)
 		return 1;
+	/* For mutants of which one test is to be asked. */
+	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

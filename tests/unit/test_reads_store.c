@@ -119,12 +119,52 @@ a_store_that_fails_for_a_while_is_waited_for(void **state)
 	assert_int_equal(atomic_load(&heard.count), 1);
 }
 
+/* What a worker does each second. */
+static struct fake_record *
+tell_trouble(struct rig *r)
+{
+	report_trouble(r->report, reads_trouble(r->reads));
+	assert_true(link_drain(r->link, LATER));
+	return fake_keyd_record(r->keyd);
+}
+
+static void
+trouble_is_told_while_there_is_some(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big);
+	OWNED_MEM(struct fake_record) none = tell_trouble(r);
+	OWNED_MEM(struct fake_record) store = NULL;
+	OWNED_MEM(struct fake_record) still = NULL;
+	OWNED_MEM(struct fake_record) over = NULL;
+	OWNED_MEM(struct fake_record) silence = NULL;
+
+	assert_int_equal(none->troubles, 0);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	moody_fail(r->served->moody, ERR_IO);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	store = tell_trouble(r);
+	assert_int_equal(store->troubles, 1);
+	assert_int_equal(store->trouble, MSG_TROUBLE_STORE);
+	still = tell_trouble(r); /* keyd may have been started again */
+	assert_int_equal(still->troubles, 2);
+	moody_fail(r->served->moody, 0);
+	pause_ms(3100);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	over = tell_trouble(r);
+	assert_int_equal(over->troubles, 3);
+	assert_int_equal(over->trouble, 0);
+	silence = tell_trouble(r);
+	assert_int_equal(silence->troubles, 3);
+	assert_int_equal(silence->malformed, 0);
+}
+
 static void
 a_store_that_fails_for_too_long_fails_the_read_in_time(void **state)
 {
 	/* Whatever the host calls it: none of these means anything else. */
 	static const int errs[] = { ERR_IO, ERR_CONFLICT, ERR_LIMIT, ERR_NOMEM,
-		ERR_DENIED, ERR_UNREACHABLE, ERR_SPACE };
+		ERR_UNREACHABLE, ERR_SPACE };
 	struct rig *r = *state;
 	uint64_t fh = rig_open(r, r->big);
 
@@ -142,6 +182,23 @@ a_store_that_fails_for_too_long_fails_the_read_in_time(void **state)
 		moody_fail(r->served->moody, 0);
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	}
+}
+
+static void
+a_store_that_may_not_be_read_is_not_waited_for(void **state)
+{
+	struct rig *r = *state;
+	uint64_t fh = rig_open(r, r->big);
+	int64_t began;
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	began = now_ms();
+	moody_fail(r->served->moody, ERR_DENIED);
+	/* Not EACCES: the reader may, and the worker may not. */
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	assert_in_range(now_ms() - began, 0, LATER);
+	moody_fail(r->served->moody, 0);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 }
 
 static void
@@ -220,8 +277,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_store_that_fails_for_a_while_is_waited_for, begin),
+		TEST(trouble_is_told_while_there_is_some, begin_impatient),
 		TEST(a_store_that_fails_for_too_long_fails_the_read_in_time,
 		    begin_impatient),
+		TEST(a_store_that_may_not_be_read_is_not_waited_for, begin),
 		TEST(a_store_that_hangs_fails_reads_in_time_and_they_recover,
 		    begin_impatient),
 		TEST(a_read_of_a_store_that_fails_or_hangs_can_be_let_go,

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker with the hole that WEIR_MUTANT names: unit tests must find each of
+ * them out (tests/cli/worker-mutants.sh).
+ *
+ *	wipe	keys outlive their session
+ *	retry	a store that fails is not asked again
+ *	hash	sealed bytes are not compared with the digests of their blocks
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuse/jobs.h"
+#include "fuse/keyslots.h"
+#include "vault/object.h"
+
+void __real_keyslots_wipe(struct keyslots *k);
+void __wrap_keyslots_wipe(struct keyslots *k);
+void __real_jobs_later(struct jobs *s, struct job *j, int64_t ms);
+void __wrap_jobs_later(struct jobs *s, struct job *j, int64_t ms);
+int __real_object_check_segment(const struct object *o, uint32_t segment,
+    const uint8_t *sealed);
+int __wrap_object_check_segment(const struct object *o, uint32_t segment,
+    const uint8_t *sealed);
+
+static bool
+has_hole(const char *name)
+{
+	const char *hole = getenv("WEIR_MUTANT");
+
+	return hole != NULL && strcmp(hole, name) == 0;
+}
+
+void
+__wrap_keyslots_wipe(struct keyslots *k)
+{
+	if (!has_hole("wipe"))
+		__real_keyslots_wipe(k);
+}
+
+void
+__wrap_jobs_later(struct jobs *s, struct job *j, int64_t ms)
+{
+	if (has_hole("retry"))
+		jobs_fail(j, EIO);
+	else
+		__real_jobs_later(s, j, ms);
+}
+
+int
+__wrap_object_check_segment(const struct object *o, uint32_t segment,
+    const uint8_t *sealed)
+{
+	return has_hole("hash") ?
+	    0 :
+	    __real_object_check_segment(o, segment, sealed);
+}
