@@ -61,7 +61,7 @@ my @sum = (0, 0, 0);
 if (@ARGV) {
 	my $harness = TAP::Harness->new({
 		exec => \&command, jobs => $jobs, failures => 1, comments => 1,
-		color => 0,
+		color => 0, timer => 1,
 	});
 	my $results = $harness->runtests(@ARGV);
 	my $tally;

@@ -8,8 +8,8 @@
 # run HOLE PROGRAM TEST
 run()
 {
-	WEIR_MUTANT=$1 TEST_FILTER=$3 timeout 120 \
-	    "$BUILD/tests/mutants/$2" >"$tmp/out" 2>&1
+	CMOCKA_MESSAGE_OUTPUT=STDOUT WEIR_MUTANT=$1 TEST_FILTER=$3 \
+	    timeout 120 "$BUILD/tests/mutants/$2" >"$tmp/out" 2>&1
 }
 
 cd "$top" || exit 1
