@@ -435,8 +435,7 @@ print_tensor(FILE *to, const json_t *t)
 	size_t i, n = 0;
 	json_t *size;
 
-	json_array_foreach(json_object_get(t, "shape"), i, size)
-	{
+	json_array_foreach(json_object_get(t, "shape"), i, size) {
 		if (n < sizeof(shape))
 			n += (size_t)snprintf(shape + n, sizeof(shape) - n,
 			    "%s%lld", i > 0 ? "x" : "",
@@ -454,8 +453,7 @@ print_list(FILE *to, const json_t *list, size_t most,
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (most != 0 && i == most) {
 			out_line_to(to, "  ... and %zu more",
 			    json_array_size(list) - i);

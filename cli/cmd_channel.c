@@ -36,8 +36,7 @@ add_row(struct out_table *t, const json_t *p)
 		    (uintmax_t)talk_number(p, "to"));
 	shorten(time, talk_text(p, "time"));
 	shorten(expires, talk_text(p, "expires"));
-	json_array_foreach(json_object_get(p, "signed"), i, name)
-	{
+	json_array_foreach(json_object_get(p, "signed"), i, name) {
 		if (n < sizeof(names))
 			n += (size_t)snprintf(names + n, sizeof(names) - n,
 			    "%s%s", i > 0 ? ", " : "", json_string_value(name));
@@ -72,8 +71,9 @@ cmd_channel_log(struct options *o, int argc, char **argv)
 		return r;
 	if (o->json)
 		return out_json(j);
-	json_array_foreach(json_object_get(j, "log"), i,
-	    p) if ((r = add_row(table, p)) != 0) return r;
+	json_array_foreach(json_object_get(j, "log"), i, p)
+		if ((r = add_row(table, p)) != 0)
+			return r;
 	out_table_print(table);
 	if (i == 0 && !o->quiet)
 		log_info("nothing was promoted there yet");

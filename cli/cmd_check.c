@@ -109,15 +109,14 @@ check_all(struct sweep *s, struct check *check, struct store *store,
 	int r;
 
 	json_array_foreach(models, i, model)
-	    json_array_foreach(json_object_get(model, "versions"), k, v)
-	{
-		if (*s->o->stop)
-			return CMD_INTERRUPTED;
-		r = check_one(s, check, store, talk_text(model, "model"),
-		    talk_text(v, "version"));
-		if (r != 0)
-			return r;
-	}
+		json_array_foreach(json_object_get(model, "versions"), k, v) {
+			if (*s->o->stop)
+				return CMD_INTERRUPTED;
+			r = check_one(s, check, store,
+			    talk_text(model, "model"), talk_text(v, "version"));
+			if (r != 0)
+				return r;
+		}
 	return 0;
 }
 
@@ -186,16 +185,17 @@ print_damage(const struct sweep *s)
 	json_t *d, *hurt;
 	size_t i, k;
 
-	json_array_foreach(s->damage, i, d)
-	{
+	json_array_foreach(s->damage, i, d) {
 		out_line("%s %s%s%s",
 		    talk_bool(d, "missing") ? "missing" : "damaged",
 		    talk_text(d, "object"),
 		    talk_text(d, "reason")[0] != '\0' ? ": " : "",
 		    talk_text(d, "reason"));
 		json_array_foreach(json_object_get(d, "hurts"), k, hurt)
-		    out_line("  hurts %s@%.12s %s", talk_text(hurt, "model"),
-			talk_text(hurt, "version"), talk_text(hurt, "path"));
+			out_line("  hurts %s@%.12s %s",
+			    talk_text(hurt, "model"),
+			    talk_text(hurt, "version"),
+			    talk_text(hurt, "path"));
 	}
 }
 

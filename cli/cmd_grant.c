@@ -287,8 +287,9 @@ cmd_grant_ls(struct options *o, int argc, char **argv)
 		return out_json(j);
 	if ((r = out_table_new(&table, heads, m.ended ? 9 : 8)) != 0)
 		return r;
-	json_array_foreach(json_object_get(j, "grants"), i,
-	    g) if ((r = add_row(table, g)) != 0) return r;
+	json_array_foreach(json_object_get(j, "grants"), i, g)
+		if ((r = add_row(table, g)) != 0)
+			return r;
 	out_table_print(table);
 	if (i == 0 && !o->quiet)
 		log_info("no grants are here that you may see");

@@ -152,8 +152,9 @@ print_versions(const json_t *models)
 	if ((r = out_table_new(&table, heads, 8)) != 0)
 		return r;
 	json_array_foreach(models, i, model)
-	    json_array_foreach(json_object_get(model, "versions"), k,
-		v) if ((r = add_version_row(table, model, v)) != 0) return r;
+		json_array_foreach(json_object_get(model, "versions"), k, v)
+			if ((r = add_version_row(table, model, v)) != 0)
+				return r;
 	out_table_print(table);
 	return 0;
 }

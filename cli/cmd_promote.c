@@ -216,8 +216,7 @@ join(const json_t *names, char *buf, size_t size)
 	json_t *name;
 
 	buf[0] = '\0';
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach(names, i, name) {
 		if (n < size)
 			n += (size_t)snprintf(buf + n, size - n, "%s%s",
 			    i > 0 ? ", " : "", json_string_value(name));
@@ -301,8 +300,9 @@ cmd_promote_ls(struct options *o, int argc, char **argv)
 	select_waiting(json_object_get(j, "statements"), all);
 	if (o->json)
 		return out_json(j);
-	json_array_foreach(json_object_get(j, "statements"), i,
-	    s) if ((r = add_row(table, s)) != 0) return r;
+	json_array_foreach(json_object_get(j, "statements"), i, s)
+		if ((r = add_row(table, s)) != 0)
+			return r;
 	out_table_print(table);
 	if (i == 0 && !o->quiet)
 		log_info("%s",

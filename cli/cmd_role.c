@@ -32,8 +32,7 @@ cmd_role_ls(struct options *o, int argc, char **argv)
 		return out_json(j);
 	if ((r = out_table_new(&table, heads, 3)) != 0)
 		return r;
-	json_array_foreach(json_object_get(j, "roles"), i, role)
-	{
+	json_array_foreach(json_object_get(j, "roles"), i, role) {
 		const char *cells[] = { talk_text(role, "role"),
 			talk_text(role, "family"), talk_text(role, "to") };
 

@@ -66,8 +66,9 @@ cmd_session_table(const json_t *sessions)
 
 	if ((r = out_table_new(&table, heads, 9)) != 0)
 		return r;
-	json_array_foreach(sessions, i,
-	    s) if ((r = add_row(table, s)) != 0) return r;
+	json_array_foreach(sessions, i, s)
+		if ((r = add_row(table, s)) != 0)
+			return r;
 	out_table_print(table);
 	return 0;
 }
@@ -92,10 +93,8 @@ cmd_session_moved(const json_t *sessions)
 	json_t *s, *v;
 	size_t i, k;
 
-	json_array_foreach(sessions, i, s)
-	{
-		json_array_foreach(json_object_get(s, "versions"), k, v)
-		{
+	json_array_foreach(sessions, i, s) {
+		json_array_foreach(json_object_get(s, "versions"), k, v) {
 			print_moved(s, v);
 		}
 	}
@@ -118,8 +117,7 @@ print_trouble(const json_t *s)
 		out_line("session %llu has trouble: its mount has lost keyd, "
 			 "and may be gone",
 		    (unsigned long long)talk_number(s, "session"));
-	json_array_foreach(json_object_get(s, "trouble"), i, word)
-	{
+	json_array_foreach(json_object_get(s, "trouble"), i, word) {
 		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
 			if (strcmp(json_string_value(word), known[k].word) == 0)
 				out_line("session %llu has trouble: %s",
@@ -135,8 +133,7 @@ cmd_session_trouble(const json_t *sessions)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(sessions, i, s)
-	{
+	json_array_foreach(sessions, i, s) {
 		print_trouble(s);
 	}
 }
@@ -168,8 +165,7 @@ print_session(const json_t *s)
 	    out_count(talk_number(s, "releases"), "release", releases));
 	out_line("faults    %llu",
 	    (unsigned long long)talk_number(s, "faults"));
-	json_array_foreach(json_object_get(s, "versions"), i, v)
-	{
+	json_array_foreach(json_object_get(s, "versions"), i, v) {
 		out_line("version   %s@%s%s%s (grant %llu, %s)",
 		    talk_text(v, "model"), talk_text(v, "version"),
 		    talk_text(v, "channel")[0] != '\0' ? " by :" : "",

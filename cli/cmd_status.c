@@ -50,11 +50,10 @@ session_of(const struct status *s, const struct mountpoint *m)
 
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		return 0;
-	json_array_foreach(sessions, i,
-	    session) if (strcmp(talk_text(session, "mountpoint"), m->path) ==
-		0 &&
-	    strcmp(talk_text(session, "host"), host) == 0)
-	    id = talk_number(session, "session");
+	json_array_foreach(sessions, i, session)
+		if (strcmp(talk_text(session, "mountpoint"), m->path) == 0 &&
+		    strcmp(talk_text(session, "host"), host) == 0)
+			id = talk_number(session, "session");
 	return id;
 }
 

@@ -55,8 +55,7 @@ history_signed(struct client *client, const char *model,
 
 	if (r != 0)
 		return r;
-	json_array_foreach(json_object_get(j, "statements"), i, s)
-	{
+	json_array_foreach(json_object_get(j, "statements"), i, s) {
 		if (!is_about(s, STATEMENT_VERSION) ||
 		    strcmp(talk_text(s, "state"), "effective") != 0 ||
 		    !is_newer(s, &found))
@@ -82,8 +81,7 @@ history_about(struct client *client, const struct subject *subject,
 	if (r != 0)
 		return r;
 	digest_hex(&subject->m.version, hex);
-	json_array_foreach(json_object_get(j, "statements"), i, s)
-	{
+	json_array_foreach(json_object_get(j, "statements"), i, s) {
 		uint64_t n = talk_number(s, "statement");
 
 		if (is_about(s, which->about) &&
@@ -187,8 +185,7 @@ find_place(struct client *client, const struct history_place *place,
 	client_expect(client, 0);
 	if (r != 0 && r != ERR_NOT_FOUND)
 		return r;
-	json_array_foreach(json_object_get(j, "log"), i, s)
-	{
+	json_array_foreach(json_object_get(j, "log"), i, s) {
 		if (place->serial != 0 ?
 			talk_number(s, "serial") != place->serial :
 			!is_newer(s, &found))

@@ -104,8 +104,7 @@ proposal_count(const json_t *reply, char buf[static PROPOSAL_COUNT])
 	if (missing > 1 && missing < count)
 		n += (size_t)snprintf(buf + n, PROPOSAL_COUNT - n, "%ju of ",
 		    (uintmax_t)missing);
-	json_array_foreach(waits, i, name)
-	{
+	json_array_foreach(waits, i, name) {
 		const char *between = missing == count ? " and " :
 		    missing == 1		       ? " or " :
 							 ", ";

@@ -128,8 +128,7 @@ role_line(FILE *f, const char *what, const json_t *role)
 	char text[1024] = "";
 	size_t i, n = 0;
 
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach(names, i, name) {
 		if (n < sizeof(text))
 			n += (size_t)snprintf(text + n, sizeof(text) - n,
 			    "%s%s", i > 0 ? ", " : "", json_string_value(name));
@@ -170,14 +169,13 @@ review_root(FILE *f, const struct statement *s, const struct trust_root *root)
 	}
 	out_line_to(f, "  trust roots");
 	role_line(f, "sign", json_object_get(p, "root"));
-	json_array_foreach(json_object_get(p, "models"), i, rule)
-	{
+	json_array_foreach(json_object_get(p, "models"), i, rule) {
 		out_line_to(f, "  versions of %s", talk_text(rule, "models"));
 		role_line(f, "sign", json_object_get(rule, "sign"));
 		role_line(f, "revoke", json_object_get(rule, "revoke"));
 	}
 	json_array_foreach(json_object_get(p, "channels"), i, rule)
-	    channel_rule(f, rule);
+		channel_rule(f, rule);
 	out_line_to(f, "  log %s", trust_root_log(root));
 }
 

@@ -75,8 +75,7 @@ fetch_more(struct roots *r, struct client *client, uint64_t *last)
 	if (err != 0)
 		return err;
 	*last = talk_number(j, "number");
-	json_array_foreach(json_object_get(j, "roots"), i, envelope)
-	{
+	json_array_foreach(json_object_get(j, "roots"), i, envelope) {
 		OWNED_MEM(char) text = json_dumps(envelope, JSON_COMPACT);
 
 		if (text == NULL)

@@ -110,8 +110,7 @@ learn_session(struct story *s, const struct entry_view *v)
 	if (i->principal == NULL)
 		return ERR_NOMEM;
 
-	json_array_foreach(list, n, version)
-	{
+	json_array_foreach(list, n, version) {
 		r = story_version_learn(s->versions,
 		    talk_text(version, "version"), talk_text(version, "model"));
 		if (r != 0)
@@ -152,9 +151,9 @@ lists_model(const json_t *versions, const char *model)
 	json_t *version;
 	size_t n;
 
-	json_array_foreach(versions, n,
-	    version) if (strcmp(talk_text(version, "model"), model) ==
-	    0) return true;
+	json_array_foreach(versions, n, version)
+		if (strcmp(talk_text(version, "model"), model) == 0)
+			return true;
 	return false;
 }
 
@@ -166,8 +165,7 @@ refers_to(const json_t *refs, const char *model)
 	json_t *ref;
 	size_t n;
 
-	json_array_foreach(refs, n, ref)
-	{
+	json_array_foreach(refs, n, ref) {
 		const char *text = json_string_value(ref);
 
 		if (text != NULL && strncmp(text, model, length) == 0 &&
@@ -218,8 +216,7 @@ paths_of(struct story *s, const struct entry_view *v)
 	json_t *read;
 	size_t i;
 
-	json_array_foreach(json_object_get(v->json, "reads"), i, read)
-	{
+	json_array_foreach(json_object_get(v->json, "reads"), i, read) {
 		json_int_t row = json_integer_value(json_array_get(read, 0));
 		const char *path = path_of(s, v, (uint64_t)row);
 
@@ -332,8 +329,7 @@ tell_extents(struct story *s, const struct entry_view *v, FILE *f)
 	tell_version(s, v, f);
 	fprintf(f, " session %llu says it read",
 	    (unsigned long long)number_of(v, "session"));
-	json_array_foreach(reads, i, read)
-	{
+	json_array_foreach(reads, i, read) {
 		if (i == 3) {
 			fprintf(f, "; and %zu more",
 			    json_array_size(reads) - i);
@@ -372,10 +368,10 @@ tell_session_open(struct story *s, const struct entry_view *v, FILE *f)
 		fprintf(f, " for %s", text_of(v, "for"));
 	fprintf(f, " %s", text_of(v, "purpose"));
 	json_array_foreach(json_object_get(v->json, "versions"), i, version)
-	    fprintf(f, "%s%s@%.12s (grant %llu, %s)", i > 0 ? ", " : " ",
-		talk_text(version, "model"), talk_text(version, "version"),
-		(unsigned long long)talk_number(version, "grant"),
-		talk_text(version, "type"));
+		fprintf(f, "%s%s@%.12s (grant %llu, %s)", i > 0 ? ", " : " ",
+		    talk_text(version, "model"), talk_text(version, "version"),
+		    (unsigned long long)talk_number(version, "grant"),
+		    talk_text(version, "type"));
 	if (text_of(v, "mountpoint")[0] != '\0')
 		fprintf(f, " at %s", text_of(v, "mountpoint"));
 	fprintf(f, " on %s pid %llu", text_of(v, "host"),
@@ -392,8 +388,9 @@ tell_session_refused(struct story *s, const struct entry_view *v, FILE *f)
 
 	(void)s;
 	fprintf(f, "%s", text_of(v, "purpose"));
-	json_array_foreach(json_object_get(v->json, "refs"), i, ref) fprintf(f,
-	    " %s", json_string_value(ref) ? json_string_value(ref) : "?");
+	json_array_foreach(json_object_get(v->json, "refs"), i, ref)
+		fprintf(f, " %s",
+		    json_string_value(ref) ? json_string_value(ref) : "?");
 	if (strcmp(text_of(v, "for"), v->by) != 0)
 		fprintf(f, " for %s", text_of(v, "for"));
 	fprintf(f, ": %s", text_of(v, "reason"));

@@ -159,9 +159,10 @@ tell_signers(const struct entry_view *v, FILE *f)
 	size_t i;
 
 	fputs(", signed by", f);
-	json_array_foreach(json_object_get(v->json, "signers"), i,
-	    name) fprintf(f, "%s %s", i > 0 ? "," : "",
-	    json_string_value(name) != NULL ? json_string_value(name) : "?");
+	json_array_foreach(json_object_get(v->json, "signers"), i, name)
+		fprintf(f, "%s %s", i > 0 ? "," : "",
+		    json_string_value(name) != NULL ? json_string_value(name) :
+						      "?");
 }
 
 static void

@@ -247,9 +247,11 @@ talk_labels_text(const json_t *labels, char **out)
 
 	if (f == NULL)
 		return ERR_NOMEM;
-	json_object_foreach((json_t *)(uintptr_t)labels, key, value) fprintf(f,
-	    "%s%s=%s", ftello(f) > 0 ? " " : "", key,
-	    json_string_value(value) != NULL ? json_string_value(value) : "");
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+		fprintf(f, "%s%s=%s", ftello(f) > 0 ? " " : "", key,
+		    json_string_value(value) != NULL ?
+			json_string_value(value) :
+			"");
 	if (fclose(f) != 0) {
 		free(text);
 		return ERR_NOMEM;

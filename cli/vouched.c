@@ -90,8 +90,7 @@ judge_revocations(struct vouched *v, const struct trust_want *want)
 	const json_t *envelope;
 	size_t i;
 
-	json_array_foreach(json_object_get(v->proof, "revoked"), i, envelope)
-	{
+	json_array_foreach(json_object_get(v->proof, "revoked"), i, envelope) {
 		OWNED(statement) s = NULL;
 		int r = parse(envelope, &s);
 

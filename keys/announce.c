@@ -108,8 +108,9 @@ announce_entry(const char *vault, uint64_t index, const struct entry_view *e)
 	add(&f, "PRIORITY=%d", k->priority);
 	add(&f, "WEIR_VAULT=%s", vault);
 	add(&f, "WEIR_INDEX=%" PRIu64, index);
-	json_object_foreach((json_t *)e->json, key,
-	    value) if (strcmp(key, "v") != 0) add_value(&f, key, value);
+	json_object_foreach((json_t *)e->json, key, value)
+		if (strcmp(key, "v") != 0)
+			add_value(&f, key, value);
 	sd_journal_sendv(f.list, f.count);
 }
 

@@ -169,8 +169,7 @@ in_list(const json_t *list, const char *name)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (strcmp(json_string_value(item), name) == 0)
 			return true;
 	}

@@ -378,10 +378,12 @@ all_strings(const json_t *j)
 	const char *key;
 	size_t i;
 
-	json_array_foreach(j, i,
-	    value) if (!json_is_string(value)) return false;
-	json_object_foreach((json_t *)(uintptr_t)j, key,
-	    value) if (!json_is_string(value)) return false;
+	json_array_foreach(j, i, value)
+		if (!json_is_string(value))
+			return false;
+	json_object_foreach((json_t *)(uintptr_t)j, key, value)
+		if (!json_is_string(value))
+			return false;
 	return true;
 }
 

@@ -136,8 +136,7 @@ check_revoked(struct judging *j)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(j->p.revoked, i, one)
-	{
+	json_array_foreach(j->p.revoked, i, one) {
 		OWNED(statement) s = NULL;
 		int err = chain_envelope(j->c, j->reference, one,
 		    "a revocation", &s);

@@ -348,8 +348,7 @@ ask(struct chain *c, const struct known_list *l, bool *more)
 	if (err != 0 || fields_end(&f) != 0)
 		return log_err(ERR_FORMAT,
 		    "weir-keyd sent a malformed reply to trust.get");
-	json_array_foreach(roots, i, one)
-	{
+	json_array_foreach(roots, i, one) {
 		err = step(c, l, one);
 		if (err != 0)
 			return err;

@@ -264,8 +264,7 @@ record_read(struct record *r, const char *text, const struct why *why)
 		base64_decode(r->sig, sizeof(r->sig), &r->parts.sig_length, sig,
 		    strlen(sig)) != 0))
 		fields_fail(&f, ERR_FORMAT, "sig", "is not base64");
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		r->ignore[i] = json_string_value(item);
 		if (r->ignore[i] == NULL)
 			fields_fail(&f, ERR_FORMAT, "ignore",

@@ -252,8 +252,7 @@ read_serialization(struct oms_doc *d, const json_t *serialization,
 		    sizeof(*d->ignore));
 	if (f.err == 0 && d->ignore == NULL)
 		return ERR_NOMEM;
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (json_string_length(item) == 0)
 			fields_fail(&f, ERR_FORMAT, "ignore_paths",
 			    "is not a list of paths");

@@ -205,8 +205,7 @@ lists(const json_t *versions, const char *model, const char *version)
 	json_t *v;
 	size_t n;
 
-	json_array_foreach(versions, n, v)
-	{
+	json_array_foreach(versions, n, v) {
 		const char *name = json_string_value(
 			       json_object_get(v, "model")),
 			   *hex = json_string_value(
@@ -258,8 +257,7 @@ count_bytes(const struct entry_view *v, struct question_finding *f)
 	if (v->kind == ENTRY_RELEASE)
 		return entry_view_number(v, "bytes", &f->bytes);
 	f->told = true;
-	json_array_foreach(json_object_get(v->json, "reads"), n, read)
-	{
+	json_array_foreach(json_object_get(v->json, "reads"), n, read) {
 		json_int_t length = json_integer_value(json_array_get(read, 2));
 
 		if (length > 0)

@@ -219,8 +219,7 @@ parse_metadata(struct header *h)
 	if (err != 0)
 		return err;
 
-	json_object_foreach(j, key, value)
-	{
+	json_object_foreach(j, key, value) {
 		char shown[WHY_NAME];
 
 		if (!json_is_string(value))

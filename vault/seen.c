@@ -219,8 +219,7 @@ read_channels(struct seen *s, json_t *json, const struct why *why)
 
 	if (!json_is_object(json))
 		return why_say(why, ERR_FORMAT, "'channels' is no object");
-	json_object_foreach(json, key, value)
-	{
+	json_object_foreach(json, key, value) {
 		if (err == 0 && !key_ok(key))
 			err = why_say(why, ERR_FORMAT,
 			    "'channels' has a key that is no MODEL:CHANNEL");

@@ -70,8 +70,7 @@ read_labels(struct statement *s, const json_t *labels, const struct why *why)
 	s->labels = calloc(json_object_size(labels) + 1, sizeof(*s->labels));
 	if (s->labels == NULL)
 		return ERR_NOMEM;
-	json_object_foreach(object, key, value)
-	{
+	json_object_foreach(object, key, value) {
 		const char *text = json_string_value(value);
 		char shown[WHY_NAME];
 

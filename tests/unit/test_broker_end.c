@@ -346,8 +346,7 @@ trouble_of(struct desk_person *p, uint64_t id, char out[static 32])
 
 	out[0] = '\0';
 	assert_true(json_is_array(json_object_get(s, "trouble")));
-	json_array_foreach(json_object_get(s, "trouble"), i, word)
-	{
+	json_array_foreach(json_object_get(s, "trouble"), i, word) {
 		size_t n = strlen(out);
 
 		snprintf(out + n, 32 - n, "%s ", json_string_value(word));

@@ -280,7 +280,7 @@ versions_beyond_a_reply_are_in_the_next_one(void **state)
 	all = whole(&owner, MSG_MODEL_LS, "models", &replies);
 	assert_int_equal(replies, 2);
 	json_array_foreach(all, i, model)
-	    n += json_array_size(json_object_get(model, "versions"));
+		n += json_array_size(json_object_get(model, "versions"));
 	assert_int_equal(n, MANY);
 	assert_int_equal(json_array_size(all), 3); /* b/c in two parts */
 	assert_null(json_object_get(json_array_get(all, 1), "latest"));

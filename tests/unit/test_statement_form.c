@@ -300,8 +300,7 @@ each_field_has_to_be_there_and_of_its_type(void **state)
 		const char *key;
 		json_t *value;
 
-		json_object_foreach(object_at(j, i % 4), key, value)
-		{
+		json_object_foreach(object_at(j, i % 4), key, value) {
 			/* A policy's own fields are for test_trust. */
 			if (strcmp(key, "log") == 0)
 				break;
