@@ -59,6 +59,7 @@ cmd_audit_proof(struct options *o, int argc, char **argv)
 		&a->vault->key, NULL };
 	if ((r = make(a, &from, index, path)) != 0 || !o->json)
 		return audit_end(a, r);
-	j = json_pack("{s:I, s:s}", "entry", (json_int_t)index, "proof", path);
+	j = json_pack("{s:I, s:o}", "entry", (json_int_t)index, "proof",
+	    out_text(path));
 	return audit_end(a, j != NULL ? out_json(j) : ERR_NOMEM);
 }

@@ -424,7 +424,7 @@ print_json(const struct reads *d, const char *path)
 	if ((r = add_checkpoints(d, j)) != 0 || (r = add_hits(d, j)) != 0 ||
 	    (r = add_sittings(d, j)) != 0)
 		return r;
-	if (path != NULL && (r = out_set(j, "proof", json_string(path))) != 0)
+	if (path != NULL && (r = out_set(j, "proof", out_text(path))) != 0)
 		return r;
 	return out_json(j);
 }

@@ -39,10 +39,10 @@ take(void *arg, const struct host_finding *f)
 	json_t *j;
 
 	d->count[f->state]++;
-	j = json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "check", f->name, "state",
-	    host_state_name(f->state), "text", f->text, "mend",
-	    f->mend[0] != '\0' ? f->mend : NULL, "advice",
-	    f->advice[0] != '\0' ? f->advice : NULL);
+	j = json_pack("{s:s, s:s, s:o, s:o*, s:o*}", "check", f->name, "state",
+	    host_state_name(f->state), "text", out_text(f->text), "mend",
+	    f->mend[0] != '\0' ? out_text(f->mend) : NULL, "advice",
+	    f->advice[0] != '\0' ? out_text(f->advice) : NULL);
 	if (j == NULL || json_array_append_new(d->findings, j) != 0)
 		d->r = ERR_NOMEM;
 	if (d->r == 0)

@@ -155,8 +155,8 @@ print_result(const struct get *g, const struct chain_session *s, uint64_t bytes,
 		    g->dest);
 	if (!g->o->json)
 		return 0;
-	j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s*, s:s}", "model",
-	    m->model, "version", hex, "dest", g->dest, "files",
+	j = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:s*, s:s}", "model",
+	    m->model, "version", hex, "dest", out_text(g->dest), "files",
 	    (json_int_t)files, "bytes", (json_int_t)bytes, "session",
 	    (json_int_t)g->session, "signed", c->is_signed, "signed_by",
 	    c->signed_by, "trust",

@@ -28,9 +28,9 @@ print_json(const struct init *i, const struct vaultdir_made *made)
 
 	if (vkey == NULL)
 		return ERR_NOMEM;
-	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s%}", "vault", made->path,
-	    "id", made->id, "origin", made->key->name, "vkey", vkey, "owner",
-	    i->owner, "recovery_key", recovery, length);
+	j = json_pack("{s:o, s:s, s:s, s:s, s:s, s:s%}", "vault",
+	    out_text(made->path), "id", made->id, "origin", made->key->name,
+	    "vkey", vkey, "owner", i->owner, "recovery_key", recovery, length);
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
 

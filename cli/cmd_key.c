@@ -56,9 +56,9 @@ print_key(const struct options *o, const struct statement_key *key,
 		out_line("%s%s%s", text, name[0] != '\0' ? " " : "", name);
 		return 0;
 	}
-	j = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "public", text,
-	    "fingerprint", sshwire_print(key, print), "keyid",
-	    digest_hex(&id, hex), "from", from);
+	j = json_pack("{s:o, s:s, s:s, s:s, s:o}", "name", out_text(name),
+	    "public", text, "fingerprint", sshwire_print(key, print), "keyid",
+	    digest_hex(&id, hex), "from", out_text(from));
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
 

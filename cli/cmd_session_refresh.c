@@ -22,7 +22,7 @@ print_result(const struct options *o, const char *path,
 		log_info("'%s': %s", path, reply->line);
 	if (!o->json)
 		return 0;
-	j = json_pack("{s:s, s:b}", "mountpoint", path, "changed",
+	j = json_pack("{s:o, s:b}", "mountpoint", out_text(path), "changed",
 	    reply->changed);
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "fuse/mountpoint.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/utf8.h"
 
 struct status {
 	json_t *keyd; /* NULL: it cannot be reached */
@@ -37,6 +39,31 @@ ask_keyd(struct status *s, const struct options *o)
 	    &(struct msg_list){ 0 }, &s->sessions);
 }
 
+/* Whether this is what keyd makes of a path: a U+FFFD (ef bf bd) for each byte
+ * that is not UTF-8. */
+static bool
+is_recorded_as(const char *path, const char *recorded)
+{
+	const uint8_t *s = (const uint8_t *)path;
+	size_t n, left = strlen(path);
+	uint32_t code;
+
+	for (; left > 0; s += n, left -= n) {
+		size_t used = n = utf8_length(s, left, &code);
+		const void *as = s;
+
+		if (n == 0) {
+			n = 1;
+			as = "\xef\xbf\xbd";
+			used = 3;
+		}
+		if (strncmp(recorded, as, used) != 0)
+			return false;
+		recorded += used;
+	}
+	return *recorded == '\0';
+}
+
 /* The session of this vault that a mount on this host belongs to; 0: of none
  * that the caller may see. */
 static uint64_t
@@ -51,7 +78,7 @@ session_of(const struct status *s, const struct mountpoint *m)
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		return 0;
 	json_array_foreach(sessions, i, session)
-		if (strcmp(talk_text(session, "mountpoint"), m->path) == 0 &&
+		if (is_recorded_as(m->path, talk_text(session, "mountpoint")) &&
 		    strcmp(talk_text(session, "host"), host) == 0)
 			id = talk_number(session, "session");
 	return id;
@@ -71,9 +98,9 @@ print_json(const struct status *s)
 		uint64_t id = session_of(s, m);
 
 		if (json_array_append_new(mounts,
-			json_pack("{s:s, s:s, s:I, s:o}", "mountpoint", m->path,
-			    "source", m->source, "uid", (json_int_t)m->uid,
-			    "session",
+			json_pack("{s:o, s:o, s:I, s:o}", "mountpoint",
+			    out_text(m->path), "source", out_text(m->source),
+			    "uid", (json_int_t)m->uid, "session",
 			    id > 0 ? json_integer((json_int_t)id) :
 				     json_null())) != 0)
 			return ERR_NOMEM;

@@ -23,7 +23,7 @@ cmd_umount(struct options *o, int argc, char **argv)
 		return r;
 	if (!o->json)
 		return 0;
-	j = json_pack("{s:s, s:b}", "mountpoint", operands.items[0],
+	j = json_pack("{s:o, s:b}", "mountpoint", out_text(operands.items[0]),
 	    "unmounted", true);
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }

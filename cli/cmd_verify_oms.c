@@ -58,17 +58,12 @@ verify_clear(struct verify *v)
 		json_decref(v->found[i]);
 }
 
-/* Names in a directory may be any bytes; what is not text is shown escaped. */
 static int
 add(struct verify *v, enum wrong w, const char *name)
 {
-	char shown[SHOWN_SIZE];
-	json_t *j = json_string(name);
-
-	if (j == NULL)
-		j = json_string(
-		    log_name(shown, sizeof(shown), name, strlen(name)));
-	return json_array_append_new(v->found[w], j) == 0 ? 0 : ERR_NOMEM;
+	return json_array_append_new(v->found[w], out_text(name)) == 0 ?
+	    0 :
+	    ERR_NOMEM;
 }
 
 /* --- the bundle --- */

@@ -12,6 +12,7 @@
 
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/utf8.h"
 
 #define GAP 2
 
@@ -101,40 +102,29 @@ out_count(uint64_t n, const char *noun, char buf[static OUT_COUNT])
 	return buf;
 }
 
-/* How many bytes of a control or direction character start at s, or 0. */
-static size_t
-unwanted(const unsigned char *s)
-{
-	if (s[0] < 0x20 || s[0] == 0x7f)
-		return 1;
-	/* U+0080 .. U+009F */
-	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-		return 2;
-	/* U+200E, U+200F, U+2028 .. U+202E, U+2066 .. U+2069 */
-	if (s[0] == 0xe2 && s[1] == 0x80 &&
-	    ((s[2] >= 0x8e && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)))
-		return 3;
-	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
-		return 3;
-	return 0;
-}
-
-char *
-out_clean(const char *text)
+/* text with the bytes that are not UTF-8 as \xNN and, where nothing may act,
+ * the characters that do. */
+static char *
+escaped(const char *text, bool may_act)
 {
 	static const char hex[] = "0123456789abcdef";
-	char *out = malloc(4 * strlen(text) + 1);
+	const uint8_t *s = (const uint8_t *)text;
+	size_t left = strlen(text);
+	char *out = malloc(4 * left + 1);
 	char *to = out;
 
 	if (out == NULL)
 		return NULL;
-	for (const unsigned char *s = (const unsigned char *)text;
-	     *s != '\0';) {
-		size_t n = unwanted(s);
+	while (left > 0) {
+		uint32_t code = 0;
+		size_t n = utf8_length(s, left, &code);
+		bool keep = n > 0 && (may_act || !utf8_acts(code));
 
-		if (n == 0)
-			*to++ = (char)*s++;
-		for (; n > 0; n--, s++) {
+		for (n = n > 0 ? n : 1; n > 0; n--, left--, s++) {
+			if (keep) {
+				*to++ = (char)*s;
+				continue;
+			}
 			*to++ = '\\';
 			*to++ = 'x';
 			*to++ = hex[*s >> 4];
@@ -143,6 +133,20 @@ out_clean(const char *text)
 	}
 	*to = '\0';
 	return out;
+}
+
+char *
+out_clean(const char *text)
+{
+	return escaped(text, false);
+}
+
+json_t *
+out_text(const char *text)
+{
+	OWNED_MEM(char) whole = escaped(text, true);
+
+	return whole != NULL ? json_string(whole) : NULL;
 }
 
 static void PRINTF_LIKE(2, 0) print_line(FILE *f, const char *fmt, va_list ap)

@@ -23,6 +23,12 @@ int out_json(const json_t *j) MUST_USE;
 /* Set a field; value is taken over, NULL is out of memory: ERR_NOMEM. */
 int out_set(json_t *object, const char *key, json_t *value) MUST_USE;
 
+/*
+ * A JSON string of a path or another text that may not be UTF-8: bytes that
+ * are not are \xNN, as people see them.  NULL when out of memory.
+ */
+json_t *out_text(const char *text);
+
 /* "268.4 MB": decimal units, as disks and networks count. */
 #define OUT_SIZE 24
 char *out_size(uint64_t bytes, char buf[static OUT_SIZE]);
@@ -59,7 +65,8 @@ void out_table_print(const struct out_table *t);
 int out_flush(void) MUST_USE;
 
 /*
- * text with control characters, and those that turn text around, as \xNN.
+ * text with what acts instead of being shown (utf8_acts), and bytes that are
+ * not UTF-8, as \xNN.
  * The caller frees; NULL when out of memory.
  */
 char *out_clean(const char *text);

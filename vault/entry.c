@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "vault/err.h"
+#include "vault/utf8.h"
 
 #define DEPTH_MAX 32 /* bits of entry.lists */
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -73,46 +74,17 @@ raw(struct entry *e, const char *text)
 	writer_bytes(&e->w, text, strlen(text));
 }
 
-/* The length of the well-formed UTF-8 sequence at s (Unicode table 3-7), 0 if
- * there is none.  Reads no further than a NUL. */
-static size_t
-sequence(const uint8_t *s)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < n; i++) {
-		if (s[i] < low || s[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return n;
-}
-
 static void
 string(struct entry *e, const char *text)
 {
 	const uint8_t *s = (const uint8_t *)text;
+	size_t n, left = strlen(text);
 	char escape[8];
-	size_t n;
+	uint32_t code;
 
 	raw(e, "\"");
-	for (; *s != '\0'; s += n) {
-		n = sequence(s);
+	for (; left > 0; s += n, left -= n) {
+		n = utf8_length(s, left, &code);
 		if (n == 0) {
 			raw(e, REPLACEMENT);
 			n = 1;

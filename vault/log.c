@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vault/err.h"
+#include "vault/utf8.h"
 
 #define LINE_SIZE 2048
 #define KINDS 32 /* formats that are counted */
@@ -158,9 +159,16 @@ log_ear(void (*ear)(void *arg, const char *line), void *arg)
 static void
 flatten(char *line)
 {
-	for (; *line != '\0'; line++)
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = '?';
+	size_t n, left = strlen(line);
+	uint32_t code;
+
+	for (; left > 0; left -= n, line += n) {
+		n = utf8_length((const uint8_t *)line, left, &code);
+		if (n > 0 && !utf8_acts(code))
+			continue;
+		n = n > 0 ? n : 1;
+		memset(line, '?', n);
+	}
 }
 
 /* One write(2) for a line, so that lines of processes do not mix. */
@@ -265,47 +273,11 @@ log_sys(const char *fmt, ...)
 	return err_from_errno(errnum);
 }
 
-/* The length of the well-formed UTF-8 sequence at s, 0 if there is none. */
-static size_t
-utf8_length(const uint8_t *s, size_t left, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n;
-
-	if (s[0] < 0x80)
-		n = 1;
-	else if (s[0] >= 0xc2 && s[0] < 0xe0)
-		n = 2;
-	else if (s[0] >= 0xe0 && s[0] < 0xf0)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] < 0xf5)
-		n = 4;
-	else
-		return 0;
-	if (n > left)
-		return 0;
-
-	*code = n == 1 ? s[0] : s[0] & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (s[i] & 0x3f);
-	}
-	if (*code < least[n] || *code > 0x10ffff ||
-	    (*code >= 0xd800 && *code <= 0xdfff))
-		return 0;
-	return n;
-}
-
-/* Characters that act instead of being shown, and those that would make the
- * printed name ambiguous. */
+/* Quotes and backslashes would make the printed name ambiguous. */
 static bool
 needs_escape(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '"' || c == '\'' ||
-	    c == '\\' || (c >= 0x200b && c <= 0x200f) ||
-	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-	    c == 0xfeff;
+	return utf8_acts(c) || c == '"' || c == '\'' || c == '\\';
 }
 
 /* One unit of a printed name: a character as it is, or one byte as \xNN.

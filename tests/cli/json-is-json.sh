@@ -89,7 +89,8 @@ weir init --json --key-file "$key" "$tmp/v2" >"$tmp/j" 2>/dev/null
 ok $? 'init'
 
 if (: <>/dev/fuse) 2>/dev/null; then
-	weir grant add llama --to "$me" --loads 5 --reason t 2>/dev/null >&2
+	weir grant add llama --to "$me" --loads 5 --export --reason t \
+	    2>/dev/null >&2
 	cleanup_fn unmount "$tmp/mnt"
 	object mount --allow-unsigned "$ref" "$tmp/mnt"
 	object session ls
@@ -97,5 +98,25 @@ if (: <>/dev/fuse) 2>/dev/null; then
 	object status --quiet
 	has '[.mounts[] | select(.session > 0)] | length >= 1'
 	object umount "$tmp/mnt"
+
+	# A path that is not UTF-8, and would steer a terminal.
+	odd=$tmp/$(printf 'odd\377\302\233')
+	mkdir "$odd"
+	cleanup_fn unmount "$odd"
+	object mount --allow-unsigned "$ref" "$odd"
+	object session ls
+	has '.sessions[0].mountpoint | test("odd\ufffd")'
+	object status --quiet
+	has '[.mounts[] | select(.mountpoint | contains("odd\\xff"))] |
+	    length == 1 and .[0].session > 0'
+	weir status >"$tmp/out" 2>"$tmp/.err"
+	! LC_ALL=C grep -q "$(printf '\377\\|\302\233')" "$tmp/out"
+	ok $? 'and people are shown no byte of it that acts'
+	object umount "$odd"
+	has '.mountpoint | contains("odd\\xff")'
+	object get --allow-unsigned "$ref" "$odd/copy"
+	has '.dest | contains("odd\\xff")'
+	! LC_ALL=C grep -q "$(printf '\377\\|\302\233')" "$tmp/.err"
+	ok $? 'nor in what is said'
 fi
 done_testing

@@ -40,8 +40,18 @@ nothing_that_steers_a_terminal_gets_through(void **state)
 		{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },
 		{ "\xe2\x82\xac", "\xe2\x82\xac" },
 		/* cut in the middle of a character */
-		{ "\xe2", "\xe2" }, { "\xe2\x80", "\xe2\x80" },
-		{ "\xc2", "\xc2" } };
+		{ "\xe2", "\\xe2" }, { "\xe2\x80", "\\xe2\\x80" },
+		{ "\xc2", "\\xc2" },
+		/* C1 as eight-bit terminals take it; not UTF-8 at all */
+		{ "\x9b"
+		  "2J",
+		    "\\x9b2J" },
+		{ "a\xff", "a\\xff" }, { "\xc0\x80", "\\xc0\\x80" },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
+		/* Arabic letter mark, byte order mark, a tag */
+		{ "\xd8\x9c", "\\xd8\\x9c" },
+		{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },
+		{ "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
