@@ -206,9 +206,7 @@ talk_store(struct store **out, const struct options *o, bool writing)
 	if (access(path, F_OK) == 0 &&
 	    access(path, writing ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
 		return no_access(path, writing);
-	if ((r = store_dir_open(out, path)) == ERR_NOT_FOUND)
-		return log_err(r, "there is no object store at '%s'", path);
-	return r;
+	return store_dir_open(out, path);
 }
 
 int

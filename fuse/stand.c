@@ -18,6 +18,7 @@
 #include "fuse/procs.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/store.h"
 
 #define SOURCE_SIZE 256
 #define BUSY_MS 1000 /* for the last closes to arrive */
@@ -138,10 +139,9 @@ send_setup(struct stand *s, const struct stand_how *how)
 	if (snprintf(path, sizeof(path), "%s/objects", how->vault) >=
 	    (int)sizeof(path))
 		return log_err(ERR_LIMIT, "'%s': too long a path", how->vault);
-	c.fds[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c.fds[0] < 0)
-		return log_sys("'%s'", path);
-	err = keeper_connect(s->keeper, &c.fds[1]);
+	err = store_dir_fd(&c.fds[0], path);
+	if (err == 0)
+		err = keeper_connect(s->keeper, &c.fds[1]);
 	if (err == 0)
 		err = send_records(s);
 	return err != 0 ? err : control_send(s->control, &c);

@@ -18,6 +18,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/reader.h"
+#include "vault/store.h"
 #include "vault/writer.h"
 
 #define REAP_MS 100
@@ -280,9 +281,9 @@ verifier_start(struct verifier *v, const char *store,
 
 	if (v->fd >= 0)
 		return ERR_CONFLICT;
-	dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return log_sys("'%s'", store);
+	err = store_dir_fd(&dir, store);
+	if (err != 0)
+		return err;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return log_sys("socketpair");
 	v->fd = pair[0];

@@ -340,6 +340,26 @@ load_all(struct load *l, const struct file *f, size_t max)
 	}
 }
 
+/* Not to hang on what somebody put in place of a file of ours. */
+static int
+open_plain(struct file **out, const struct file *dir, const char *path)
+{
+	OWNED(file) f = NULL;
+	struct stat st;
+	int err;
+
+	err = file_open(&f, dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (err != 0)
+		return err;
+	if (fstat(f->fd, &st) != 0)
+		return log_sys("stat '%s'", f->name);
+	if (!S_ISREG(st.st_mode))
+		return log_err(ERR_FORMAT, "'%s' is not a plain file", f->name);
+	*out = f;
+	f = NULL;
+	return 0;
+}
+
 int
 file_load(const struct file *dir, const char *path, size_t max, uint8_t **out,
     size_t *length)
@@ -350,7 +370,8 @@ file_load(const struct file *dir, const char *path, size_t max, uint8_t **out,
 
 	if (max > SIZE_MAX / 4)
 		return ERR_USAGE;
-	err = file_open(&f, dir, path, O_RDONLY, 0);
+	err = dir != NULL ? open_plain(&f, dir, path) :
+			    file_open(&f, NULL, path, O_RDONLY, 0);
 	if (err == 0)
 		err = load_all(&l, f, max);
 	if (err != 0) {

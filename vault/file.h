@@ -51,8 +51,12 @@ int file_write_at(const struct file *f, const void *buf, size_t n,
     uint64_t offset) MUST_USE;
 int file_size(const struct file *f, uint64_t *out) MUST_USE;
 
-/* The whole file, at most max bytes (else ERR_LIMIT), with a NUL behind that
- * *length does not count.  A pipe will do.  The caller frees. */
+/*
+ * The whole file, at most max bytes (else ERR_LIMIT), with a NUL behind that
+ * *length does not count.  Beneath dir it is a plain file (else ERR_FORMAT);
+ * where the user gave the name (dir == NULL), a pipe will do, and is waited
+ * for.  The caller frees.
+ */
 int file_load(const struct file *dir, const char *path, size_t max,
     uint8_t **out, size_t *length) MUST_USE;
 

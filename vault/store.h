@@ -101,9 +101,14 @@ int store_open_page(struct store *s, const struct digest *name,
     enum object_type type, const struct page_key *key, uint8_t **plain,
     size_t *length) MUST_USE;
 
-/* The directory backend: path is the objects/ directory itself (made by
- * store_dir_init, unless it is there). */
+/*
+ * The directory backend: path is the objects/ directory itself (made by
+ * store_dir_init, unless it is there), and no symbolic link: ERR_FORMAT, since
+ * a vault's objects are beneath it.  store_dir_fd is its descriptor alone, for
+ * a process that is to adopt it; ERR_NOT_FOUND is logged, too.
+ */
 int store_dir_init(const char *path) MUST_USE;
+int store_dir_fd(int *out, const char *path) MUST_USE;
 int store_dir_open(struct store **out, const char *path) MUST_USE;
 /* The same from a directory's descriptor, which is taken over, for a worker
  * without a view of the path. */

@@ -571,15 +571,36 @@ store_dir_init(const char *path)
 }
 
 int
-store_dir_open(struct store **out, const char *path)
+store_dir_fd(int *out, const char *path)
 {
 	char shown[256];
-	struct file *root;
-	int err = file_open(&root, NULL, path, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (err == ERR_NOT_FOUND)
-		return log_err(err, "there is no object store at '%s'",
-		    log_name(shown, sizeof(shown), path, strlen(path)));
+	if (fd >= 0) {
+		*out = fd;
+		return 0;
+	}
+	log_name(shown, sizeof(shown), path, strlen(path));
+	if (errno == ENOENT)
+		return log_err(ERR_NOT_FOUND,
+		    "there is no object store at '%s'", shown);
+	if (errno == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return log_err(ERR_FORMAT,
+		    "'%s' is a symbolic link, which is not followed: for a "
+		    "store elsewhere, mount --bind it there",
+		    shown);
+	return log_sys("open '%s'", shown);
+}
+
+int
+store_dir_open(struct store **out, const char *path)
+{
+	struct file *root;
+	int fd = -1, err = store_dir_fd(&fd, path);
+
+	if (err == 0)
+		err = file_adopt(&root, fd, path);
 	return err != 0 ? err : make(out, root);
 }
 

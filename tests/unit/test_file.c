@@ -370,6 +370,23 @@ a_pipe_can_be_loaded(void **state)
 }
 
 static void
+a_pipe_in_place_of_a_file_of_ours_is_refused(void **state)
+{
+	OWNED_SCRATCH s = scratch_new();
+	uint8_t *bytes = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_return_code(mkfifoat(s.dir->fd, "pipe", 0600), errno);
+	assert_int_equal(file_mkdir(s.dir, "in", 0700), 0);
+	alarm(60); /* or this would hang */
+	expect(file_load(s.dir, "pipe", 6, &bytes, &n), ERR_FORMAT, 1);
+	expect(file_load(s.dir, "in", 6, &bytes, &n), ERR_FORMAT, 1);
+	alarm(0);
+	assert_null(bytes);
+}
+
+static void
 a_file_is_replaced_with_its_mode(void **state)
 {
 	OWNED_SCRATCH s = scratch_new();
@@ -549,6 +566,7 @@ main(void)
 		    offsets_beyond_what_the_kernel_takes_are_refused),
 		cmocka_unit_test(loading_stops_at_the_limit),
 		cmocka_unit_test(a_pipe_can_be_loaded),
+		cmocka_unit_test(a_pipe_in_place_of_a_file_of_ours_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
 		cmocka_unit_test(what_is_created_takes_nobodys_name),
 		cmocka_unit_test(a_directory_is_not_replaced_or_removed),

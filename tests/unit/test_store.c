@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -310,9 +311,30 @@ a_store_is_made_and_opened(void **state)
 	assert_int_equal(store_dir_init(path), 0);
 	assert_int_equal(store_dir_open(&s, path), 0);
 	assert_int_equal(put(s, &o, NULL), 0);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(store_dir_fd(&fd, path), 0);
 	assert_int_equal(store_dir_adopt(&adopted, fd), 0);
 	assert_true(holds(adopted, &o));
+}
+
+static void
+follows_no_link_to_another_place(void **state)
+{
+	OWNED_SCRATCH dir = scratch_new();
+	OWNED_MEM(char) path = NULL;
+	OWNED_MEM(char) link = NULL;
+	struct store *s = NULL;
+	int fd = -1;
+
+	(void)state;
+	assert_true(asprintf(&path, "%s/elsewhere", dir.path) > 0);
+	assert_true(asprintf(&link, "%s/objects", dir.path) > 0);
+	assert_int_equal(store_dir_init(path), 0);
+	assert_return_code(symlink("elsewhere", link), errno);
+	assert_int_equal(store_dir_open(&s, link), ERR_FORMAT);
+	assert_int_equal(store_dir_fd(&fd, link), ERR_FORMAT);
+	assert_int_equal(store_dir_init(link), ERR_CONFLICT);
+	assert_null(s);
+	assert_int_equal(fd, -1);
 }
 
 struct seen {
@@ -533,6 +555,7 @@ main(void)
 		cmocka_unit_test(a_directory_in_place_of_an_object_is_an_error),
 		cmocka_unit_test(nothing_is_followed_out_of_the_store),
 		cmocka_unit_test(a_store_is_made_and_opened),
+		cmocka_unit_test(follows_no_link_to_another_place),
 		cmocka_unit_test(a_list_has_every_object_and_no_junk),
 		cmocka_unit_test(a_list_stops_at_an_error_and_allows_removal),
 		cmocka_unit_test(a_header_is_checked_against_its_name_and_type),
