@@ -30,14 +30,15 @@ with()
 	rm -df "$path"
 	mv "$tmp/kept" "$path"
 	idle
-	[ "$got" -ne 0 ] && [ "$got" -lt 10 ] && grep -q "$name" "$tmp/.err"
-	ok $? "$name is a $what: exit $got" ; diag "$(cat "$tmp/.err")"
+	[ "$got" -ne 0 ] && [ "$got" -lt 10 ] &&
+	    grep -q "$vault/${name%/*}" "$tmp/.err"
+	ok $? "$name is a $what: exit $got" || diag "$(cat "$tmp/.err")"
 }
 
 for name in vault.json keyring catalogue.db trail/checkpoint objects trail \
     trail/journal; do
 	for what in pipe link directory; do
-		[ $name-$what = objects-directory ] ||
+		[ "$name-$what" = objects-directory ] ||
 		    with "$name" $what weir ls
 	done
 done
