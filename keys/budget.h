@@ -19,7 +19,9 @@
  * weights).  A version is a list of chunk numbers, one for each of its rows; a
  * chunk debits every version that holds it.
  *
- * Shares are in parts per million of a version's weights, rounded up.
+ * A release is judged and counted when its entry is appended to the trail, in one
+ * go, so that nobody races for what is left; a restart counts what the trail
+ * holds.  Shares are in parts per million of a version's weights, rounded up.
  */
 #define BUDGET_DAYS 30		     /* the window of browse budgets */
 #define BUDGET_SOFT_PPM 10000	     /* of one principal: flagged, slowed */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/budget_parts.h"
+#include "vault/err.h"
+
+/* --- load: a grant, and the sessions that rest on it --- */
+
+struct budget_load *
+budget_load_of(const struct budget *b, uint64_t session)
+{
+	struct budget_load *l;
+
+	HASH_FIND(hh, b->loads, &session, sizeof(session), l);
+	return l;
+}
+
+static bool
+had(const struct budget_load *l, uint32_t chunk)
+{
+	size_t page = chunk / BUDGET_PAGE_CHUNKS;
+
+	return l != NULL && page < l->count && l->pages[page] != NULL &&
+	    (l->pages[page][chunk % BUDGET_PAGE_CHUNKS / BUDGET_WORD_BITS] >>
+		    (chunk % BUDGET_WORD_BITS) &
+		1) != 0;
+}
+
+struct budget_grant *
+budget_grant_of(const struct budget *b, uint64_t grant)
+{
+	struct budget_grant *g;
+
+	HASH_FIND(hh, b->grants, &grant, sizeof(grant), g);
+	return g;
+}
+
+/* What counts by now: all of it, or what is of the last 24 hours. */
+struct budget_spent
+budget_spent_of(const struct budget_spending *s, const struct budget_ask *ask)
+{
+	uint64_t now = budget_hour(ask->clock);
+	struct budget_spent sum = { 0 };
+
+	if (!ask->per_day)
+		return s->total;
+	for (size_t i = 0; i <= BUDGET_DAY_HOURS; i++) {
+		if (s->hours[i].hour + BUDGET_DAY_HOURS < now)
+			continue;
+		sum.fresh += s->hours[i].s.fresh;
+		sum.all += s->hours[i].s.all;
+	}
+	return sum;
+}
+
+/* In loads, as parts per million of one: with what this ask would add. */
+struct shares {
+	uint64_t fresh;
+	uint64_t all;
+};
+
+static struct shares
+shares_of(const struct budget *b, const struct budget_ask *ask,
+    const struct budget_debit *d)
+{
+	const struct budget_grant *g = budget_grant_of(b, ask->grant);
+	struct shares sum = { 0 };
+	bool there = false;
+
+	for (size_t i = 0; g != NULL && i < g->count; i++) {
+		const struct budget_spending *s = &g->of[i];
+		uint64_t weights = b->versions[s->version].weights;
+		struct budget_spent spent = budget_spent_of(s, ask);
+
+		if (s->version == ask->version) {
+			there = true;
+			spent.fresh += d->fresh;
+			spent.all += d->weights;
+		}
+		sum.fresh += budget_share(spent.fresh, weights);
+		sum.all += budget_share(spent.all, weights);
+	}
+	if (!there) {
+		uint64_t weights = b->versions[ask->version].weights;
+
+		sum.fresh += budget_share(d->fresh, weights);
+		sum.all += budget_share(d->weights, weights);
+	}
+	return sum;
+}
+
+void
+budget_load_judge(const struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n, struct budget_debit *d)
+{
+	const struct budget_load *l = budget_load_of(b, ask->session);
+	uint64_t most = (uint64_t)ask->loads * BUDGET_LOAD_PPM;
+	struct shares sum;
+
+	for (size_t i = 0; i < n; i++)
+		if (!had(l, chunks[i]))
+			d->fresh += b->weights[chunks[i]];
+	sum = shares_of(b, ask, d);
+	d->used_ppm = sum.fresh > UINT32_MAX ? UINT32_MAX : (uint32_t)sum.fresh;
+	if (d->fresh != 0 && sum.fresh > most)
+		d->answer = BUDGET_LOADED;
+	else if (d->weights != 0 && sum.all > most * BUDGET_REPEATS)
+		d->answer = BUDGET_REPEATED;
+}
+
+static int
+make_load(struct budget *b, uint64_t session, struct budget_load **out)
+{
+	struct budget_load *l = budget_load_of(b, session);
+
+	if (l == NULL) {
+		l = calloc(1, sizeof(*l));
+		if (l == NULL)
+			return ERR_NOMEM;
+		l->session = session;
+		HASH_ADD(hh, b->loads, session, sizeof(l->session), l);
+		if (l->hh.tbl == NULL) {
+			free(l);
+			return ERR_NOMEM;
+		}
+	}
+	*out = l;
+	return 0;
+}
+
+static int
+make_grant(struct budget *b, uint64_t grant, struct budget_grant **out)
+{
+	struct budget_grant *g = budget_grant_of(b, grant);
+
+	if (g == NULL) {
+		g = calloc(1, sizeof(*g));
+		if (g == NULL)
+			return ERR_NOMEM;
+		g->grant = grant;
+		HASH_ADD(hh, b->grants, grant, sizeof(g->grant), g);
+		if (g->hh.tbl == NULL) {
+			free(g);
+			return ERR_NOMEM;
+		}
+	}
+	*out = g;
+	return 0;
+}
+
+static int
+make_spending(struct budget *b, const struct budget_ask *ask,
+    struct budget_spending **out)
+{
+	struct budget_grant *g;
+	struct budget_spending *more;
+	int err = make_grant(b, ask->grant, &g);
+
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->of[i].version == ask->version) {
+			*out = &g->of[i];
+			return 0;
+		}
+	more = reallocarray(g->of, g->count + 1, sizeof(*more));
+	if (more == NULL)
+		return ERR_NOMEM;
+	g->of = more;
+	g->of[g->count] = (struct budget_spending){ .version = ask->version };
+	*out = &g->of[g->count++];
+	return 0;
+}
+
+static int
+make_had(struct budget_load *l, uint32_t chunk)
+{
+	void **pages = (void **)l->pages;
+	int err = budget_page(&pages, &l->count, chunk / BUDGET_PAGE_CHUNKS,
+	    BUDGET_PAGE_CHUNKS / 8);
+
+	l->pages = (uint64_t **)pages;
+	return err;
+}
+
+static void
+spend(struct budget_spending *s, uint64_t hour, const struct budget_debit *d)
+{
+	size_t slot = hour % (BUDGET_DAY_HOURS + 1);
+
+	if (s->hours[slot].hour != hour) {
+		s->hours[slot].hour = hour;
+		s->hours[slot].s = (struct budget_spent){ 0 };
+	}
+	s->hours[slot].s.fresh += d->fresh;
+	s->hours[slot].s.all += d->weights;
+	s->total.fresh += d->fresh;
+	s->total.all += d->weights;
+}
+
+int
+budget_load_debit(struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n, const struct budget_debit *d)
+{
+	struct budget_spending *s;
+	struct budget_load *l;
+	int err = make_load(b, ask->session, &l);
+
+	if (err == 0)
+		err = make_spending(b, ask, &s);
+	for (size_t i = 0; err == 0 && i < n; i++)
+		err = make_had(l, chunks[i]);
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		l->pages[chunks[i] / BUDGET_PAGE_CHUNKS][chunks[i] %
+		    BUDGET_PAGE_CHUNKS / BUDGET_WORD_BITS] |= UINT64_C(1)
+		    << (chunks[i] % BUDGET_WORD_BITS);
+	spend(s, budget_hour(ask->clock), d);
+	return 0;
+}
+
+void
+budget_load_drop(struct budget *b, struct budget_load *l)
+{
+	HASH_DEL(b->loads, l);
+	budget_pages_clear((void **)l->pages, l->count);
+	free(l);
+}

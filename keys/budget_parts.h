@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BUDGET_PARTS_H
+#define WEIR_BUDGET_PARTS_H
+
+#include "keys/budget.h"
+
+/* Out of memory it adds nothing, and hh.tbl is NULL. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* For budget*.c alone. */
+
+#define BUDGET_HOUR 3600
+#define BUDGET_DAY_HOURS 24
+#define BUDGET_WINDOW_HOURS (BUDGET_DAYS * BUDGET_DAY_HOURS)
+#define BUDGET_PPM UINT64_C(1000000)
+#define BUDGET_PAGE_CHUNKS 4096U
+#define BUDGET_WORD_BITS 64U
+
+/* When each chunk was last released: the hour, counted from 1; 0: never.  In
+ * pages, most of which a reader within its budget never fills. */
+struct budget_times {
+	uint32_t **pages;
+	size_t count;
+	uint64_t hour;	/* that the sums are of */
+	uint64_t *sums; /* of each version: the weights of the window */
+	size_t versions;
+};
+
+struct budget_principal {
+	UT_hash_handle hh;
+	char *name;
+	struct budget_times times;
+};
+
+/* Which chunks a load session has had. */
+struct budget_load {
+	UT_hash_handle hh;
+	uint64_t session;
+	uint64_t **pages;
+	size_t count;
+};
+
+/* What was released of one version under a load grant. */
+struct budget_spent {
+	uint64_t fresh;
+	uint64_t all;
+};
+
+/* Of one grant and version: in all, and in each of the last hours. */
+struct budget_spending {
+	uint32_t version;
+	struct budget_spent total;
+	struct {
+		uint64_t hour;
+		struct budget_spent s;
+	} hours[BUDGET_DAY_HOURS + 1];
+};
+
+struct budget_grant {
+	UT_hash_handle hh;
+	uint64_t grant;
+	struct budget_spending *of;
+	size_t count;
+};
+
+struct budget_version {
+	uint32_t *chunks; /* of its rows */
+	size_t rows;
+	uint64_t *has; /* a bit for each chunk */
+	size_t words;
+	uint64_t weights;
+};
+
+struct budget {
+	uint32_t *weights; /* of each chunk */
+	size_t chunks;
+	size_t chunks_room;
+	struct budget_version *versions;
+	size_t count;
+	struct budget_principal *principals;
+	struct budget_times pool;
+	struct budget_load *loads;
+	struct budget_grant *grants;
+};
+
+/* --- budget.c --- */
+
+bool budget_has(const struct budget_version *v, uint32_t chunk);
+uint64_t budget_hour(uint64_t clock);
+/* Bytes as a share of the weights, rounded up; cut where no share is as
+ * large. */
+uint32_t budget_share(uint64_t bytes, uint64_t weights);
+/* Room for page n in an array of pages of any kind. */
+int budget_page(void ***pages, size_t *count, size_t n, size_t bytes) MUST_USE;
+void budget_pages_clear(void **pages, size_t count);
+
+/* --- budget_browse.c: principals and the pool --- */
+
+/* Sums as of this hour, of all versions that there are. */
+int budget_times_bring_up(const struct budget *b, struct budget_times *t,
+    uint64_t hour) MUST_USE;
+void budget_times_clear(struct budget_times *t);
+int budget_principal_of(struct budget *b, const char *name,
+    struct budget_principal **out) MUST_USE;
+/* Of n chunks, each once, that weigh something. */
+int budget_browse_judge(struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n, struct budget_debit *d) MUST_USE;
+int budget_browse_debit(struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n) MUST_USE;
+
+/* --- budget_load.c: load grants and the sessions that rest on them --- */
+
+struct budget_load *budget_load_of(const struct budget *b, uint64_t session);
+struct budget_grant *budget_grant_of(const struct budget *b, uint64_t grant);
+/* What counts by now: all of it, or what is of the last 24 hours. */
+struct budget_spent budget_spent_of(const struct budget_spending *s,
+    const struct budget_ask *ask);
+void budget_load_judge(const struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n, struct budget_debit *d);
+int budget_load_debit(struct budget *b, const struct budget_ask *ask,
+    const uint32_t *chunks, size_t n, const struct budget_debit *d) MUST_USE;
+void budget_load_drop(struct budget *b, struct budget_load *l);
+
+#endif
