@@ -66,6 +66,8 @@ fill_version(const struct budget *b, struct budget_version *v,
 		v->has[c / BUDGET_WORD_BITS] |= UINT64_C(1)
 		    << (c % BUDGET_WORD_BITS);
 		v->chunks[v->rows] = c;
+		if (b->weights[c] > v->largest)
+			v->largest = b->weights[c];
 	}
 	return 0;
 }
@@ -245,6 +247,21 @@ budget_pool_reset(struct budget *b)
 	budget_times_clear(&b->pool);
 }
 
+/* A chunk of the largest size would be refused, and something was had. */
+static bool
+is_spent(const struct budget *b, const struct budget_ask *ask,
+    const struct budget_used *used)
+{
+	const struct budget_version *v = &b->versions[ask->version];
+	uint64_t chunk = budget_share(v->largest, v->weights);
+
+	if (ask->type == MSG_GRANT_LOAD)
+		return used->loaded != 0 &&
+		    budget_share(used->loaded, v->weights) + chunk >
+		    (uint64_t)ask->loads * BUDGET_LOAD_PPM;
+	return used->used_ppm != 0 && used->used_ppm + chunk > BUDGET_HARD_PPM;
+}
+
 int
 budget_used(struct budget *b, const struct budget_ask *ask,
     struct budget_used *out)
@@ -274,6 +291,7 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 		used.loaded += s.fresh;
 		used.repeats += s.all - s.fresh;
 	}
+	used.spent = is_spent(b, ask, &used);
 	*out = used;
 	return 0;
 }

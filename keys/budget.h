@@ -93,6 +93,34 @@ void budget_session_end(struct budget *b, uint64_t session);
 /* An approved reset: the pool begins anew; the principals' own do not. */
 void budget_pool_reset(struct budget *b);
 
+/*
+ * What was saved, into a budget that is new: the pages of a principal (NULL: the
+ * pool), of a session, and the sums of a grant.  Page n is of the chunks from n *
+ * BUDGET_PAGE on.
+ */
+#define BUDGET_PAGE 4096
+#define BUDGET_WORDS (BUDGET_PAGE / 64)
+#define BUDGET_SUM_HOURS 25
+struct budget_sum {
+	uint64_t fresh;
+	uint64_t all;
+	struct {
+		uint64_t hour; /* budget_hour */
+		uint64_t fresh;
+		uint64_t all;
+	} hours[BUDGET_SUM_HOURS]; /* at hour % BUDGET_SUM_HOURS */
+};
+/* The hour that accounting time is in, from 1 on. */
+uint64_t budget_hour(uint64_t clock);
+void budget_sum_add(struct budget_sum *s, uint64_t hour, uint64_t fresh,
+    uint64_t all);
+int budget_restore_times(struct budget *b, const char *principal, size_t page,
+    const uint32_t hours[static BUDGET_PAGE]) MUST_USE;
+int budget_restore_session(struct budget *b, uint64_t session, size_t page,
+    const uint64_t bits[static BUDGET_WORDS]) MUST_USE;
+int budget_restore_grant(struct budget *b, uint64_t grant, uint32_t version,
+    const struct budget_sum *sum) MUST_USE;
+
 /* What is used, for `grant show`, and who used up the pool. */
 struct budget_used {
 	uint32_t used_ppm; /* of this version, in the window */
@@ -100,6 +128,8 @@ struct budget_used {
 	uint64_t weights; /* of the version */
 	uint64_t loaded;  /* bytes, of the grant; repeats: on top */
 	uint64_t repeats;
+	bool
+	    spent; /* there is not enough left for a chunk of the largest size */
 };
 int budget_used(struct budget *b, const struct budget_ask *ask,
     struct budget_used *out) MUST_USE;

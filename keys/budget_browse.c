@@ -73,12 +73,12 @@ budget_times_bring_up(const struct budget *b, struct budget_times *t,
 	return 0;
 }
 
-static int
-make_time(struct budget_times *t, uint32_t chunk)
+int
+budget_times_page(struct budget_times *t, size_t page)
 {
 	void **pages = (void **)t->pages;
-	int err = budget_page(&pages, &t->count, chunk / BUDGET_PAGE_CHUNKS,
-	    BUDGET_PAGE_CHUNKS * sizeof(**t->pages));
+	int err = budget_page(&pages, &t->count, page,
+	    BUDGET_PAGE * sizeof(**t->pages));
 
 	t->pages = (uint32_t **)pages;
 	return err;
@@ -225,9 +225,11 @@ budget_browse_debit(struct budget *b, const struct budget_ask *ask,
 	int err = budget_principal_of(b, ask->principal, &p);
 
 	for (size_t i = 0; err == 0 && i < n; i++) {
-		err = make_time(&p->times, chunks[i]);
+		err = budget_times_page(&p->times,
+		    chunks[i] / BUDGET_PAGE_CHUNKS);
 		if (err == 0)
-			err = make_time(&b->pool, chunks[i]);
+			err = budget_times_page(&b->pool,
+			    chunks[i] / BUDGET_PAGE_CHUNKS);
 	}
 	for (size_t i = 0; err == 0 && i < n; i++) {
 		mark(b, &p->times, chunks[i]);

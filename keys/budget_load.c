@@ -44,12 +44,12 @@ budget_spent_of(const struct budget_spending *s, const struct budget_ask *ask)
 	struct budget_spent sum = { 0 };
 
 	if (!ask->per_day)
-		return s->total;
-	for (size_t i = 0; i <= BUDGET_DAY_HOURS; i++) {
-		if (s->hours[i].hour + BUDGET_DAY_HOURS < now)
+		return (struct budget_spent){ s->sum.fresh, s->sum.all };
+	for (size_t i = 0; i < BUDGET_SUM_HOURS; i++) {
+		if (s->sum.hours[i].hour + BUDGET_DAY_HOURS < now)
 			continue;
-		sum.fresh += s->hours[i].s.fresh;
-		sum.all += s->hours[i].s.all;
+		sum.fresh += s->sum.hours[i].fresh;
+		sum.all += s->sum.hours[i].all;
 	}
 	return sum;
 }
@@ -109,8 +109,8 @@ budget_load_judge(const struct budget *b, const struct budget_ask *ask,
 		d->answer = BUDGET_REPEATED;
 }
 
-static int
-make_load(struct budget *b, uint64_t session, struct budget_load **out)
+int
+budget_load_make(struct budget *b, uint64_t session, struct budget_load **out)
 {
 	struct budget_load *l = budget_load_of(b, session);
 
@@ -149,18 +149,18 @@ make_grant(struct budget *b, uint64_t grant, struct budget_grant **out)
 	return 0;
 }
 
-static int
-make_spending(struct budget *b, const struct budget_ask *ask,
+int
+budget_spending_make(struct budget *b, uint64_t grant, uint32_t version,
     struct budget_spending **out)
 {
 	struct budget_grant *g;
 	struct budget_spending *more;
-	int err = make_grant(b, ask->grant, &g);
+	int err = make_grant(b, grant, &g);
 
 	if (err != 0)
 		return err;
 	for (size_t i = 0; i < g->count; i++)
-		if (g->of[i].version == ask->version) {
+		if (g->of[i].version == version) {
 			*out = &g->of[i];
 			return 0;
 		}
@@ -168,35 +168,35 @@ make_spending(struct budget *b, const struct budget_ask *ask,
 	if (more == NULL)
 		return ERR_NOMEM;
 	g->of = more;
-	g->of[g->count] = (struct budget_spending){ .version = ask->version };
+	g->of[g->count] = (struct budget_spending){ .version = version };
 	*out = &g->of[g->count++];
 	return 0;
 }
 
-static int
-make_had(struct budget_load *l, uint32_t chunk)
+int
+budget_load_page(struct budget_load *l, size_t page)
 {
 	void **pages = (void **)l->pages;
-	int err = budget_page(&pages, &l->count, chunk / BUDGET_PAGE_CHUNKS,
-	    BUDGET_PAGE_CHUNKS / 8);
+	int err = budget_page(&pages, &l->count, page, BUDGET_PAGE / 8);
 
 	l->pages = (uint64_t **)pages;
 	return err;
 }
 
-static void
-spend(struct budget_spending *s, uint64_t hour, const struct budget_debit *d)
+void
+budget_sum_add(struct budget_sum *s, uint64_t hour, uint64_t fresh,
+    uint64_t all)
 {
-	size_t slot = hour % (BUDGET_DAY_HOURS + 1);
+	size_t slot = hour % BUDGET_SUM_HOURS;
 
 	if (s->hours[slot].hour != hour) {
 		s->hours[slot].hour = hour;
-		s->hours[slot].s = (struct budget_spent){ 0 };
+		s->hours[slot].fresh = s->hours[slot].all = 0;
 	}
-	s->hours[slot].s.fresh += d->fresh;
-	s->hours[slot].s.all += d->weights;
-	s->total.fresh += d->fresh;
-	s->total.all += d->weights;
+	s->hours[slot].fresh += fresh;
+	s->hours[slot].all += all;
+	s->fresh += fresh;
+	s->all += all;
 }
 
 int
@@ -205,19 +205,19 @@ budget_load_debit(struct budget *b, const struct budget_ask *ask,
 {
 	struct budget_spending *s;
 	struct budget_load *l;
-	int err = make_load(b, ask->session, &l);
+	int err = budget_load_make(b, ask->session, &l);
 
 	if (err == 0)
-		err = make_spending(b, ask, &s);
+		err = budget_spending_make(b, ask->grant, ask->version, &s);
 	for (size_t i = 0; err == 0 && i < n; i++)
-		err = make_had(l, chunks[i]);
+		err = budget_load_page(l, chunks[i] / BUDGET_PAGE_CHUNKS);
 	if (err != 0)
 		return err;
 	for (size_t i = 0; i < n; i++)
 		l->pages[chunks[i] / BUDGET_PAGE_CHUNKS][chunks[i] %
 		    BUDGET_PAGE_CHUNKS / BUDGET_WORD_BITS] |= UINT64_C(1)
 		    << (chunks[i] % BUDGET_WORD_BITS);
-	spend(s, budget_hour(ask->clock), d);
+	budget_sum_add(&s->sum, budget_hour(ask->clock), d->fresh, d->weights);
 	return 0;
 }
 

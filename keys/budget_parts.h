@@ -14,7 +14,7 @@
 #define BUDGET_DAY_HOURS 24
 #define BUDGET_WINDOW_HOURS (BUDGET_DAYS * BUDGET_DAY_HOURS)
 #define BUDGET_PPM UINT64_C(1000000)
-#define BUDGET_PAGE_CHUNKS 4096U
+#define BUDGET_PAGE_CHUNKS ((uint32_t)BUDGET_PAGE)
 #define BUDGET_WORD_BITS 64U
 
 /* When each chunk was last released: the hour, counted from 1; 0: never.  In
@@ -41,20 +41,16 @@ struct budget_load {
 	size_t count;
 };
 
-/* What was released of one version under a load grant. */
+/* What counts of a sum by now. */
 struct budget_spent {
 	uint64_t fresh;
 	uint64_t all;
 };
 
-/* Of one grant and version: in all, and in each of the last hours. */
+/* What was released of one version under a load grant. */
 struct budget_spending {
 	uint32_t version;
-	struct budget_spent total;
-	struct {
-		uint64_t hour;
-		struct budget_spent s;
-	} hours[BUDGET_DAY_HOURS + 1];
+	struct budget_sum sum;
 };
 
 struct budget_grant {
@@ -70,6 +66,7 @@ struct budget_version {
 	uint64_t *has; /* a bit for each chunk */
 	size_t words;
 	uint64_t weights;
+	uint32_t largest; /* chunk's */
 };
 
 struct budget {
@@ -87,7 +84,6 @@ struct budget {
 /* --- budget.c --- */
 
 bool budget_has(const struct budget_version *v, uint32_t chunk);
-uint64_t budget_hour(uint64_t clock);
 /* Bytes as a share of the weights, rounded up; cut where no share is as
  * large. */
 uint32_t budget_share(uint64_t bytes, uint64_t weights);
@@ -97,6 +93,7 @@ void budget_pages_clear(void **pages, size_t count);
 
 /* --- budget_browse.c: principals and the pool --- */
 
+int budget_times_page(struct budget_times *t, size_t page) MUST_USE;
 /* Sums as of this hour, of all versions that there are. */
 int budget_times_bring_up(const struct budget *b, struct budget_times *t,
     uint64_t hour) MUST_USE;
@@ -120,6 +117,11 @@ void budget_load_judge(const struct budget *b, const struct budget_ask *ask,
     const uint32_t *chunks, size_t n, struct budget_debit *d);
 int budget_load_debit(struct budget *b, const struct budget_ask *ask,
     const uint32_t *chunks, size_t n, const struct budget_debit *d) MUST_USE;
+int budget_load_make(struct budget *b, uint64_t session,
+    struct budget_load **out) MUST_USE;
+int budget_load_page(struct budget_load *l, size_t page) MUST_USE;
+int budget_spending_make(struct budget *b, uint64_t grant, uint32_t version,
+    struct budget_spending **out) MUST_USE;
 void budget_load_drop(struct budget *b, struct budget_load *l);
 
 #endif
