@@ -375,6 +375,7 @@ cmd_promote_approve(struct options *o, int argc, char **argv)
 	OWNED_PROPOSAL p = { .o = o };
 	const struct options_own own[] = {
 		PROPOSAL_OPTIONS(&p),
+		{ "version", 0, OPTIONS_TEXT, &p.version },
 		OPTIONS_END,
 	};
 	struct options_operands operands;
@@ -383,6 +384,7 @@ cmd_promote_approve(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, own, argc, argv, &operands)) != 0 ||
 	    (r = proposal_number(o, operands.items[0], 'P', &id)) != 0 ||
+	    (r = proposal_check_version(&p)) != 0 ||
 	    (r = proposal_check_keys(&p)) != 0 ||
 	    (r = proposal_open(&p, false)) != 0)
 		return r;

@@ -10,6 +10,7 @@
 #include "cli/talk.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/seen.h"
 
 static bool
 is_about(const json_t *s, enum statement_about about)
@@ -146,12 +147,14 @@ fetch(struct client *client, const struct history_found *found,
 /* The count alone: whether a rollback's earlier promotion was one does not
  * matter for where the channel points. */
 static int
-check(const struct roots *roots, const struct statement *s, uint64_t id)
+check(const struct roots *roots, const struct statement *s, uint64_t id,
+    bool *met)
 {
 	struct trust_count count;
 
 	trust_count_of(&count, roots->root, s);
-	if (trust_count_met(&count))
+	*met = trust_count_met(&count);
+	if (*met)
 		return 0;
 	if (count.forged)
 		return log_err(ERR_INTEGRITY,
@@ -163,6 +166,71 @@ check(const struct roots *roots, const struct statement *s, uint64_t id)
 		 "%u signatures that the trust root asks for now",
 	    (uintmax_t)id, count.have, count.need);
 	return 0;
+}
+
+/* --- what this host has seen of the channel --- */
+
+static int
+refuse(struct seen *seen, const char *key, uint64_t shown, uint64_t was)
+{
+	char reason[160];
+
+	if (shown < was)
+		snprintf(reason, sizeof(reason),
+		    "keyd shows serial %ju, and this host has seen serial "
+		    "%ju: it was rolled back",
+		    (uintmax_t)shown, (uintmax_t)was);
+	else
+		snprintf(reason, sizeof(reason),
+		    "keyd shows another promotion with serial %ju than the "
+		    "one that this host has seen",
+		    (uintmax_t)shown);
+	(void)!seen_refused(seen, key, reason);
+	return log_err(ERR_INTEGRITY, "%s is refused: %s", key, reason);
+}
+
+/* s: the promotion that keyd shows, NULL for none. */
+static int
+compare(struct seen *seen, const char *key, const struct statement *s,
+    struct seen_channel *now)
+{
+	const struct seen_channel was = seen_channel(seen, key);
+
+	*now = (struct seen_channel){ 0 };
+	if (s != NULL)
+		*now = (struct seen_channel){
+			.serial = statement_fields(s)->serial,
+			.version = statement_fields(s)->version,
+			.payload = statement_digest(s)
+		};
+	if (now->serial < was.serial ||
+	    (was.serial > 0 && now->serial == was.serial &&
+		!digest_equal(&now->payload, &was.payload)))
+		return refuse(seen, key, now->serial, was.serial);
+	if (now->serial == was.serial)
+		now->serial = 0;
+	return 0;
+}
+
+/* Hold it against what was seen, and remember it when enough have signed it. */
+static int
+check_seen(struct client *client, const struct history_place *place,
+    const struct statement *s, bool met)
+{
+	char key[REF_NAME_MAX + REF_CHANNEL_MAX + 2];
+	OWNED_MEM(char) directory = NULL;
+	OWNED(seen) seen = NULL;
+	struct seen_channel now;
+	int r;
+
+	snprintf(key, sizeof(key), "%s:%s", place->model, place->channel);
+	if ((r = seen_directory(&directory)) != 0 ||
+	    (r = seen_open(&seen, directory, client_peer(client)->vault)) !=
+		0 ||
+	    (r = compare(seen, key, s, &now)) != 0 || now.serial == 0 || !met)
+		return r;
+	r = seen_set_channel(seen, key, &now);
+	return r != 0 ? r : seen_save(seen);
 }
 
 /* The promotion with this serial in a channel's log, the last one for 0. */
@@ -204,13 +272,16 @@ history_channel(struct client *client, const struct roots *roots,
 	const struct history_place place = { model, channel, 0 };
 	struct history_found found;
 	OWNED(statement) s = NULL;
+	bool met = false;
 	int r;
 
 	if ((r = find_place(client, &place, &found)) != 0)
 		return r;
 	if (found.is &&
 	    ((r = fetch(client, &found, &place, &s)) != 0 ||
-		(r = check(roots, s, found.id)) != 0))
+		(r = check(roots, s, found.id, &met)) != 0))
+		return r;
+	if ((r = check_seen(client, &place, s, met)) != 0)
 		return r;
 	*out = found;
 	return 0;

@@ -41,6 +41,26 @@ proposal_check_keys(const struct proposal *p)
 	return 0;
 }
 
+static int
+learn_roots(struct proposal *p, bool first)
+{
+	struct statement_key own[OPTIONS_LIST_MAX];
+	struct roots_how how = { .trust = p->trust,
+		.first_use = p->first_use,
+		.may_lack = first,
+		.own = own };
+
+	for (size_t i = 0; i < p->keys.count; i++) {
+		OWNED(signer) s = NULL;
+		int r = signer_public(&s, p->keys.items[i]);
+
+		if (r != 0)
+			return r;
+		own[how.own_count++] = *signer_key(s);
+	}
+	return roots_follow(&p->roots, p->client, &how);
+}
+
 int
 proposal_open(struct proposal *p, bool first)
 {
@@ -49,8 +69,7 @@ proposal_open(struct proposal *p, bool first)
 	if ((r = talk_open(&p->client, p->o)) != 0 ||
 	    (r = talk_store(&p->store, p->o, false)) != 0)
 		return r;
-	return first ? roots_fetch(&p->roots, p->client) :
-		       roots_need(&p->roots, p->client);
+	return learn_roots(p, first);
 }
 
 struct statement_fields
@@ -263,6 +282,63 @@ show_version(struct proposal *p, const struct statement *s)
 	return r != 0 ? r : review_changes(stderr, &from, &to, true);
 }
 
+/* "MODEL@DIGITS" or "DIGITS"; *model is empty for the latter. */
+static bool
+split_version(const char *text, char model[static REF_NAME_MAX + 1],
+    const char **digits)
+{
+	const char *at = strrchr(text, '@');
+	size_t n = at != NULL ? (size_t)(at - text) : 0;
+
+	*digits = at != NULL ? at + 1 : text;
+	if (n > REF_NAME_MAX)
+		return false;
+	memcpy(model, text, n);
+	model[n] = '\0';
+	n = strlen(*digits);
+	return (at == NULL || ref_name_ok(model)) && n >= SUBJECT_DIGITS &&
+	    n < DIGEST_HEX_SIZE && strspn(*digits, "0123456789abcdef") == n;
+}
+
+int
+proposal_check_version(const struct proposal *p)
+{
+	char model[REF_NAME_MAX + 1];
+	const char *digits;
+
+	if (p->version == NULL)
+		return p->yes ?
+		    options_wrong(p->o,
+			"--yes signs unseen: --version DIGITS says which "
+			"version you mean, with 32 digits or more") :
+		    0;
+	return split_version(p->version, model, &digits) ?
+	    0 :
+	    options_wrong(p->o,
+		"--version takes 32 to 64 hexadecimal digits, or "
+		"MODEL@DIGITS");
+}
+
+/* It is about what whoever signs has in mind. */
+static int
+check_version(const struct proposal *p, const struct statement *s)
+{
+	const struct statement_fields *f = statement_fields(s);
+	char model[REF_NAME_MAX + 1], hex[DIGEST_HEX_SIZE];
+	const char *digits;
+
+	if (p->version == NULL || !split_version(p->version, model, &digits))
+		return 0;
+	digest_hex(&f->version, hex);
+	if (strncmp(hex, digits, strlen(digits)) == 0 &&
+	    (model[0] == '\0' || strcmp(model, f->model) == 0))
+		return 0;
+	return log_err(ERR_INTEGRITY,
+	    "it is about %s@%s, not about the version that --version names: "
+	    "nothing was signed",
+	    f->model, hex);
+}
+
 static int
 check_root(const struct proposal *p, const struct statement *s)
 {
@@ -360,7 +436,9 @@ proposal_join(struct proposal *p, uint64_t id, enum statement_about about)
 
 	if ((r = fetch(p, id, about, &s)) != 0)
 		return r;
-	r = about == STATEMENT_TRUST ? check_root(p, s) : show_version(p, s);
+	r = about == STATEMENT_TRUST ? check_root(p, s) : check_version(p, s);
+	if (r == 0 && about != STATEMENT_TRUST)
+		r = show_version(p, s);
 	if (r != 0)
 		return r;
 	if (about == STATEMENT_TRUST &&

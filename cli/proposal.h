@@ -20,6 +20,9 @@ struct proposal {
 	struct options_list keys;    /* --key */
 	const char *passphrase_file; /* --key-passphrase-file */
 	bool yes;		     /* --yes */
+	struct options_list trust;   /* --trust */
+	bool first_use;		     /* --trust-on-first-use */
+	const char *version;	     /* --version: what join is to be about */
 
 	struct client *client;
 	struct store *store;
@@ -32,14 +35,20 @@ void proposal_clear(struct proposal *p);
 #define PROPOSAL_OPTIONS(p)                                                    \
 	{ "key", 0, OPTIONS_LIST, &(p)->keys },                                \
 	    { "key-passphrase-file", 0, OPTIONS_TEXT, &(p)->passphrase_file }, \
+	    { "trust", 0, OPTIONS_LIST, &(p)->trust },                         \
+	    { "trust-on-first-use", 0, OPTIONS_FLAG, &(p)->first_use },        \
 	{                                                                      \
 		"yes", 0, OPTIONS_FLAG, &(p)->yes                              \
 	}
 
+/* What --version takes, if anything: MODEL@DIGITS or DIGITS, 32 or more. */
+int proposal_check_version(const struct proposal *p) MUST_USE;
+
 /* At least one --key, and each is there: said before anything is asked. */
 int proposal_check_keys(const struct proposal *p) MUST_USE;
 
-/* Talk to keyd, and learn the trust root; there must be one, unless first. */
+/* Talk to keyd, and learn the trust root that this host goes by; there must be
+ * one, unless first. */
 int proposal_open(struct proposal *p, bool first) MUST_USE;
 
 /* What every statement has: vault, time. */

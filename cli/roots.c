@@ -7,8 +7,10 @@
 
 #include "cli/out.h"
 #include "cli/talk.h"
+#include "keys/chain.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/seen.h"
 
 void
 roots_clear(struct roots *r)
@@ -89,8 +91,8 @@ fetch_more(struct roots *r, struct client *client, uint64_t *last)
 	return 0;
 }
 
-int
-roots_fetch(struct roots *out, struct client *client)
+static int
+fetch_all(struct roots *out, struct client *client)
 {
 	OWNED_ROOTS r = { 0 };
 	uint64_t last = 0;
@@ -105,10 +107,70 @@ roots_fetch(struct roots *out, struct client *client)
 	return 0;
 }
 
+/* --- by what this host goes by --- */
+
+/* What the chain came to; it was checked there. */
+static int
+take(struct roots *out, const struct chain *c)
+{
+	const char *envelope = chain_root(c);
+	OWNED_ROOTS r = { 0 };
+	int err;
+
+	if (envelope == NULL)
+		return 0;
+	err = statement_parse(&r.newest, envelope, strlen(envelope), NULL);
+	if (err == 0)
+		err = trust_root_parse(&r.root, r.newest, NULL);
+	if (err != 0)
+		return err;
+	r.number = trust_root_number(r.root);
+	*out = r;
+	r = (struct roots){ 0 };
+	return 0;
+}
+
+/* The chain is let go before anybody is asked anything: it holds a lock. */
+int
+roots_follow(struct roots *out, struct client *client,
+    const struct roots_how *how)
+{
+	const struct chain_how by = { .trust_files = how->trust.items,
+		.trust_count = how->trust.count,
+		.first_use = how->first_use,
+		.may_lack = how->may_lack,
+		.own = how->own,
+		.own_count = how->own_count };
+	OWNED(chain) c = NULL;
+	int r;
+
+	if ((r = chain_open(&c, client, &by)) != 0 ||
+	    (r = chain_commit(c)) != 0)
+		return r;
+	return take(out, c);
+}
+
+int
+roots_look(struct roots *out, struct client *client)
+{
+	const struct chain_how how = { .may_lack = true };
+	OWNED(chain) c = NULL;
+	bool seen;
+	int r;
+
+	if ((r = seen_before(client_peer(client)->vault, &seen)) != 0)
+		return r;
+	if (!seen)
+		return fetch_all(out, client);
+	if ((r = chain_open(&c, client, &how)) != 0)
+		return r;
+	return take(out, c);
+}
+
 int
 roots_need(struct roots *out, struct client *client)
 {
-	int r = roots_fetch(out, client);
+	int r = roots_look(out, client);
 
 	if (r != 0 || out->number > 0)
 		return r;

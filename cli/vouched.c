@@ -155,7 +155,7 @@ vouched_open(struct vouched *out, struct client *client, const struct ref *ref,
 
 	memcpy(want.vault, client_peer(client)->vault, sizeof(want.vault));
 	snprintf(named, sizeof(named), "%s:%s", ref->name, ref->channel);
-	if ((r = roots_fetch(&v.roots, client)) != 0 ||
+	if ((r = roots_look(&v.roots, client)) != 0 ||
 	    (r = talk_json(client, MSG_CHANNEL_PROOF,
 		 channel ? named : subject->full, &v.proof)) != 0)
 		return r;

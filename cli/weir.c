@@ -37,6 +37,9 @@ static cmd_fn run_version;
 	"may be\n             repeated ('weir help key show')\n"               \
 	"  --key-passphrase-file FILE  the key's passphrase, instead of "      \
 	"asking\n"                                                             \
+	"  --trust FILE  the trust root to go by, beside what this host has "  \
+	"seen or pinned\n"                                                     \
+	"  --trust-on-first-use  take keyd's word for it, once\n"              \
 	"  --yes      sign without asking\n"
 
 /* clang-format off */
@@ -176,7 +179,9 @@ static const struct command commands[] = {
 	    "P7\n" },
 	{ "promote approve", cmd_promote_approve, 1, 1, false,
 	    "sign a promotion or rollback that waits",
-	    "P7 --key KEY... [--yes]\n"
+	    "P7 --key KEY... [--version DIGITS [--yes]]\n"
+	    "  --version DIGITS  the version that you mean, 32 digits or more; "
+	    "another\n                    one is refused.  --yes asks for it\n"
 	    SIGNS },
 	{ "promote withdraw", cmd_promote_withdraw, 1, 1, false,
 	    "take a promotion back that waits",

@@ -357,6 +357,12 @@ chain_accept(struct chain *c, const char *reference, struct chain_version *out)
 	return 0;
 }
 
+const char *
+chain_root(const struct chain *c)
+{
+	return c->root != NULL ? c->envelope : NULL;
+}
+
 enum chain_trust
 chain_trust(const struct chain *c)
 {

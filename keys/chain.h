@@ -32,8 +32,13 @@ enum chain_trust { /* the `trust` byte of session.open */
 struct chain_how {
 	const char *const *trust_files; /* --trust */
 	size_t trust_count;
-	bool first_use;	       /* --trust-on-first-use */
-	bool allow_unsigned;   /* --allow-unsigned */
+	bool first_use;	     /* --trust-on-first-use */
+	bool allow_unsigned; /* --allow-unsigned */
+	bool may_lack;	     /* the vault may have no trust root yet */
+	/* Keys of whoever signs: when nothing is pinned or seen, a root that
+	 * one of them signed is as good as pinned. */
+	const struct statement_key *own;
+	size_t own_count;
 	const char *directory; /* of pinned roots; NULL: WEIR_TRUST_DIR, else
 				  /etc/weir/trust.d */
 };
@@ -48,6 +53,9 @@ int chain_open(struct chain **out, struct client *client,
     const struct chain_how *how) MUST_USE;
 void chain_free(struct chain *c);
 OWNED_TYPE(chain);
+
+/* The newest trust root's envelope, borrowed; NULL: none. */
+const char *chain_root(const struct chain *c);
 
 /* What was accepted. */
 struct chain_version {

@@ -27,7 +27,8 @@ struct chain {
 	struct trust_root *root; /* the newest; NULL: none, all is unsigned */
 	char *envelope;		 /* root's */
 	bool first_use;
-	char *note; /* the checkpoint, checked; NULL: none */
+	bool vouched; /* one of how->own signed a root on the way */
+	char *note;   /* the checkpoint, checked; NULL: none */
 	struct chain_moved *moved;
 	size_t moved_count;
 	bool some_channel, some_unsigned;

@@ -281,6 +281,26 @@ refuse_next(struct chain *c, enum trust_verdict verdict,
 	return chain_refuse_statement(c, NULL, what, verdict, under, s);
 }
 
+/* Whether one of the keys at hand signed it, as one of its root keys. */
+static bool
+is_own(const struct chain *c, const struct trust_root *r,
+    const struct statement *s)
+{
+	struct trust_count n;
+
+	trust_count_of(&n, r, s);
+	for (size_t i = 0; i < n.signed_count; i++) {
+		const struct trust_person *p = trust_root_person(r,
+		    n.signed_by[i]);
+
+		for (size_t k = 0; k < c->how->own_count; k++)
+			if (memcmp(&p->key, &c->how->own[k], sizeof(p->key)) ==
+			    0)
+				return true;
+	}
+	return false;
+}
+
 /* The next root, as keyd shows it; the first one when there is none yet. */
 static int
 step(struct chain *c, const struct known_list *l, const json_t *json)
@@ -315,6 +335,7 @@ step(struct chain *c, const struct known_list *l, const json_t *json)
 		verdict = trust_accept_first(next, s);
 	if (verdict != TRUST_OK)
 		return refuse_next(c, verdict, next, s);
+	c->vouched = c->vouched || is_own(c, next, s);
 	r = next;
 	next = NULL;
 	return become(c, l, r, s);
@@ -326,46 +347,105 @@ number_of(const struct chain *c)
 	return c->root != NULL ? trust_root_number(c->root) : 0;
 }
 
-/* What keyd has after the root at hand; *more: it may have more. */
+/* keyd goes by the root at hand, too, and by no other one of its number. */
 static int
-ask(struct chain *c, const struct known_list *l, bool *more)
+check_same(struct chain *c, const json_t *json)
 {
-	OWNED_MEM(char) text = NULL;
-	json_auto_t *json = NULL;
-	const struct why silent = { NULL, 0 };
-	struct fields f;
-	const json_t *roots, *one;
-	uint64_t newest;
-	size_t i;
-	int err = client_trust_get(c->client, number_of(c), &text);
+	OWNED(statement) s = NULL;
+	struct digest mine = trust_root_digest(c->root), other;
+	int err = chain_envelope(c, NULL, json, "a trust root", &s);
 
 	if (err != 0)
 		return err;
-	err = fields_load(&json, text, strlen(text), "trust.get", &silent);
-	f = fields_of(json, "trust.get", &silent);
-	newest = (uint64_t)fields_number(&f, "number", 0, FIELDS_NUMBER_MAX);
-	roots = fields_array(&f, "roots", SIZE_MAX);
+	other = statement_digest(s);
+	if (digest_equal(&mine, &other))
+		return 0;
+	return chain_refuse(c, NULL,
+	    "keyd shows another trust root %" PRIu64
+	    " than the one that this host goes by",
+	    number_of(c));
+}
+
+/* One reply of keyd's: the roots behind `after`. */
+struct shown {
+	json_t *json;
+	uint64_t newest;
+	const json_t *roots; /* of json */
+};
+
+static int
+fetch(const struct chain *c, uint64_t after, struct shown *out)
+{
+	const struct why silent = { NULL, 0 };
+	OWNED_MEM(char) text = NULL;
+	struct fields f;
+	int err = client_trust_get(c->client, after, &text);
+
+	if (err != 0)
+		return err;
+	err = fields_load(&out->json, text, strlen(text), "trust.get", &silent);
+	f = fields_of(out->json, "trust.get", &silent);
+	out->newest = (uint64_t)fields_number(&f, "number", 0,
+	    FIELDS_NUMBER_MAX);
+	out->roots = fields_array(&f, "roots", SIZE_MAX);
 	if (err != 0 || fields_end(&f) != 0)
 		return log_err(ERR_FORMAT,
 		    "weir-keyd sent a malformed reply to trust.get");
-	json_array_foreach(roots, i, one) {
-		err = step(c, l, one);
+	return 0;
+}
+
+/* Take what keyd shows behind the root at hand; at first, it is to show that one
+ * as well. */
+static int
+take(struct chain *c, const struct known_list *l, const struct shown *s,
+    bool first)
+{
+	uint64_t before = number_of(c);
+	bool same = first && c->root != NULL;
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(s->roots, i, one) {
+		int err = same && i == 0 ? check_same(c, one) : step(c, l, one);
+
 		if (err != 0)
 			return err;
 	}
-	if (newest < number_of(c))
+	if (s->newest < number_of(c))
 		return chain_refuse(c, NULL,
 		    "keyd shows trust root %" PRIu64
 		    ", and this host goes by trust root %" PRIu64 " already",
-		    newest, number_of(c));
-	*more = number_of(c) < newest;
-	if (i == 0 && number_of(c) < newest)
+		    s->newest, number_of(c));
+	if (same && i == 0)
+		return chain_refuse(c, NULL,
+		    "keyd does not show trust root %" PRIu64, before);
+	if (number_of(c) == before && number_of(c) < s->newest &&
+	    !(same && i == 1))
 		return chain_refuse(c, NULL,
 		    "keyd says that trust root %" PRIu64
 		    " is in force, and does not show what follows root "
 		    "%" PRIu64,
-		    newest, number_of(c));
+		    s->newest, number_of(c));
 	return 0;
+}
+
+/* *more: there may be more behind. */
+static int
+ask(struct chain *c, const struct known_list *l, bool first, bool *more)
+{
+	uint64_t after = number_of(c);
+	struct shown s = { 0 };
+	int err;
+
+	if (first && after > 0)
+		after--;
+	err = fetch(c, after, &s);
+	if (err == 0)
+		err = take(c, l, &s, first);
+	if (err == 0)
+		*more = number_of(c) < s.newest;
+	json_decref(s.json);
+	return err;
 }
 
 /* The lowest known one: from there all others must be met. */
@@ -398,8 +478,8 @@ climb(struct chain *c, const struct known_list *l)
 	bool more = true;
 	int err = begin(c, l);
 
-	while (err == 0 && more)
-		err = ask(c, l, &more);
+	for (bool first = true; err == 0 && more; first = false)
+		err = ask(c, l, first, &more);
 	for (size_t i = 0; err == 0 && i < l->count; i++)
 		if (trust_root_number(l->items[i].r) > number_of(c))
 			return chain_refuse(c, NULL,
@@ -421,31 +501,47 @@ nothing_pinned(const struct chain *c)
 	    c->vault_hex, directory_of(c->how));
 }
 
-static int
-update(struct chain *c, struct known_list *l)
+static bool
+was_first_use(const struct chain *c, const struct known_list *l)
 {
 	uint64_t number;
 	bool first_use;
+
+	if (l->pinned > 0)
+		return false;
+	return seen_root(c->seen, &number, &first_use) != NULL ? first_use :
+								 !c->vouched;
+}
+
+static int
+update(struct chain *c, struct known_list *l)
+{
+	const struct chain_how *how = c->how;
+	bool known;
 	int err = add_pinned(c, l);
 
 	if (err == 0)
 		err = add_seen(c, l);
 	if (err != 0)
 		return err;
-	if (l->count == 0 && !c->how->first_use)
-		return c->how->allow_unsigned ? 0 : nothing_pinned(c);
+	known = l->count > 0 || how->first_use;
+	if (!known && how->allow_unsigned)
+		return 0;
+	if (!known && how->own_count == 0)
+		return nothing_pinned(c);
 	err = climb(c, l);
 	if (err != 0)
 		return err;
 	if (c->root == NULL)
-		return c->how->allow_unsigned ?
+		return how->allow_unsigned || how->may_lack ?
 		    0 :
 		    log_err(ERR_NOT_FOUND,
 			"vault %s has no trust root that says who may sign; "
 			"its owner makes one: weir trust init",
 			c->vault_hex);
-	c->first_use = l->pinned == 0 &&
-	    (seen_root(c->seen, &number, &first_use) == NULL || first_use);
+	if (!known && !c->vouched)
+		return nothing_pinned(c);
+	c->first_use = was_first_use(c, l);
 	return 0;
 }
 

@@ -132,7 +132,7 @@ scene 'Carol signs it, and proposes it for prod; dave agrees'
 run weir sign "$ref" --key carol --yes
 run weir promote "$ref" prod --key carol --reason 'eval 9000' --yes
 proposed=$(weir promote ls --json | jq -r '.statements[0].name')
-run weir promote approve "$proposed" --key dave --yes
+run weir promote approve "$proposed" --key dave --version "$ref" --yes
 run weir channel log llama:prod
 
 scene 'Nobody has a grant yet: a job is refused, the owner included'

@@ -93,6 +93,40 @@ seen_directory(char **out)
 	    "set WEIR_STATE_DIR to a directory of your own");
 }
 
+static int
+vault_path(char **out, const char *directory, const uint8_t vault[static 16])
+{
+	char hex[33];
+
+	for (size_t i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", vault[i]);
+	return join(out, directory, hex);
+}
+
+int
+seen_before(const uint8_t vault[static 16], bool *out)
+{
+	OWNED_MEM(char) directory = NULL;
+	OWNED_MEM(char) path = NULL;
+	OWNED_MEM(char) file = NULL;
+	int err;
+
+	*out = false;
+	if (variable("WEIR_STATE_DIR") == NULL && geteuid() != 0 &&
+	    variable("XDG_STATE_HOME") == NULL && variable("HOME") == NULL)
+		return 0;
+	err = seen_directory(&directory);
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	if (err == 0)
+		err = vault_path(&path, directory, vault);
+	if (err == 0)
+		err = join(&file, path, SEEN_FILE);
+	if (err == 0)
+		*out = access(file, R_OK) == 0;
+	return err;
+}
+
 /* Make a directory, and those above it. */
 static int
 make_directories(const char *path)
@@ -140,14 +174,9 @@ static int
 open_directory(struct seen *s, const char *directory,
     const uint8_t vault[static 16])
 {
-	char *path = NULL, hex[33];
-	OWNED_MEM(char) owned = NULL;
-	int err;
+	OWNED_MEM(char) path = NULL;
+	int err = vault_path(&path, directory, vault);
 
-	for (size_t i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", vault[i]);
-	err = join(&path, directory, hex);
-	owned = path;
 	if (err == 0)
 		err = make_directories(path);
 	if (err == 0)

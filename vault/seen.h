@@ -20,6 +20,10 @@ struct seen;
  * user's.  The caller frees. */
 int seen_directory(char **out) MUST_USE;
 
+/* Whether this user's host remembers a trust root of the vault that it can
+ * read; makes nothing. */
+int seen_before(const uint8_t vault[static 16], bool *out) MUST_USE;
+
 /* Read, or begin empty; holds the lock until seen_free.  ERR_FORMAT for a file
  * that is none, ERR_IO, ERR_DENIED; logged with what to do. */
 int seen_open(struct seen **out, const char *directory,

@@ -63,12 +63,18 @@ exits 3 'and for 32 digits' weir sign "$(printf %.38s "$good")" --yes --key caro
 lies manifest "$evil"
 exits 3 'another manifest under the digest' weir sign "$good" --yes --key carol
 like "$err" 'not the one with that digest' 'is refused'
+# Roots that do not even hold by themselves, on a host that has seen none.
+WEIR_STATE_DIR=$tmp/nothing
 lies root-unsigned
 exits 3 'a trust root with one signature of two' weir sign "$good" --yes \
     --key carol
-like "$err" 'trust root 1 .*not to be trusted' 'is refused'
+like "$err" 'trust root 1 is signed by fewer' 'is refused'
 lies root-threshold
 exits 3 'a trust root with other rules' weir trust show
+like "$err" 'trust root 1 .*not to be trusted' 'is refused'
+WEIR_STATE_DIR=$tmp/state
+exits 3 'and where one was seen' weir trust show
+like "$err" 'another trust root 1 than the one' 'it is no other one'
 lies vault
 exits 3 'another vault' weir sign "$good" --yes --key carol
 lies none
@@ -81,26 +87,29 @@ before=$(taken)
 
 lies payload version "${evil#*@}"
 exits 3 'a statement about another version' weir promote approve "$p" --yes \
-    --key dave
+    --version "$good" --key dave
+like "$err" "about llama@${evil#*@}, not" 'is not what was meant'
+exits 3 'and where it is meant' weir promote approve "$p" --yes \
+    --version "$evil" --key dave
 like "$err" 'root digest.*do not sign' 'does not agree with its manifest'
 lies payload root "${evil#*@}"
-exits 3 'with another root digest' weir promote approve "$p" --yes --key dave
+exits 3 'with another root digest' weir promote approve "$p" --version "$good" --yes --key dave
 lies payload vault 00000000000000000000000000000000
-exits 3 'of another vault' weir promote approve "$p" --yes --key dave
+exits 3 'of another vault' weir promote approve "$p" --version "$good" --yes --key dave
 lies payload put_by user:dave
-exits 3 'with another uploader' weir promote approve "$p" --yes --key dave
+exits 3 'with another uploader' weir promote approve "$p" --version "$good" --yes --key dave
 lies uploader dave
-exits 3 'or another uploader of the version' weir promote approve "$p" --yes \
-    --key dave
+exits 3 'or another uploader of the version' weir promote approve "$p" \
+    --version "$good" --yes --key dave
 # What a version does not tell is shown, and the signature is over what was
 # shown: it is worth nothing for another statement.
 lies payload channel staging
-exits 3 'with another channel' weir promote approve "$p" --yes --key dave
+exits 3 'with another channel' weir promote approve "$p" --version "$good" --yes --key dave
 like "$err" 'channel +llama:staging' 'is shown as that'
 like "$err" 'not a signature of it' 'and its signature is none of the other'
 lies none
 is "$(taken)" "$before" 'none of this got a signature that counts'
-exits 0 'the control: an honest answer' weir promote approve "$p" --yes \
-    --key dave
+exits 0 'the control: an honest answer' weir promote approve "$p" \
+    --version "$good" --yes --key dave
 like "$out" 'in force' 'is signed'
 done_testing

@@ -129,21 +129,46 @@ exits 0 'promote show' weir promote show "$p"
 like "$out" 'reason +first release' 'has the reason'
 like "$out" "version +${one#*@}" 'and the digest'
 exits 5 'the channel is not there yet' weir channel log llama:prod
-exits 4 'approval by the uploader' weir promote approve "$p" --yes --key uma
+# Unseen, the version that is meant has to be named.
+exits 2 'approval unseen' weir promote approve "$p" --yes --key dave
+like "$err" '--version DIGITS' 'asks which version is meant'
+exits 2 '31 digits are too few' weir promote approve "$p" --yes --key dave \
+    --version "$(printf %.31s "${one#*@}")"
+exits 3 'another version' weir promote approve "$p" --yes --key dave \
+    --version "${two#*@}"
+like "$err" "about $one, not" 'is refused'
+exits 3 'another model of the same digits' weir promote approve "$p" --yes \
+    --key dave --version "other@${one#*@}"
+exits 2 'and no version at all' weir promote approve "$p" --yes --key dave \
+    --version prod
+is "$(weir promote ls --json | jq -c '.statements[0].signed')" '["carol"]' \
+    'none of this signs'
+
+# approve P7 REF ARGUMENT...: by 32 digits
+# shellcheck disable=SC2317 # called by name
+approve()
+{
+	proposed=$1
+	ref=$2
+	shift 2
+	weir promote approve "$proposed" --yes \
+	    --version "${ref%@*}@$(printf %.32s "${ref#*@}")" "$@"
+}
+exits 4 'approval by the uploader' approve "$p" "$one" --key uma
 like "$err" '1 of 2 .*carol.*missing: dave or erin' \
     'is refused: who counted, who is missing'
-exits 6 'approval by who has signed' weir promote approve "$p" --yes \
+exits 6 'approval by who has signed' approve "$p" "$one" \
     --key carol
-exits 4 'by a stranger' weir promote approve "$p" --yes --key mallory
+exits 4 'by a stranger' approve "$p" "$one" --key mallory
 exits 2 'without a word' weir promote approve "$p" --key dave </dev/null
 like "$err" 'serial +1' 'it is shown, though'
-exits 0 'by the second' weir promote approve "$p" --yes --key dave
+exits 0 'by the second' approve "$p" "$one" --key dave
 is "$out" "signed $p: 2 of 2, in force" 'takes effect'
 exits 0 'channel log' weir channel log llama:prod --json
 json ".log | length == 1 and .[0].version == \"${one#*@}\" and
     .[0].serial == 1 and .[0].signed == [\"carol\", \"dave\"] and
     .[0].ticket == \"OPS-1\"" 'has it'
-exits 6 'once more' weir promote approve "$p" --yes --key erin
+exits 6 'once more' approve "$p" "$one" --key erin
 like "$err" 'effective' 'is too late'
 
 # --- stale, withdrawn -----------------------------------------------------------
@@ -156,18 +181,18 @@ c=$(promote "$two" erin c 2>/dev/null | sed 's/.*\(P[0-9]*\):.*/\1/')
 exits 2 'withdraw without a reason' weir promote withdraw "$c"
 exits 0 'withdraw' weir promote withdraw "$c" --reason 'two is enough'
 is "$out" "withdrawn $c" 'says so'
-exits 6 'and then sign' weir promote approve "$c" --yes --key dave
+exits 6 'and then sign' approve "$c" "$two" --key dave
 like "$err" 'withdrawn' 'is too late'
-exits 0 'one of the two that wait' weir promote approve "$b" --yes --key erin
-exits 6 'leaves the other' weir promote approve "$a" --yes --key dave
+exits 0 'one of the two that wait' approve "$b" "$two" --key erin
+exits 6 'leaves the other' approve "$a" "$two" --key dave
 like "$err" 'stale' 'stale'
 exits 0 'promote ls --all' weir promote ls llama --all --json
 json "[.statements[] | select(.about == \"promotion\") | .state] ==
     [\"effective\", \"stale\", \"effective\", \"withdrawn\"] or
     [.statements[] | select(.about == \"promotion\") | .state] ==
     [\"stale\", \"stale\", \"effective\", \"withdrawn\"]" 'tells them apart'
-exits 5 'one that never was' weir promote approve P4711 --yes --key dave
-exits 2 'one of another kind' weir promote approve T1 --yes --key dave
+exits 5 'one that never was' approve P4711 "$two" --key dave
+exits 2 'one of another kind' approve T1 "$two" --key dave
 
 # --- rollback -------------------------------------------------------------------
 
@@ -230,8 +255,7 @@ p=P$(printf '%s' "$out" | jq .statement)
 exits 0 'promote show --json' weir promote show "$p" --json
 json '.state == "waiting" and (.envelope.payload | @base64d | fromjson |
     .predicate.reason) == "with \"quotes\""' 'has the envelope'
-exits 0 'promote approve --json' weir promote approve "$p" --yes --key dave \
-    --json
+exits 0 'promote approve --json' approve "$p" "$three" --key dave --json
 json '.effective and .signed == ["carol", "dave"]' 'is one object'
 exits 0 'rollback --json' weir rollback llama prod --to 1 --yes --key erin \
     --reason t --json

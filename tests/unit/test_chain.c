@@ -141,6 +141,31 @@ first_use_is_taken_when_told_to_and_recorded(void **state)
 }
 
 static void
+a_root_that_one_signed_oneself_is_as_good_as_pinned(void **state)
+{
+	struct chain_scene *s = *state;
+	OWNED_MEM(char) seen = NULL;
+	struct statement_key mine = people_key(3);
+	struct chain_session out = { 0 };
+
+	s->how.trust_count = 0;
+	remove(s->pin);
+	s->how.own = &mine;
+	s->how.own_count = 1;
+	/* Person 3 is in the root, and has not signed it. */
+	assert_int_equal(chain_scene_reads(s, PROD, &out), ERR_NOT_FOUND);
+	assert_non_null(strstr(trails_line, "--trust FILE"));
+	/* A signature of person 3's that is in no root proves nothing. */
+	mine = people_key(6);
+	assert_int_equal(chain_scene_reads(s, PROD, &out), ERR_NOT_FOUND);
+	mine = people_key(2);
+	chain_scene_accepts(s, PROD);
+	assert_int_equal(s->keyd.trust, MSG_PINNED);
+	seen = chain_scene_file(s, "seen.json");
+	assert_non_null(strstr(seen, "\"how\":\"pinned\""));
+}
+
+static void
 roots_that_follow_are_gone_along_with(void **state)
 {
 	struct chain_scene *s = *state;
@@ -433,6 +458,7 @@ main(void)
 		TEST(an_unsigned_version_is_accepted_when_told_to),
 		TEST(a_vault_without_a_trust_root_has_unsigned_versions_only),
 		TEST(first_use_is_taken_when_told_to_and_recorded),
+		TEST(a_root_that_one_signed_oneself_is_as_good_as_pinned),
 		TEST(roots_that_follow_are_gone_along_with),
 		TEST(a_rollback_is_a_promotion_with_a_new_serial),
 		TEST(a_channel_that_moves_meanwhile_is_looked_at_again),

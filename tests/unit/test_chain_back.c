@@ -77,6 +77,8 @@ an_older_trust_root_is_refused(void **state)
 	remove(s->pin);
 	chain_scene_refuses(s, PROD, "this host goes by trust root 2 already");
 	s->keyd.newest = 2;
+	chain_scene_refuses(s, PROD, "keyd does not show trust root 2");
+	s->keyd.root_count = 2;
 	s->keyd.root = 1;
 	chain_scene_refuses(s, PROD,
 	    "keyd goes by trust root 1, this host by 2");
@@ -94,7 +96,11 @@ another_trust_root_of_the_same_number_is_refused(void **state)
 	s->keyd.roots[0] = s->roots[1];
 	s->keyd.roots[1] = s->roots[2];
 	s->keyd.root_count = 2;
+	chain_scene_refuses(s, PROD,
+	    "another trust root 1 than the one that this host goes by");
+	s->keyd.roots[0] = s->roots[0];
 	chain_scene_refuses(s, PROD, "a trust root that follows another one");
+	s->keyd.roots[0] = s->roots[1];
 	s->how.trust_count = 0;
 	s->how.first_use = true;
 	remove(s->pin);
