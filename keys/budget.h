@@ -56,7 +56,7 @@ struct budget_ask {
 	uint64_t session; /* load only, with the three below */
 	uint64_t grant;
 	uint32_t loads;
-	bool per_day;
+	bool per_day;	/* loads: in any 22 hours, see BUDGET_DAY_HOURS */
 	uint64_t clock; /* accounting time, in seconds; never goes back */
 };
 

@@ -36,7 +36,7 @@ budget_grant_of(const struct budget *b, uint64_t grant)
 	return g;
 }
 
-/* What counts by now: all of it, or what is of the last 24 hours. */
+/* What counts by now: all of it, or what is of the last day. */
 struct budget_spent
 budget_spent_of(const struct budget_spending *s, const struct budget_ask *ask)
 {

@@ -11,8 +11,10 @@
 /* For budget*.c alone. */
 
 #define BUDGET_HOUR 3600
-#define BUDGET_DAY_HOURS 24
-#define BUDGET_WINDOW_HOURS (BUDGET_DAYS * BUDGET_DAY_HOURS)
+/* Of loads a day: this hour and so many before it.  An hour or two short of a day,
+ * or a nightly job that is a minute early would be refused. */
+#define BUDGET_DAY_HOURS 22
+#define BUDGET_WINDOW_HOURS (BUDGET_DAYS * 24)
 #define BUDGET_PPM UINT64_C(1000000)
 #define BUDGET_PAGE_CHUNKS ((uint32_t)BUDGET_PAGE)
 #define BUDGET_WORD_BITS 64U
@@ -110,7 +112,7 @@ int budget_browse_debit(struct budget *b, const struct budget_ask *ask,
 
 struct budget_load *budget_load_of(const struct budget *b, uint64_t session);
 struct budget_grant *budget_grant_of(const struct budget *b, uint64_t grant);
-/* What counts by now: all of it, or what is of the last 24 hours. */
+/* What counts by now: all of it, or what is of the last day. */
 struct budget_spent budget_spent_of(const struct budget_spending *s,
     const struct budget_ask *ask);
 void budget_load_judge(const struct budget *b, const struct budget_ask *ask,

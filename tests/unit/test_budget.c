@@ -249,9 +249,27 @@ loads_a_day_come_back_after_a_day(void **state)
 
 	(void)state;
 	assert_int_equal(load_rows(b, 1, 1, true, 100, 0), 100);
-	assert_int_equal(load_rows(b, 2, 1, true, 100, 23 * 3600), 5);
-	assert_int_equal(load_rows(b, 3, 1, true, 100, 25 * 3600 - 1), 0);
-	assert_int_equal(load_rows(b, 4, 1, true, 100, 25 * 3600), 100);
+	assert_int_equal(load_rows(b, 2, 1, true, 100, 22 * 3600), 5);
+	assert_int_equal(load_rows(b, 3, 1, true, 100, 23 * 3600 - 1), 0);
+	assert_int_equal(load_rows(b, 4, 1, true, 100, 23 * 3600), 100);
+	budget_free(b);
+}
+
+static void
+a_nightly_job_may_be_early(void **state)
+{
+	uint32_t v;
+	struct budget *b = family(100, &v);
+	uint64_t clock = 100 * 3600;
+
+	(void)state;
+	for (uint64_t night = 1; night < 60; night++) {
+		uint64_t jitter = night * 1237 % 3600;
+
+		assert_int_equal(load_rows(b, night, 1, true, 100,
+				     clock + night * 24 * 3600 - jitter),
+		    100);
+	}
 	budget_free(b);
 }
 
@@ -309,6 +327,7 @@ main(void)
 		cmocka_unit_test(a_grant_of_two_loads_is_two_and_a_tenth),
 		cmocka_unit_test(repeats_are_metered_apart),
 		cmocka_unit_test(loads_a_day_come_back_after_a_day),
+		cmocka_unit_test(a_nightly_job_may_be_early),
 		cmocka_unit_test(a_session_that_has_ended_still_counts),
 		cmocka_unit_test(what_is_not_there_is_a_mistake),
 	};
