@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/audit.h"
 #include "cli/cmd.h"
@@ -10,7 +11,7 @@
 
 static int
 make(const struct audit *a, const struct evidence_from *from, uint64_t index,
-    const char *path)
+    bool tlog, const char *path)
 {
 	const struct question q = { .about = QUESTION_ENTRY, .index = index };
 	OWNED(proof) p = NULL;
@@ -19,16 +20,18 @@ make(const struct audit *a, const struct evidence_from *from, uint64_t index,
 	if ((r = evidence_begin(&p, from, &q, PROOF_YES)) != 0 ||
 	    (r = evidence_add(p, from, index)) != 0)
 		return r;
-	return evidence_write(p, &a->vault->key, path);
+	return tlog ? evidence_write_tlog(p, &a->vault->key, path) :
+		      evidence_write(p, &a->vault->key, path);
 }
 
 int
 cmd_audit_proof(struct options *o, int argc, char **argv)
 {
-	const char *path = "-", *directory = NULL;
-	bool offline = false;
+	const char *path = "-", *directory = NULL, *format = "weir";
+	bool offline = false, tlog;
 	const struct options_own own[] = {
 		{ "out", 'o', OPTIONS_TEXT, &path },
+		{ "format", 0, OPTIONS_TEXT, &format },
 		{ "cosigned", 0, OPTIONS_TEXT, &directory },
 		{ "offline", 0, OPTIONS_FLAG, &offline },
 		OPTIONS_END,
@@ -44,6 +47,9 @@ cmd_audit_proof(struct options *o, int argc, char **argv)
 	    (r = options_number(o, "ENTRY", operands.items[0], INT64_MAX - 1,
 		 &index)) != 0)
 		return r;
+	tlog = strcmp(format, "tlog-proof") == 0;
+	if (!tlog && strcmp(format, "weir") != 0)
+		return options_wrong(o, "--format is weir or tlog-proof");
 	if (o->json && path[0] == '-' && path[1] == '\0')
 		return options_wrong(o, "--json needs --out FILE");
 	if ((r = audit_open(&a, o, offline)) != 0)
@@ -57,7 +63,7 @@ cmd_audit_proof(struct options *o, int argc, char **argv)
 	from.reader = a->reader;
 	from.where = (struct cosigned_where){ a->vault->dir, directory,
 		&a->vault->key, NULL };
-	if ((r = make(a, &from, index, path)) != 0 || !o->json)
+	if ((r = make(a, &from, index, tlog, path)) != 0 || !o->json)
 		return audit_end(a, r);
 	j = json_pack("{s:I, s:o}", "entry", (json_int_t)index, "proof",
 	    out_text(path));

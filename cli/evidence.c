@@ -9,6 +9,7 @@
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/proof_tlog.h"
 
 #define FILE_MODE 0640
 
@@ -116,8 +117,10 @@ evidence_add_earlier(struct proof *p, const struct evidence_from *from,
 	return p->earlier != NULL ? 0 : ERR_NOMEM;
 }
 
-int
-evidence_write(const struct proof *p, const struct note_key *log,
+typedef int form_fn(struct writer *w, const struct proof *p);
+
+static int
+write_as(const struct proof *p, form_fn *form, const struct note_key *log,
     const char *path)
 {
 	OWNED_WRITER w = writer_of(PROOF_MAX);
@@ -129,7 +132,7 @@ evidence_write(const struct proof *p, const struct note_key *log,
 	r = proof_verify(p, log, &v, why);
 	if (r != 0)
 		return log_err(r, "the proof does not hold: %s", why);
-	r = proof_write(&w, p);
+	r = form(&w, p);
 	if (r == ERR_LIMIT)
 		return log_err(r,
 		    "the proof would be too long; ask for a shorter time");
@@ -140,6 +143,20 @@ evidence_write(const struct proof *p, const struct note_key *log,
 	return fwrite(w.bytes, 1, w.length, stdout) == w.length ?
 	    0 :
 	    log_sys("write the proof");
+}
+
+int
+evidence_write(const struct proof *p, const struct note_key *log,
+    const char *path)
+{
+	return write_as(p, proof_write, log, path);
+}
+
+int
+evidence_write_tlog(const struct proof *p, const struct note_key *log,
+    const char *path)
+{
+	return write_as(p, proof_tlog_write, log, path);
 }
 
 /* Who of the policy has cosigned, and when. */

@@ -35,6 +35,9 @@ int evidence_add_earlier(struct proof *p, const struct evidence_from *from,
 /* Check it, and write it to a file, or to stdout ("-"). */
 int evidence_write(const struct proof *p, const struct note_key *log,
     const char *path) MUST_USE;
+/* The same as others write it (C2SP tlog-proof): of one entry. */
+int evidence_write_tlog(const struct proof *p, const struct note_key *log,
+    const char *path) MUST_USE;
 
 /* {"size","root","note"?,"cosigned"?} of a checkpoint. */
 int evidence_checkpoint(json_t **out, const struct note_checkpoint *c,

@@ -9,6 +9,7 @@
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/proof_tlog.h"
 
 /* A proof that was read, and what it came to. */
 struct checked {
@@ -42,7 +43,9 @@ load(struct checked *c)
 		return log_err(r, "there is no file '%s'", path);
 	if (r != 0)
 		return r;
-	r = proof_parse(&c->p, bytes, n, c->why);
+	r = proof_tlog_is(bytes, n) ?
+	    proof_tlog_parse(&c->p, bytes, n, c->why) :
+	    proof_parse(&c->p, bytes, n, c->why);
 	return r == 0 ? 0 : log_err(r, "'%s', %s", path, c->why);
 }
 

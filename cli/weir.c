@@ -295,8 +295,10 @@ static const struct command commands[] = {
 	    "  --cosigned DIR  where 'audit cosign' kept checkpoints\n" },
 	{ "audit proof", cmd_audit_proof, 1, 1, false,
 	    "prove to others that an entry is in the trail",
-	    "ENTRY [--out FILE] [--cosigned DIR] [--offline]\n"
-	    "  -o, --out FILE  write it there, not to stdout\n" },
+	    "ENTRY [--out FILE] [--format weir|tlog-proof] [--cosigned DIR]\n"
+	    "           [--offline]\n"
+	    "  -o, --out FILE       write it there, not to stdout\n"
+	    "  --format tlog-proof  as others read it (C2SP tlog-proof)\n" },
 	{ "audit verify", cmd_audit_verify, 0, 0, false,
 	    "prove that the trail is whole, or check a proof",
 	    "[--against FILE] | --since FILE\n"

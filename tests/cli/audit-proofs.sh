@@ -68,6 +68,32 @@ like "$out" '"kind":"init"' 'and is shown'
 is "$(opinion "$tmp/entry" | cut -d ' ' -f 1)" yes 'another verifier agrees'
 exits 5 'one that is not there' weir audit proof 999999
 
+# The same as others write it: C2SP tlog-proof.
+tlog()
+{
+	/usr/bin/python3 "$top/tests/verify_tlog_proof.py" "$1" "$vkey"
+}
+exits 0 'an entry as a tlog-proof' weir audit proof 3 --format tlog-proof \
+    --out "$tmp/3.tlog-proof"
+is "$(head -n 1 "$tmp/3.tlog-proof")" 'c2sp.org/tlog-proof@v1' 'is called so'
+is "$(grep -c '^extra ' "$tmp/3.tlog-proof")" 1 'has the entry in it'
+is "$(tlog "$tmp/3.tlog-proof" | sed 's/^3 //' | jq -c .kind)" \
+    "$(weir audit show 3 --json 2>/dev/null | jq -c .kind)" \
+    'another verifier agrees'
+exits 0 'it holds here as well' verify --proof "$tmp/3.tlog-proof"
+like "$out" 'entry 3 is the log' 'as that entry'
+sed 's/^index 3/index 4/' "$tmp/3.tlog-proof" >"$tmp/bad"
+exits 3 'as another entry' verify --proof "$tmp/bad"
+fails 'it does not hold for the other either' tlog "$tmp/bad"
+sed '/^extra /d' "$tmp/3.tlog-proof" >"$tmp/bad"
+exits 1 'without the entry' verify --proof "$tmp/bad"
+like "$err" "line 2: 'extra '" 'the line is named'
+exits 2 'another format' weir audit proof 3 --format pdf
+is "$(/usr/bin/python3 "$top/tests/verify_tlog_proof.py" \
+    "$top/tests/vectors/entry.tlog-proof" \
+    weir.example/audit+c5eef1ba+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 |
+    cut -d ' ' -f 1)" 7 'the vector is one for others'
+
 # What was tampered with.
 sed 's/^answer yes/answer no/' "$tmp/yes" >"$tmp/bad"
 exits 3 'a yes made a no' verify --proof "$tmp/bad"
