@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -76,6 +77,7 @@ record_start(struct broker *b)
 	entry_number(&e, "pid", (uint64_t)getpid());
 	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
 	entry_text(&e, "weir", b->how.program);
+	entry_number(&e, "clock", broker_budget_clock(b));
 	return broker_record_wait(b, &e);
 }
 
@@ -88,6 +90,7 @@ record_stop(struct broker *b)
 	entry_number(&e, "pid", (uint64_t)getpid());
 	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
 	entry_text(&e, "weir", b->how.program);
+	entry_number(&e, "clock", broker_budget_clock(b));
 	return broker_record_wait(b, &e);
 }
 
@@ -95,12 +98,17 @@ int
 broker_new(struct broker **out, const struct broker_how *how)
 {
 	OWNED(broker) b = calloc(1, sizeof(*b));
+	int64_t wall_ms;
+	uint64_t last;
 	int err;
 
 	if (b == NULL)
 		return ERR_NOMEM;
 	b->how = *how;
 	b->started_ms = broker_record_clock();
+	last = catalogue_clock(how->catalogue, &wall_ms);
+	b->accounting = accounting_begin(last, wall_ms, b->started_ms,
+	    accounting_boot());
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
 	STAILQ_INIT(&b->checks);
@@ -155,6 +163,7 @@ broker_free(struct broker *b)
 	HASH_ITER(hh, b->links, l, next)
 		broker_detach(l);
 	broker_session_free_all(b);
+	broker_budget_free_all(b);
 	broker_verify_clear(b);
 	broker_guard_free_all(b);
 	pages_free(b->pages);

@@ -22,12 +22,38 @@ broker_check_free(struct broker_check *k)
 		version_key_free(k->keys[i]);
 	family_key_free(k->family);
 	manifest_free(k->manifest);
+	free(k->chunks);
 	msg_put_commit_clear(&k->m);
 	free(k);
 }
 
 /* The new copy's manifest is kept; of one that was there it is enough that it
  * is sound. */
+/* Rows of the new copy: what each weighs. */
+static int
+take_page(void *arg, const struct manifest *m, const struct manifest_page *page)
+{
+	struct broker_check *k = arg;
+	uint64_t first = (uint64_t)page->index * MANIFEST_PAGE_ROWS;
+
+	if (k->chunks == NULL)
+		k->chunks = calloc(m->chunk_rows + 1, sizeof(*k->chunks));
+	if (k->chunks == NULL)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < page->count; i++) {
+		const struct manifest_row *row = &page->rows[i];
+		const struct manifest_file *f = manifest_row_file(m, first + i);
+		bool counts = f->class == MANIFEST_WEIGHTS &&
+		    row->offset + row->length > f->header_bytes;
+
+		k->chunks[first + i] = (struct catalogue_chunk){
+			.object = row->object,
+			.weights = counts ? row->length : 0,
+		};
+	}
+	return 0;
+}
+
 static void
 look(struct broker_check *k, const atomic_bool *stop)
 {
@@ -37,6 +63,8 @@ look(struct broker_check *k, const atomic_bool *stop)
 		k->copies[i].key = k->keys[i];
 		k->copies[i].family = k->family;
 		k->copies[i].stop = stop;
+		k->copies[i].page = i == 0 ? take_page : NULL;
+		k->copies[i].arg = k;
 		k->found[i] = pages_verify(&k->copies[i], &m);
 		if (k->found[i] != 0)
 			return;

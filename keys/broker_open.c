@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "keys/broker_trust.h"
 #include "keys/grant.h"
@@ -135,6 +136,30 @@ not_found(const struct opening *o, const struct broker_target *t)
 	    "there is no %s; 'weir ls' lists what there is", t->shown);
 }
 
+/* Nothing is opened that nothing can be read from. */
+static int
+check_budget(const struct opening *o, const struct broker_target *t,
+    const struct grant *g)
+{
+	struct broker_ask a;
+	const char *reason;
+	int err = broker_budget_ask(o->c->b, g, o->principal, &t->version, &a);
+
+	if (err == 0)
+		err = broker_budget_spent(o->c->b, &a, &reason);
+	if (err != 0)
+		return broker_call_fail(o->c, err,
+		    "the budget cannot be told: %s", err_text(err));
+	if (reason == NULL)
+		return 0;
+	return refuse(o, ERR_DENIED, reason,
+	    "what grant %ju lets %s read of %s is used up: weir grant show %ju"
+	    " says how; a manager may add another: weir grant add %s --to %s"
+	    " --loads 1 --reason TEXT",
+	    (uintmax_t)g->id, o->principal, t->shown, (uintmax_t)g->id,
+	    g->model, o->principal);
+}
+
 static int
 choose(const struct opening *o, struct wanted *w)
 {
@@ -164,7 +189,7 @@ choose(const struct opening *o, struct wanted *w)
 		return no_grant(o, t, answer);
 	w->grant = g->id;
 	w->type = g->type;
-	return 0;
+	return check_budget(o, t, g);
 }
 
 /* --- trust: PROTOCOL.md, "Statements" --- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 #include "vault/manifest.h"
@@ -493,6 +494,17 @@ check(struct broker_call *c, struct broker_upload *u, struct msg_put_commit *m)
 	return err;
 }
 
+/* Which chunks the version has, for budgets; nothing leads to them yet. */
+static int
+stage_chunks(struct broker_call *c, const struct broker_upload *u,
+    const struct broker_check *k)
+{
+	int err = catalogue_chunk_stage(c->b->how.catalogue, u->model,
+	    &k->m.version, k->chunks, k->manifest->chunk_rows);
+
+	return err == 0 ? 0 : store_failed(c->b, err);
+}
+
 static int
 commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
 {
@@ -512,9 +524,13 @@ commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
 	/* Somebody else was faster, with a copy that was not looked at. */
 	if (known == 0 && k->count == 1)
 		return check(c, u, &k->m);
-	err = record_put(c, u, &k->m);
+	if (known != 0)
+		err = stage_chunks(c, u, k);
+	if (err == 0)
+		err = record_put(c, u, &k->m);
 	if (err != 0)
 		return err;
+	broker_budget_forget(c->b, u->model);
 	drop(c->from, u);
 	msg_field_bool_write(&c->reply, known == 0);
 	return 0;

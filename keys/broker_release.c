@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "keys/grant.h"
 #include "vault/err.h"
@@ -38,7 +39,7 @@ find(struct broker_call *c, uint64_t id, uint16_t version,
 /* The grant that the session rests on still stands, at this release. */
 static int
 check_grant(struct broker_call *c, const struct broker_session *s,
-    const struct session_version *v)
+    const struct session_version *v, struct grant *out)
 {
 	struct grant g;
 	int err;
@@ -57,6 +58,7 @@ check_grant(struct broker_call *c, const struct broker_session *s,
 		    "grant %ju has ended; a manager may add another: weir"
 		    " grant add %s --to %s --loads 1 --reason TEXT",
 		    (uintmax_t)v->grant, v->model, s->s->principal);
+	*out = g;
 	return 0;
 }
 
@@ -95,6 +97,9 @@ struct asked {
 	const struct msg_release *m;
 	const struct broker_session *s;
 	const struct session_version *v;
+	struct grant grant;
+	struct broker_ask budget;
+	struct budget_debit debit;
 	struct pages_version pages;
 	uint32_t file;
 	uint64_t bytes;
@@ -145,10 +150,28 @@ collect(struct broker_call *c, struct asked *a)
 	return 0;
 }
 
+/* What it takes of the budget, and whether that is there. */
+static int
+check_budget(struct broker_call *c, struct asked *a)
+{
+	int err = broker_budget_ask(c->b, &a->grant, a->s->s->principal,
+	    &a->v->version, &a->budget);
+
+	if (err != 0)
+		return broker_call_fail(c, err, "the budget cannot be told: %s",
+		    err_text(err));
+	a->budget.ask.session = a->s->id;
+	a->budget.ask.first = a->m->first;
+	a->budget.ask.count = a->m->count;
+	return broker_budget_judge(c, &a->grant, &a->budget, &a->debit);
+}
+
+/* Counted as it is appended: who comes next is judged by what is left. */
 static int
 record_release(struct broker_call *c, const struct asked *a)
 {
 	OWNED_ENTRY e = { 0 };
+	int err;
 
 	broker_call_entry(c, &e, ENTRY_RELEASE);
 	entry_number(&e, "session", a->s->id);
@@ -157,7 +180,15 @@ record_release(struct broker_call *c, const struct asked *a)
 	entry_number(&e, "first", a->m->first);
 	entry_number(&e, "count", a->m->count);
 	entry_number(&e, "bytes", a->bytes);
-	return broker_call_record_later(c, &e);
+	entry_number(&e, "grant", a->v->grant);
+	entry_number(&e, "clock", a->budget.ask.clock);
+	entry_number(&e, "weights", a->debit.weights);
+	entry_number(&e, "fresh", a->debit.fresh);
+	entry_number(&e, "used", a->debit.used_ppm);
+	if (a->v->type == MSG_GRANT_BROWSE)
+		entry_number(&e, "pool", a->debit.pool_ppm);
+	err = broker_call_record_later(c, &e);
+	return err == 0 ? broker_budget_debit(c->b, &a->budget) : err;
 }
 
 static int
@@ -174,9 +205,11 @@ release(struct broker_call *c, const struct msg_release *m)
 	a.s = s;
 	a.v = &s->s->versions[m->version];
 	a.pages = broker_session_pages(s, m->version, &key);
-	err = check_grant(c, s, a.v);
+	err = check_grant(c, s, a.v, &a.grant);
 	if (err == 0)
 		err = check_rows(c, &a);
+	if (err == 0)
+		err = check_budget(c, &a);
 	if (err == 0)
 		err = collect(c, &a);
 	if (err == 0)

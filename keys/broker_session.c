@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "keys/broker_trust.h"
 #include "keys/grant.h"
@@ -241,6 +242,7 @@ broker_session_ended(struct broker *b, struct broker_session *s,
 
 	HASH_DEL(b->sessions, s);
 	s->ended = true;
+	broker_budget_session_end(b, s->id);
 	LIST_FOREACH(h, &s->holds, of_session)
 		if (h->link != from)
 			tell(s, h->link, reason);

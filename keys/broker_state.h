@@ -12,6 +12,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "keys/accounting.h"
 #include "keys/broker.h"
 #include "keys/listing.h"
 #include "keys/pages.h"
@@ -56,7 +57,8 @@ struct broker_check {
 	struct pages_verify copies[BROKER_CHECK_COPIES];
 	size_t count;
 	int found[BROKER_CHECK_COPIES];
-	struct manifest *manifest; /* of the new copy, if found[0] is 0 */
+	struct manifest *manifest;	/* of the new copy, if found[0] is 0 */
+	struct catalogue_chunk *chunks; /* its rows */
 };
 
 /* One version of an open session: where its pages are. */
@@ -154,7 +156,9 @@ struct broker {
 	struct pages *pages;
 	struct broker_link *links;	 /* hash by id */
 	struct broker_session *sessions; /* hash by id */
-	struct broker_guard *guards;	 /* hash by uid */
+	struct broker_family *families;	 /* hash by model; broker_budget.c */
+	struct accounting accounting;
+	struct broker_guard *guards; /* hash by uid */
 	struct broker_name names[BROKER_NAMES];
 	int64_t guarded_ms; /* when the guards were refilled */
 	uint64_t last_link;

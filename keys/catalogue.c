@@ -17,6 +17,8 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 	[CATALOGUE_STATEMENT] = "statements",
 };
 #define APPLIED "applied"
+#define CLOCK "clock"
+#define CLOCK_MS "clock_ms"
 
 /* Absent: 0. */
 static int
@@ -46,6 +48,7 @@ static int
 open_at(struct catalogue **out, const char *path, bool create)
 {
 	OWNED(catalogue) c = calloc(1, sizeof(*c));
+	uint64_t wall = 0;
 	int err;
 
 	if (c == NULL)
@@ -55,8 +58,13 @@ open_at(struct catalogue **out, const char *path, bool create)
 		err = meta_get(c, APPLIED, &c->applied);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_get(c, counters[i], &c->last[i]);
+	if (err == 0)
+		err = meta_get(c, CLOCK, &c->clock);
+	if (err == 0)
+		err = meta_get(c, CLOCK_MS, &wall);
 	if (err != 0)
 		return err;
+	c->clock_ms = (int64_t)wall;
 	*out = c;
 	c = NULL;
 	return 0;
@@ -98,6 +106,13 @@ catalogue_applied(const struct catalogue *c)
 }
 
 uint64_t
+catalogue_clock(const struct catalogue *c, int64_t *wall_ms)
+{
+	*wall_ms = c->clock_ms;
+	return c->clock;
+}
+
+uint64_t
 catalogue_next(const struct catalogue *c, enum catalogue_counter n)
 {
 	return c->last[n] + 1;
@@ -130,6 +145,10 @@ catalogue_flush(struct catalogue *c)
 		err = meta_set(c, APPLIED, c->applied);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_set(c, counters[i], c->last[i]);
+	if (err == 0)
+		err = meta_set(c, CLOCK, c->clock);
+	if (err == 0)
+		err = meta_set(c, CLOCK_MS, (uint64_t)c->clock_ms);
 	if (err == 0)
 		err = sql_exec(c->sql, "commit");
 	if (err == 0)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/budget.h"
 #include "keys/grant.h"
 #include "keys/role.h"
 #include "keys/session.h"
@@ -169,6 +170,53 @@ int catalogue_version_channel(struct catalogue *c, const char *model,
  * ERR_CONFLICT when there are several. */
 int catalogue_version_digits(struct catalogue *c, const char *model,
     const char *digits, struct digest *out) MUST_USE;
+
+/*
+ * Chunks, for budgets.  A family's chunks are numbered from 0 on; each has its
+ * weights (bytes that budgets count).  A version is the numbers of its rows:
+ * stored before the entry that makes it count, like its key.
+ */
+struct catalogue_chunk {
+	struct digest object;
+	uint32_t weights;
+};
+int catalogue_chunk_stage(struct catalogue *c, const char *model,
+    const struct digest *version, const struct catalogue_chunk *chunks,
+    size_t rows) MUST_USE;
+/* In order, some at a time (BUDGET_PAGE at most): the weights of a family's
+ * chunks, and the numbers of a version's rows; one page of these (ERR_NOT_FOUND). */
+typedef int catalogue_numbers(void *arg, const uint32_t *numbers, size_t n);
+int catalogue_chunk_weights(struct catalogue *c, const char *family,
+    catalogue_numbers *each, void *arg) MUST_USE;
+int catalogue_chunk_rows(struct catalogue *c, const char *model,
+    const struct digest *version, catalogue_numbers *each, void *arg) MUST_USE;
+int catalogue_chunk_page(struct catalogue *c, const char *model,
+    const char *version, uint64_t page, uint32_t out[static BUDGET_PAGE],
+    size_t *n) MUST_USE;
+
+/*
+ * Budgets: what the releases in the trail add up to.  Gives what is there of a
+ * family: pages of principals (who is NULL for the pool), of sessions that are open, and
+ * sums of grants, to be taken into a budget.
+ */
+struct catalogue_budget_take {
+	void *arg;
+	int (*times)(void *arg, const char *who, size_t page,
+	    const uint32_t hours[static BUDGET_PAGE]);
+	int (*session)(void *arg, uint64_t session, size_t page,
+	    const uint64_t bits[static BUDGET_WORDS]);
+	int (*grant)(void *arg, uint64_t grant, const char *version,
+	    const struct budget_sum *sum);
+};
+int catalogue_budget_get(struct catalogue *c, const char *family,
+    const struct catalogue_budget_take *take) MUST_USE;
+/* Drop all of it, and make it again from entries that were applied before:
+ * catalogue_budget_again takes them in order. */
+int catalogue_budget_drop(struct catalogue *c) MUST_USE;
+int catalogue_budget_again(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+/* Accounting time of the last entry that has it, and when that was. */
+uint64_t catalogue_clock(const struct catalogue *c, int64_t *wall_ms);
 
 /*
  * Statements: what people signed, and what came of it.  One that waited

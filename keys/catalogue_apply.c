@@ -235,9 +235,11 @@ apply_session_open(struct catalogue *c, const struct entry_view *e)
 static int
 apply_release(struct catalogue *c, const struct entry_view *e)
 {
-	return sql_run(c->sql, SESSION_RELEASE,
+	int err = sql_run(c->sql, SESSION_RELEASE,
 	    SQL_BIND(SQL_NUMBER(number(e, "bytes")),
 		SQL_NUMBER(number(e, "session"))));
+
+	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 
 static int
@@ -250,8 +252,10 @@ apply_fault(struct catalogue *c, const struct entry_view *e)
 static int
 apply_session_close(struct catalogue *c, const struct entry_view *e)
 {
-	return sql_run(c->sql, SESSION_CLOSE,
+	int err = sql_run(c->sql, SESSION_CLOSE,
 	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_NUMBER(number(e, "session"))));
+
+	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 
 /* NULL: the kind changes nothing here. */
@@ -273,7 +277,21 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,
 	[ENTRY_SESSION_CLOSE] = apply_session_close,
+	[ENTRY_BUDGET_RESET] = catalogue_budget_apply,
 };
+
+/* The last entry that tells of accounting time. */
+static void
+note_clock(struct catalogue *c, const struct entry_view *e)
+{
+	uint64_t clock;
+
+	if (entry_view_number(e, "clock", &clock) != 0)
+		return;
+	if (clock > c->clock)
+		c->clock = clock;
+	c->clock_ms = e->time_ms;
+}
 
 int
 catalogue_apply(struct catalogue *c, uint64_t index,
@@ -298,6 +316,7 @@ catalogue_apply(struct catalogue *c, uint64_t index,
 		    (uintmax_t)index);
 	if (err != 0)
 		return err;
+	note_clock(c, entry);
 	c->applied = index + 1;
 	c->dirty = true;
 	return 0;

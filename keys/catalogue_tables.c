@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /*
  * state of an upload: 0 staged, 1 begun, 2 its key is a version's.  verified is
@@ -55,6 +55,22 @@ static const char schema[] =
     " primary key (model, version)) without rowid;"
     "create table channels (model text not null, channel text not null,"
     " version text not null, primary key (model, channel)) without rowid;"
+    "create table chunks (family text not null, object blob not null,"
+    " number integer not null, primary key (family, object)) without rowid;"
+    "create table chunk_pages (family text not null, page integer not null,"
+    " weights blob not null, primary key (family, page));"
+    "create table version_pages (model text not null, version text not null,"
+    " page integer not null, numbers blob not null,"
+    " primary key (model, version, page));"
+    "create table covered (family text not null, who text not null,"
+    " page integer not null, hours blob not null,"
+    " primary key (family, who, page));"
+    "create table session_pages (session integer not null,"
+    " family text not null, page integer not null, bits blob not null,"
+    " primary key (session, family, page));"
+    "create table grant_used (grant_id integer not null, model text not null,"
+    " version text not null, sum blob not null,"
+    " primary key (grant_id, model, version));"
     "create table sessions (id integer primary key, principal text not null,"
     " by text not null, purpose integer not null, host text not null,"
     " pid integer not null, mountpoint text not null, opened integer not null,"
@@ -198,6 +214,50 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[OMS_GET] = "select name, ignored, key, sig from oms"
 		    " where model = ? and version = ?",
 
+	[CHUNK_GET] = "select number from chunks"
+		      " where family = ? and object = ?",
+	[CHUNK_ADD] = "insert into chunks (family, object, number)"
+		      " values (?, ?, ?)",
+	[CHUNK_PAGES] = "select weights from chunk_pages where family = ?"
+			" order by page",
+	[CHUNK_PAGE_SET] = "replace into chunk_pages (family, page, weights)"
+			   " values (?, ?, ?)",
+	[VERSION_PAGES] = "select numbers from version_pages"
+			  " where model = ? and version = ? order by page",
+	[VERSION_PAGE] = "select numbers from version_pages"
+			 " where model = ? and version = ? and page = ?",
+	[VERSION_PAGE_SET] = "replace into version_pages"
+			     " (model, version, page, numbers)"
+			     " values (?, ?, ?, ?)",
+	[COVERED_GET] = "select hours from covered"
+			" where family = ? and who = ? and page = ?",
+	[COVERED_SET] = "replace into covered (family, who, page, hours)"
+			" values (?, ?, ?, ?)",
+	[COVERED_LIST] = "select who, page, hours from covered"
+			 " where family = ? order by who, page",
+	[COVERED_DROP_POOL] = "delete from covered"
+			      " where family = ? and who = ''",
+	[COVERED_DROP] = "delete from covered",
+	[BITS_GET] = "select bits from session_pages"
+		     " where session = ? and family = ? and page = ?",
+	[BITS_SET] = "replace into session_pages (session, family, page, bits)"
+		     " values (?, ?, ?, ?)",
+	[BITS_LIST] = "select session, page, bits from session_pages"
+		      " where family = ?",
+	[BITS_END] = "delete from session_pages where session = ?",
+	[BITS_DROP] = "delete from session_pages",
+	[USED_GET] = "select sum from grant_used"
+		     " where grant_id = ? and model = ? and version = ?",
+	[USED_SET] = "replace into grant_used (grant_id, model, version, sum)"
+		     " values (?, ?, ?, ?)",
+	[USED_LIST] = "select grant_id, version, sum from grant_used"
+		      " where model = ?",
+	[USED_DROP] = "delete from grant_used",
+	[SESSION_UNDER] = "select v.model, v.type, s.principal"
+			  " from session_versions v"
+			  " join sessions s on s.id = v.session"
+			  " where v.session = ? and v.version = ?"
+			  " and v.grant_id = ? limit 1",
 	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
 			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
 	[SESSION_ADD_VERSION] = "replace into session_versions (session, n,"

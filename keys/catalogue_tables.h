@@ -58,6 +58,28 @@ enum catalogue_sql {
 	STATEMENT_SAME,
 	OMS_SET,
 	OMS_GET,
+	CHUNK_GET,
+	CHUNK_ADD,
+	CHUNK_PAGES,
+	CHUNK_PAGE_SET,
+	VERSION_PAGES,
+	VERSION_PAGE,
+	VERSION_PAGE_SET,
+	COVERED_GET,
+	COVERED_SET,
+	COVERED_LIST,
+	COVERED_DROP_POOL,
+	COVERED_DROP,
+	BITS_GET,
+	BITS_SET,
+	BITS_LIST,
+	BITS_END,
+	BITS_DROP,
+	USED_GET,
+	USED_SET,
+	USED_LIST,
+	USED_DROP,
+	SESSION_UNDER,
 	SESSION_ADD,
 	SESSION_ADD_VERSION,
 	SESSION_CLOSE,
@@ -74,14 +96,18 @@ struct catalogue {
 	struct sql *sql;
 	uint64_t applied;
 	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
-	bool dirty;			   /* since the last flush */
-	bool begun;			   /* a transaction, not committed */
+	uint64_t clock;			   /* accounting time, and when */
+	int64_t clock_ms;
+	bool dirty; /* since the last flush */
+	bool begun; /* a transaction, not committed */
 };
 
 /* What entries about statements do, for catalogue_apply.c. */
 int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_budget_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */

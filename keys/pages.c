@@ -347,6 +347,8 @@ pages_verify(const struct pages_verify *how, struct manifest **out)
 		if (err == 0)
 			err = verify_box(how, lockbox_key, &m->pages[i].lockbox,
 			    page);
+		if (err == 0 && how->page != NULL)
+			err = how->page(how->arg, m, page);
 	}
 	if (err != 0)
 		return err;

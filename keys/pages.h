@@ -63,6 +63,10 @@ struct pages_verify {
 	const struct family_key *family;
 	struct digest version;
 	struct digest object;
+	/* May be NULL: each page, when it was found sound. */
+	int (*page)(void *arg, const struct manifest *m,
+	    const struct manifest_page *page);
+	void *arg;
 	const atomic_bool
 	    *stop; /* may be NULL; set: give up, ERR_UNREACHABLE */
 };

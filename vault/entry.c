@@ -45,6 +45,7 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_STATEMENT_SIGN] = "statement.sign",
 	[ENTRY_STATEMENT_WITHDRAW] = "statement.withdraw",
 	[ENTRY_SIGN_OMS] = "sign.oms",
+	[ENTRY_BUDGET_RESET] = "budget.reset",
 };
 
 const char *

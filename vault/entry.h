@@ -43,6 +43,7 @@ enum entry_kind {
 	ENTRY_STATEMENT_SIGN,
 	ENTRY_STATEMENT_WITHDRAW,
 	ENTRY_SIGN_OMS,
+	ENTRY_BUDGET_RESET,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */
