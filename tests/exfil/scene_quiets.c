@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Thieves who know every threshold, and stay at 0.9 of each, for a year. */
+#include "tests/exfil/actor.h"
+#include "tests/exfil/fleet.h"
+#include "tests/exfil/scene.h"
+
+#define YEAR (365 * WORLD_DAY)
+#define STAY 0.9
+
+/* What is flagged of one, and of all together. */
+#define FLAG_PPM BUDGET_SOFT_PPM
+#define FLAG_POOL_PPM (BUDGET_POOL_HARD_PPM / 2)
+
+/* So many ppm in any 30 days, a chunk at a time, as evenly as can be. */
+static void
+quiet(struct world *w, struct family *f, double ppm)
+{
+	struct principal *who = world_principal(w, "thief", true, "thief");
+	struct actor_how a = { .who = who,
+		.grant = world_grant(w, who, f, MSG_GRANT_BROWSE, 0, false),
+		.version = f->current,
+		.host = w->hosts[0],
+		.window = 1,
+		.stay_ppm = (uint32_t)(STAY * FLAG_PPM),
+		.stay_pool_ppm = (uint32_t)(STAY * FLAG_POOL_PPM),
+		.retry_ms = WORLD_HOUR,
+		.until_ms = w->now_ms + YEAR };
+	double chunks;
+
+	a.plan = plan_weights(f, a.version,
+	    plan_random(f, a.version, &w->dice));
+	chunks = (double)a.plan.length * ppm / 1e6;
+	a.pause_ms = (uint64_t)(30 * (double)WORLD_DAY /
+	    (chunks > 1 ? chunks : 1));
+	a.start_ms = dice_below(&w->dice, a.pause_ms + 1);
+	actor_add(w, &a);
+}
+
+static void
+alone(struct world *w)
+{
+	quiet(w, fleet_any(w), STAY * FLAG_PPM);
+	world_wait(w, YEAR + WORLD_MINUTE);
+}
+
+/* Sixteen, who share what is a flag for the sum of them. */
+static void
+together(struct world *w)
+{
+	struct family *f = fleet_any(w);
+
+	for (unsigned int i = 0; i < 16; i++)
+		quiet(w, f, STAY * FLAG_POOL_PPM / 16);
+	world_wait(w, YEAR + WORLD_MINUTE);
+}
+
+const struct scene scene_quiets[] = {
+	{ "0.9 of the thresholds", SCENE_QUIET, "one, a year", NULL, alone },
+	{ "0.9, by 16 together", SCENE_QUIET, "a year", NULL, together },
+	{ 0 },
+};
