@@ -351,6 +351,10 @@ $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
 	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer)
 
+# What it refuses is told to nobody, and it has seen one promotion.
+$(BUILD)/tests/fuzz/fuzz_chain_proof: private LINK += $(call wraps,\
+	announce_distrust seen_refused seen_channel)
+
 .PHONY: objects tests werror
 objects: $(ALL_OBJS)
 tests: all $(UNIT) $(FUZZ) $(TOOLS) $(PRELOADS) $(MUTANTS)

@@ -332,18 +332,20 @@ broker_call_go_on(struct broker_link *l, struct broker_check *k)
 	struct broker_call c = {
 		.b = l->b,
 		.from = l,
-		.request = find_request(MSG_PUT_COMMIT),
+		.request = find_request(k->type),
 		.id = k->id,
 		.reply = writer_of(FRAME_BUFFER),
 	};
+	enum msg_type type = k->type;
 	int err;
 
 	l->waiting--;
-	frame_begin(&c.reply, MSG_PUT_COMMIT | FRAME_REPLY, k->id);
+	frame_begin(&c.reply, (uint16_t)(type | FRAME_REPLY), k->id);
 	msg_ok_write(&c.reply);
-	err = broker_put_checked(&c, k);
-	if (finish(&c, MSG_PUT_COMMIT, err) == 0)
-		answer(&c, MSG_PUT_COMMIT);
+	err = type == MSG_PUT_COMMIT ? broker_put_checked(&c, k) :
+				       broker_oms_checked(&c, k);
+	if (finish(&c, type, err) == 0)
+		answer(&c, type);
 	writer_free(&c.reply);
 }
 

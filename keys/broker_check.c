@@ -8,8 +8,8 @@
 #include "vault/log.h"
 
 /*
- * Checks of what was put, on a thread of their own: a version may have
- * thousands of pages, and others do not wait for them.  One at a time, in the
+ * Checks of what was put or signed, on a thread of their own: a version may have
+ * thousands of pages or files, and others do not wait for them.  One at a time, in the
  * order of their asking.
  */
 
@@ -24,6 +24,7 @@ broker_check_free(struct broker_check *k)
 	manifest_free(k->manifest);
 	free(k->chunks);
 	msg_put_commit_clear(&k->m);
+	msg_sign_oms_clear(&k->oms);
 	free(k);
 }
 
@@ -55,7 +56,7 @@ take_page(void *arg, const struct manifest *m, const struct manifest_page *page)
 }
 
 static void
-look(struct broker_check *k, const atomic_bool *stop)
+look_put(struct broker_check *k, const atomic_bool *stop)
 {
 	for (size_t i = 0; i < k->count; i++) {
 		OWNED(manifest) m = NULL;
@@ -73,6 +74,17 @@ look(struct broker_check *k, const atomic_bool *stop)
 			m = NULL;
 		}
 	}
+}
+
+static void
+look(struct broker_check *k, const atomic_bool *stop)
+{
+	if (k->type == MSG_PUT_COMMIT)
+		look_put(k, stop);
+	else if (*stop)
+		k->found[0] = ERR_UNREACHABLE;
+	else
+		k->found[0] = broker_oms_look(k);
 }
 
 static struct broker_check *

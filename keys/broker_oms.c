@@ -19,6 +19,17 @@ key_of(void *arg, struct version_key **out)
 	return broker_model_key(k->b, k->upload, out);
 }
 
+static int
+no_manifest(struct broker_call *c, const struct catalogue_version *v, int err)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	return broker_call_fail(c, err,
+	    "the manifest of %s@%s cannot be opened: %s; `weir check` tells "
+	    "more",
+	    v->model, digest_hex(&v->version, hex), err_text(err));
+}
+
 /* Borrowed until the next look at any manifest. */
 static int
 manifest_of(struct broker_call *c, const struct catalogue_version *v,
@@ -31,15 +42,9 @@ manifest_of(struct broker_call *c, const struct catalogue_version *v,
 		.key = key_of,
 		.arg = &key,
 	};
-	char hex[DIGEST_HEX_SIZE];
 	int err = pages_manifest(c->b->pages, &pages, out);
 
-	if (err != 0)
-		return broker_call_fail(c, err,
-		    "the manifest of %s@%s cannot be opened: %s; `weir check`"
-		    " tells more",
-		    v->model, digest_hex(&v->version, hex), err_text(err));
-	return 0;
+	return err == 0 ? 0 : no_manifest(c, v, err);
 }
 
 int
@@ -127,37 +132,52 @@ need_unrevoked(struct broker_call *c, const struct catalogue_version *v)
 	return 0;
 }
 
-/* The signature is one over what the manifest says. */
-static int
-check_signature(struct broker_call *c, const struct catalogue_version *v,
-    const struct msg_sign_oms *m)
+/* --- on the thread for what takes long --- */
+
+/* Whether the signature is one over what the manifest says. */
+int
+broker_oms_look(struct broker_check *k)
 {
 	const struct oms_parts parts = {
-		.name = m->name,
-		.ignore = (const char *const *)m->ignored,
-		.ignore_count = m->count,
-		.key = m->key,
-		.sig = m->sig,
-		.sig_length = m->sig_length,
+		.name = k->oms.name,
+		.ignore = (const char *const *)k->oms.ignored,
+		.ignore_count = k->oms.count,
+		.key = k->oms.key,
+		.sig = k->oms.sig,
+		.sig_length = k->oms.sig_length,
 	};
-	const struct manifest *manifest = NULL;
 	struct oms_files files = { 0 };
-	char why[OMS_WHY] = "";
-	int err = manifest_of(c, v, &manifest);
+	int err;
 
+	k->copies[0].key = k->keys[0];
+	err = pages_open(&k->copies[0], &k->manifest);
+	/* That one is damaged is no word about the signature. */
 	if (err != 0)
-		return err;
-	err = oms_files_of(&files, manifest, parts.ignore, parts.ignore_count,
-	    true, why);
+		return err == ERR_INTEGRITY ? ERR_FORMAT : err;
+	err = oms_files_of(&files, k->manifest, parts.ignore,
+	    parts.ignore_count, true, k->why);
 	if (err == 0)
-		err = oms_check(&files, &parts, why);
+		err = oms_check(&files, &parts, k->why);
 	oms_files_clear(&files);
+	return err;
+}
+
+/* --- back on the loop --- */
+
+static int
+judge_signature(struct broker_call *c, const struct catalogue_version *v,
+    const struct broker_check *k)
+{
+	int err = k->found[0];
+
+	if (err == 0)
+		return 0;
+	if (k->manifest == NULL)
+		return no_manifest(c, v, err);
 	if (err == ERR_INTEGRITY)
-		return broker_offer_reject(c, err, "%s", why);
-	if (err != 0)
-		return broker_call_fail(c, err, "%s",
-		    why[0] != '\0' ? why : err_text(err));
-	return 0;
+		return broker_offer_reject(c, err, "%s", k->why);
+	return broker_call_fail(c, err, "%s",
+	    k->why[0] != '\0' ? k->why : err_text(err));
 }
 
 static int
@@ -180,24 +200,75 @@ record(struct broker_call *c, const struct catalogue_version *v,
 	return broker_call_record_later(c, &e);
 }
 
+/* What is signed, and that it may be. */
+static int
+find_fit(struct broker_call *c, const char *reference,
+    struct catalogue_version *v)
+{
+	int err = find_version(c, reference, v);
+
+	if (err == 0)
+		err = need_verified(c, v);
+	return err == 0 ? need_unrevoked(c, v) : err;
+}
+
+static int
+start(struct broker_call *c, struct msg_sign_oms *m)
+{
+	struct broker_check *k = calloc(1, sizeof(*k));
+	struct catalogue_version v;
+	int err;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	k->type = MSG_SIGN_OMS;
+	k->oms = *m;
+	*m = (struct msg_sign_oms){ 0 };
+	err = find_fit(c, k->oms.reference, &v);
+	if (err == 0)
+		err = broker_model_key(c->b, v.upload, &k->keys[0]);
+	if (err == 0) {
+		k->count = 1;
+		k->copies[0] = (struct pages_verify){
+			.store = c->b->how.store,
+			.version = v.version,
+			.object = v.object,
+		};
+		err = broker_check_start(c, k);
+	}
+	if (err != 0)
+		broker_check_free(k);
+	return err;
+}
+
+/* Others were served meanwhile: it is found anew. */
+int
+broker_oms_checked(struct broker_call *c, struct broker_check *k)
+{
+	struct catalogue_version v;
+	int err;
+
+	if (c->b->failed != 0 || k->found[0] == ERR_UNREACHABLE)
+		err = broker_call_fail(c, ERR_IO, "weir-keyd stops");
+	else
+		err = find_fit(c, k->oms.reference, &v);
+	if (err == 0)
+		err = judge_signature(c, &v, k);
+	if (err == 0)
+		err = record(c, &v, &k->oms);
+	broker_check_free(k);
+	return err;
+}
+
 int
 broker_oms_sign(struct broker_call *c)
 {
-	struct catalogue_version v;
 	struct msg_sign_oms m;
 	int err;
 
 	if (msg_sign_oms_read(&m, &c->body) != 0)
 		return broker_call_malformed(c);
-	err = find_version(c, m.reference, &v);
-	if (err == 0)
-		err = need_verified(c, &v);
-	if (err == 0)
-		err = need_unrevoked(c, &v);
-	if (err == 0)
-		err = check_signature(c, &v, &m);
-	if (err == 0)
-		err = record(c, &v, &m);
+	err = start(c, &m);
 	msg_sign_oms_clear(&m);
 	return err;
 }

@@ -472,6 +472,7 @@ check(struct broker_call *c, struct broker_upload *u, struct msg_put_commit *m)
 
 	if (k == NULL)
 		return ERR_NOMEM;
+	k->type = MSG_PUT_COMMIT;
 	k->m = *m;
 	*m = (struct msg_put_commit){ 0 };
 	known = find_old(c, u, &k->m, &there);

@@ -19,6 +19,7 @@
 #include "keys/role.h"
 #include "keys/session.h"
 #include "vault/entry.h"
+#include "vault/oms.h"
 #include "vault/reader.h"
 #include "vault/writer.h"
 
@@ -44,14 +45,20 @@ struct broker_upload {
 	bool checking; /* its commit is under way */
 };
 
-/* A put.commit whose pages are looked at: the new copy, and the one that is
- * there, if any. */
+/*
+ * What takes too long for the loop.  A put.commit whose pages are looked at: the
+ * new copy, and the one that is there, if any.  A sign.oms: the signature, over
+ * the manifest of the first copy.
+ */
 #define BROKER_CHECK_COPIES 2
 struct broker_check {
 	STAILQ_ENTRY(broker_check) entry;
-	uint64_t link; /* who waits, */
-	uint64_t id;   /* for the answer to what */
+	uint64_t link;	    /* who waits, */
+	uint64_t id;	    /* for the answer to what */
+	enum msg_type type; /* MSG_PUT_COMMIT or MSG_SIGN_OMS */
 	struct msg_put_commit m;
+	struct msg_sign_oms oms;
+	char why[OMS_WHY]; /* of found[0], for sign.oms */
 	struct family_key *family;
 	struct version_key *keys[BROKER_CHECK_COPIES];
 	struct pages_verify copies[BROKER_CHECK_COPIES];
@@ -385,8 +392,8 @@ int broker_model_manifest_key(struct broker *b, uint64_t upload,
 
 /* --- broker_check.c: what takes long --- */
 
-/* Have it looked at, and broker_put_checked called then; it is taken over
- * unless this fails. */
+/* Have it looked at, and broker_put_checked or broker_oms_checked called then;
+ * it is taken over unless this fails. */
 int broker_check_start(struct broker_call *c, struct broker_check *k) MUST_USE;
 void broker_check_free(struct broker_check *k);
 void broker_check_deliver(struct broker *b);
@@ -399,6 +406,11 @@ void broker_call_go_on(struct broker_link *l, struct broker_check *k);
 
 /* The rest of a put.commit; as a handler.  k is taken over. */
 int broker_put_checked(struct broker_call *c, struct broker_check *k);
+
+/* broker_oms.c: what the thread does of a sign.oms (ERR_NOT_FOUND, ERR_FORMAT: no
+ * manifest to check it by), and the rest of it, as a handler; k is taken over. */
+int broker_oms_look(struct broker_check *k) MUST_USE;
+int broker_oms_checked(struct broker_call *c, struct broker_check *k);
 
 /* Uploads of a link that has gone. */
 void broker_put_drop(struct broker_link *l);

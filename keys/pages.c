@@ -320,24 +320,41 @@ verify_box(const struct pages_verify *how, const struct page_key *key,
 	return err == 0 ? compare_rows(how, box, page) : err;
 }
 
+static int
+open_manifest(const struct pages_verify *how, const struct page_key *key,
+    struct manifest **out)
+{
+	OWNED_MEM(uint8_t) plain = NULL;
+	size_t length;
+	int err = store_open_page(how->store, &how->object, OBJECT_MANIFEST,
+	    key, &plain, &length);
+
+	return err == 0 ? manifest_parse(out, plain, length, &how->version) :
+			  err;
+}
+
+int
+pages_open(const struct pages_verify *how, struct manifest **out)
+{
+	OWNED(page_key) key = NULL;
+	int err = object_manifest_key(&key, how->key);
+
+	return err == 0 ? open_manifest(how, key, out) : err;
+}
+
 int
 pages_verify(const struct pages_verify *how, struct manifest **out)
 {
 	OWNED(page_key) manifest_key = NULL;
 	OWNED(page_key) lockbox_key = NULL;
 	OWNED(manifest) m = NULL;
-	OWNED_MEM(uint8_t) plain = NULL;
-	size_t length;
 	int err;
 
 	err = object_manifest_key(&manifest_key, how->key);
 	if (err == 0)
 		err = object_lockbox_key(&lockbox_key, how->key);
 	if (err == 0)
-		err = store_open_page(how->store, &how->object, OBJECT_MANIFEST,
-		    manifest_key, &plain, &length);
-	if (err == 0)
-		err = manifest_parse(&m, plain, length, &how->version);
+		err = open_manifest(how, manifest_key, &m);
 	for (uint32_t i = 0; err == 0 && i < m->page_count; i++) {
 		OWNED(manifest_page) page = NULL;
 

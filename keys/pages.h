@@ -73,4 +73,7 @@ struct pages_verify {
 int pages_verify(const struct pages_verify *how, struct manifest **out)
     MUST_USE;
 
+/* The manifest alone; family and stop are not looked at. */
+int pages_open(const struct pages_verify *how, struct manifest **out) MUST_USE;
+
 #endif

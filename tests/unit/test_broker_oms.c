@@ -291,6 +291,36 @@ what_is_bad_or_revoked_is_not_signed(void **state)
 	end(&owner, &s);
 }
 
+/* A signature over a hundred thousand files takes a while: it is looked at by
+ * another thread, and whoever asks for something else has an answer before. */
+static void
+others_are_served_while_a_signature_is_looked_at(void **state)
+{
+	struct desk *d = *state;
+	OWNED_WRITER body = writer_of(1U << 20);
+	struct desk_person owner, other;
+	struct signing s;
+
+	begin(&owner, d, &s);
+	verified(d, &s, true);
+	desk_person_come(&other, d, 0);
+	msg_sign_oms_write(&body, &s.m);
+	desk_send(&owner, MSG_SIGN_OMS, &body);
+	assert_false(owner.answered);
+	desk_send(&other, MSG_STATUS, NULL);
+	assert_true(other.answered);
+	assert_false(owner.answered);
+	while (!owner.answered)
+		desk_settle(d);
+	assert_int_equal(desk_count(d, "sign.oms"), 1);
+	/* Who does not wait for it has signed nothing. */
+	desk_send(&owner, MSG_SIGN_OMS, &body);
+	end(&owner, &s);
+	desk_settle(d);
+	assert_int_equal(desk_count(d, "sign.oms"), 1);
+	desk_person_go(&other);
+}
+
 int
 main(void)
 {
@@ -300,6 +330,7 @@ main(void)
 		TEST(a_signature_over_anything_else_is_refused_and_recorded),
 		TEST(only_a_version_s_digits_by_a_manager_will_do),
 		TEST(what_is_bad_or_revoked_is_not_signed),
+		TEST(others_are_served_while_a_signature_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
