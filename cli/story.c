@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "cli/out.h"
+#include "cli/story_grant.h"
 #include "cli/story_signed.h"
 #include "cli/story_version.h"
 #include "cli/talk.h"
@@ -438,42 +439,6 @@ tell_put_step(struct story *s, const struct entry_view *v, FILE *f)
 }
 
 static void
-tell_grant_add(struct story *s, const struct entry_view *v, FILE *f)
-{
-	char count[OUT_COUNT], until[OUT_TIME];
-
-	(void)s;
-	fprintf(f, "grant %llu %s", (unsigned long long)number_of(v, "grant"),
-	    text_of(v, "model"));
-	if (text_of(v, "channel")[0] != '\0')
-		fprintf(f, ":%s", text_of(v, "channel"));
-	if (text_of(v, "version")[0] != '\0')
-		fprintf(f, "@%.12s", text_of(v, "version"));
-	fprintf(f, " to %s:", text_of(v, "to"));
-	if (strcmp(text_of(v, "type"), "load") == 0)
-		fprintf(f, " %s%s",
-		    out_count(number_of(v, "loads"), "load", count),
-		    text_of(v, "per")[0] != '\0' ? " a day" : "");
-	else
-		fprintf(f, " %s", text_of(v, "type"));
-	if (entry_view_bool(v, "export"))
-		fprintf(f, ", export");
-	if (text_of(v, "until")[0] != '\0')
-		fprintf(f, ", until %s UTC",
-		    out_when(text_of(v, "until"), until));
-	fprintf(f, ": %s", text_of(v, "reason"));
-}
-
-static void
-tell_grant_rm(struct story *s, const struct entry_view *v, FILE *f)
-{
-	(void)s;
-	fprintf(f, "grant %llu", (unsigned long long)number_of(v, "grant"));
-	if (text_of(v, "reason")[0] != '\0')
-		fprintf(f, ": %s", text_of(v, "reason"));
-}
-
-static void
 tell_role(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
@@ -552,8 +517,8 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_KEYD_STOP] = tell_keyd,
 	[ENTRY_ROLE_ADD] = tell_role,
 	[ENTRY_ROLE_RM] = tell_role,
-	[ENTRY_GRANT_ADD] = tell_grant_add,
-	[ENTRY_GRANT_RM] = tell_grant_rm,
+	[ENTRY_GRANT_ADD] = story_grant_tell_add,
+	[ENTRY_GRANT_RM] = story_grant_tell_rm,
 	[ENTRY_PUT_BEGIN] = tell_put_step,
 	[ENTRY_PUT_KEYS] = tell_put_step,
 	[ENTRY_PUT] = tell_put,

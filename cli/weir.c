@@ -104,13 +104,21 @@ static const struct command commands[] = {
 	{ "grant add", cmd_grant_add, 1, 1, false,
 	    "let somebody read a model",
 	    "REF --to PRINCIPAL --loads N[/day]|--browse --reason TEXT\n"
-	    "           [--export] [--until TIME]\n"
+	    "           [--export] [--until TIME] [--host PATTERN]...\n"
+	    "           [--days DAYS] [--hours HH:MM-HH:MM] [--zone ZONE]\n"
+	    "           [--max-sessions N]\n"
 	    "REF is MODEL (any version), MODEL:CHANNEL or MODEL@DIGITS.\n"
 	    "  --to PRINCIPAL   user:NAME\n"
 	    "  --loads N[/day]  N loads of the whole, in all or a day\n"
 	    "  --browse         look at small parts only\n"
 	    "  --export         plain copies by 'weir get', too\n"
 	    "  --until TIME     2026-12-31, 2026-12-31T18:00:00Z, or 30d\n"
+	    "  --host PATTERN   on hosts of such a name only: gpu-*, node-??\n"
+	    "  --days DAYS      mon-fri, or mon,wed,sat-sun\n"
+	    "  --hours HOURS    08:00-18:00, or 22:00-06:00 until the day "
+	    "after\n"
+	    "  --zone ZONE      whose days and hours: UTC (else), or +02:00\n"
+	    "  --max-sessions N at most N open at once\n"
 	    "  --reason TEXT    why; it is recorded\n" },
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",

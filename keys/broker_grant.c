@@ -52,6 +52,33 @@ find_target(struct broker_call *c, const struct msg_grant_add *m,
 	return 0;
 }
 
+static const char *
+unless_empty(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
+/* Where, when, and how many at once. */
+static void
+write_limits(struct entry *e, const struct msg_grant_add *m)
+{
+	char hosts[GRANT_HOSTS_SIZE], *next = NULL;
+
+	snprintf(hosts, sizeof(hosts), "%s", m->hosts);
+	if (*hosts != '\0') {
+		entry_open_list(e, "hosts");
+		for (char *one = strtok_r(hosts, " ", &next); one != NULL;
+		     one = strtok_r(NULL, " ", &next))
+			entry_text(e, NULL, one);
+		entry_close(e);
+	}
+	entry_text(e, "days", unless_empty(m->days));
+	entry_text(e, "hours", unless_empty(m->hours));
+	entry_text(e, "zone", unless_empty(m->zone));
+	if (m->max_sessions != 0)
+		entry_number(e, "sessions", m->max_sessions);
+}
+
 static void
 write_grant(struct entry *e, uint64_t id, const struct msg_grant_add *m,
     const char *version)
@@ -68,6 +95,7 @@ write_grant(struct entry *e, uint64_t id, const struct msg_grant_add *m,
 	entry_bool(e, "export", m->export);
 	if (m->until_ms != 0)
 		entry_time(e, "until", m->until_ms);
+	write_limits(e, m);
 	entry_text(e, "reason", m->reason);
 }
 
@@ -167,6 +195,30 @@ set_text(json_t *object, const char *key, const char *text)
 	    json_object_set_new(object, key, json_string(text));
 }
 
+/* Where, when, and how many at once. */
+static int
+describe_limits(json_t *j, const struct grant *g)
+{
+	char hosts[GRANT_HOSTS_SIZE], *next = NULL;
+	json_t *list = json_array();
+	int r = 0;
+
+	snprintf(hosts, sizeof(hosts), "%s", g->hosts);
+	for (char *one = strtok_r(hosts, " ", &next); one != NULL;
+	     one = strtok_r(NULL, " ", &next))
+		r |= json_array_append_new(list, json_string(one));
+	if (*g->hosts != '\0')
+		r |= json_object_set(j, "hosts", list);
+	json_decref(list);
+	if (r != 0 || set_text(j, "days", g->days) != 0 ||
+	    set_text(j, "hours", g->hours) != 0 ||
+	    set_text(j, "zone", g->zone) != 0)
+		return -1;
+	return g->max_sessions == 0 ? 0 :
+				      json_object_set_new(j, "max_sessions",
+					  json_integer(g->max_sessions));
+}
+
 /* When, by whom and why it was removed. */
 static int
 describe_end(json_t *j, const struct grant *g)
@@ -201,7 +253,7 @@ describe(const struct grant *g, bool expired)
 	    expired);
 	if (j == NULL || set_text(j, "channel", g->channel) != 0 ||
 	    set_text(j, "version", g->version) != 0 ||
-	    describe_end(j, g) != 0) {
+	    describe_limits(j, g) != 0 || describe_end(j, g) != 0) {
 		json_decref(j);
 		return NULL;
 	}

@@ -84,39 +84,27 @@ check_principal(const struct opening *o)
 	    c->from->principal);
 }
 
+/* What the nearest grant falls short of, and the command that would mend it. */
 static int
-no_grant(const struct opening *o, const struct broker_target *t,
-    enum grant_answer why)
+not_granted(const struct opening *o, const struct broker_target *t,
+    enum grant_answer why, const struct grant *g)
 {
-	const char *who = o->principal;
-	const char *export = o->m->purpose == MSG_GET ? " --export" : "";
-	char reason[64 + sizeof(t->shown)];
+	char reason[96 + sizeof(t->shown)];
+	char says[BROKER_SENTENCE];
+	const struct broker_explain x = {
+		.principal = o->principal,
+		.shown = t->shown,
+		.host = o->m->host,
+		.export = o->m->purpose == MSG_GET,
+	};
 
-	switch (why) {
-	case GRANT_OK:
-	case GRANT_NONE:
-		break;
-	case GRANT_EXPIRED:
-		snprintf(reason, sizeof(reason), "grant for %s expired",
-		    t->shown);
-		return refuse(o, ERR_DENIED, reason,
-		    "the grant of %s for %s has ended; a manager may add"
-		    " another: weir grant add %s --to %s --loads 1%s --reason"
-		    " TEXT",
-		    who, t->shown, t->shown, who, export);
-	case GRANT_NO_EXPORT:
-		snprintf(reason, sizeof(reason), "no export of %s", t->shown);
-		return refuse(o, ERR_DENIED, reason,
-		    "%s may read %s, but not write plain copies of it; a"
-		    " manager may allow it: weir grant add %s --to %s --loads 1"
-		    " --export --reason TEXT",
-		    who, t->shown, t->shown, who);
-	}
-	snprintf(reason, sizeof(reason), "no grant for %s", t->shown);
-	return refuse(o, ERR_DENIED, reason,
-	    "%s has no grant for %s; a manager may add one: weir grant add %s"
-	    " --to %s --loads 1%s --reason TEXT",
-	    who, t->shown, t->shown, who, export);
+	broker_explain_says(&x, why, g, says);
+	snprintf(reason, sizeof(reason), "%s%s%s", grant_answer_text(why),
+	    why == GRANT_NO_EXPORT ? " of " :
+		why == GRANT_NONE  ? " for " :
+				     ": ",
+	    t->shown);
+	return refuse(o, ERR_DENIED, reason, "%s", says);
 }
 
 /* Who has no role is told of nothing that it has no grant for. */
@@ -131,7 +119,7 @@ not_found(const struct opening *o, const struct broker_target *t)
 		return err;
 	snprintf(reason, sizeof(reason), "no %s", t->shown);
 	if (held == 0)
-		return no_grant(o, t, GRANT_NONE);
+		return not_granted(o, t, GRANT_NONE, NULL);
 	return refuse(o, ERR_NOT_FOUND, reason,
 	    "there is no %s; 'weir ls' lists what there is", t->shown);
 }
@@ -170,6 +158,9 @@ choose(const struct opening *o, struct wanted *w)
 		.version = t->hex,
 		.export = o->m->purpose == MSG_GET,
 		.now_ms = broker_record_clock(),
+		.host = o->m->host,
+		.sessions = broker_session_under,
+		.arg = o->c->b,
 	};
 	OWNED_MEM(struct grant) grants = NULL;
 	const struct grant *g;
@@ -186,7 +177,7 @@ choose(const struct opening *o, struct wanted *w)
 		    "the catalogue cannot be read");
 	answer = grant_choose(grants, n, &want, &g);
 	if (answer != GRANT_OK)
-		return no_grant(o, t, answer);
+		return not_granted(o, t, answer, g);
 	w->grant = g->id;
 	w->type = g->type;
 	return check_budget(o, t, g);
@@ -356,7 +347,7 @@ describe(struct broker *b, const struct broker_session *s, uint16_t i,
 		.export = g.export,
 		.window = grant_window(v->type),
 		.readahead_kb = grant_readahead_kb(v->type),
-		.expires_ms = g.until_ms,
+		.expires_ms = grant_ends(&g, broker_record_clock()),
 	};
 	return broker_model_manifest_key(b, s->versions[i].upload,
 	    out->manifest_key);

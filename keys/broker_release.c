@@ -36,6 +36,24 @@ find(struct broker_call *c, uint64_t id, uint16_t version,
 
 /* --- release --- */
 
+/* It has not ended, and neither have the hours in which it holds. */
+static int
+check_stands(struct broker_call *c, const struct broker_session *s,
+    const struct session_version *v, const struct grant *g)
+{
+	enum grant_answer a = grant_stands(g, broker_record_clock());
+	const struct broker_explain x = {
+		.principal = s->s->principal,
+		.shown = v->model,
+	};
+	char says[BROKER_SENTENCE];
+
+	if (a == GRANT_OK)
+		return 0;
+	broker_explain_says(&x, a, g, says);
+	return broker_call_refuse(c, grant_answer_text(a), "%s", says);
+}
+
 /* The grant that the session rests on still stands, at this release. */
 static int
 check_grant(struct broker_call *c, const struct broker_session *s,
@@ -53,13 +71,8 @@ check_grant(struct broker_call *c, const struct broker_session *s,
 		    "grant %ju was removed", (uintmax_t)v->grant);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
-	if (grant_expired(&g, broker_record_clock()))
-		return broker_call_refuse(c, "grant expired",
-		    "grant %ju has ended; a manager may add another: weir"
-		    " grant add %s --to %s --loads 1 --reason TEXT",
-		    (uintmax_t)v->grant, v->model, s->s->principal);
 	*out = g;
-	return 0;
+	return check_stands(c, s, v, &g);
 }
 
 /* keyd itself found that the store does not hold what was put.  The reply waits

@@ -17,6 +17,8 @@
 #define EXPIRED "its grants have expired"
 #define REASON 64 /* bytes of why keyd ends a session */
 
+static const char hours_over[] = "the granted hours are over";
+
 static const char was_revoked[] = "a version of it was revoked";
 
 static void
@@ -74,23 +76,30 @@ find_versions(struct broker *b, struct broker_session *s)
 	return 0;
 }
 
-/* When the last of its grants ends.  One that was removed is another matter. */
+/* When the last of its grants ends, or the hours in which it holds.  One that was
+ * removed is another matter. */
 static int
 find_end(struct broker *b, struct broker_session *s)
 {
+	int64_t now = broker_record_clock();
+
 	for (uint16_t i = 0; i < s->s->count; i++) {
 		struct grant g;
+		int64_t ends;
 		int err = catalogue_grant_get(b->how.catalogue,
 		    s->s->versions[i].grant, &g);
 
 		if (err != 0 && err != ERR_NOT_FOUND)
 			return err;
-		if (err != 0 || g.until_ms == 0) {
+		ends = err == 0 ? grant_ends(&g, now) : 0;
+		if (ends == 0) {
 			s->expires_ms = 0;
 			return 0;
 		}
-		if (g.until_ms > s->expires_ms)
-			s->expires_ms = g.until_ms;
+		if (ends > s->expires_ms) {
+			s->expires_ms = ends;
+			s->ends_with_hours = ends != g.until_ms;
+		}
 	}
 	return 0;
 }
@@ -336,6 +345,18 @@ rests_on(const struct broker_session *s, uint64_t grant)
 	return false;
 }
 
+uint32_t
+broker_session_under(void *arg, uint64_t grant)
+{
+	const struct broker *b = arg;
+	const struct broker_session *s, *next;
+	uint32_t n = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		n += rests_on(s, grant);
+	return n;
+}
+
 int
 broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last)
@@ -392,13 +413,14 @@ is_revoked(struct broker *b, const struct trust_root *r,
 }
 
 /* Why it is not to go on, if so: a grant of it was removed, or all that it
- * rests on have expired, or a version of it was revoked. */
+ * rests on have expired or are outside their hours, or a version of it was revoked. */
 static int
 judge(struct broker *b, const struct trust_root *r,
     const struct broker_session *s, char *reason)
 {
 	int64_t now = broker_record_clock();
-	uint16_t expired = 0;
+	enum grant_answer why = GRANT_OK;
+	uint16_t over = 0;
 	bool revoked = false;
 
 	*reason = '\0';
@@ -419,11 +441,14 @@ judge(struct broker *b, const struct trust_root *r,
 			snprintf(reason, REASON, "%s", was_revoked);
 			return 0;
 		}
-		if (grant_expired(&g, now))
-			expired++;
+		if (grant_stands(&g, now) != GRANT_OK) {
+			why = grant_stands(&g, now);
+			over++;
+		}
 	}
-	if (s->s->count > 0 && expired == s->s->count)
-		snprintf(reason, REASON, EXPIRED);
+	if (s->s->count > 0 && over == s->s->count)
+		snprintf(reason, REASON, "%s",
+		    why == GRANT_HOURS ? hours_over : EXPIRED);
 	return 0;
 }
 
@@ -467,7 +492,8 @@ broker_session_end_expired(struct broker *b)
 
 	HASH_ITER(hh, b->sessions, s, next)
 		if (err == 0 && s->expires_ms != 0 && now >= s->expires_ms)
-			err = broker_session_end(b, s, EXPIRED);
+			err = broker_session_end(b, s,
+			    s->ends_with_hours ? hours_over : EXPIRED);
 	return err;
 }
 

@@ -83,6 +83,7 @@ struct broker_session {
 	struct broker_version *versions; /* s->count */
 	LIST_HEAD(, broker_hold) holds;
 	int64_t expires_ms;	/* of the last of its grants; 0: never */
+	bool ends_with_hours;	/* then: of a grant that goes on later */
 	int64_t alone_since_ms; /* when holds is empty */
 	uint8_t trouble;	/* MSG_TROUBLE_*, as its worker says */
 	int64_t trouble_ms;	/* when it did */
@@ -344,13 +345,15 @@ void broker_session_ended(struct broker *b, struct broker_session *s,
  * last one's close. */
 int broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last) MUST_USE;
+/* How many open ones rest on a grant; arg is the broker. */
+uint32_t broker_session_under(void *arg, uint64_t grant);
 /* The same, of a version that was revoked. */
 int broker_session_end_for_version(struct broker *b, const char *model,
     const struct digest *version, struct broker_pending **last) MUST_USE;
 /* At start: those whose grants went while nobody was there to end them. */
 int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
-/* End those whose grants have all expired.  Told, not asked for: a worker that
+/* End those whose grants have all expired, or are outside their hours.  Told, not asked for: a worker that
  * has keys would go on. */
 int broker_session_end_expired(struct broker *b) MUST_USE;
 int broker_session_end_at_stop(struct broker *b) MUST_USE;
@@ -362,6 +365,19 @@ struct broker_key_of {
 };
 struct pages_version broker_session_pages(const struct broker_session *s,
     uint16_t n, struct broker_key_of *key);
+
+/* --- broker_explain.c: why somebody may not read --- */
+
+struct broker_explain {
+	const char *principal;
+	const char *shown; /* the reference, in full */
+	const char *host;  /* NULL: none was said */
+	bool export;
+};
+/* What g, the nearest grant (NULL: there is none), falls short of, and the command
+ * that somebody with the right role would run. */
+void broker_explain_says(const struct broker_explain *x, enum grant_answer why,
+    const struct grant *g, char out[static BROKER_SENTENCE]);
 
 /* --- references and keys --- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "keys/catalogue_tables.h"
@@ -51,9 +52,31 @@ apply_role(struct catalogue *c, const struct entry_view *e)
 		SQL_TEXT(text(e, "family"))));
 }
 
+/* A list of patterns, as grant_host.h has it. */
+static int
+join_hosts(const struct entry_view *e, char out[static GRANT_HOSTS_SIZE])
+{
+	const json_t *list = json_object_get(e->json, "hosts");
+	size_t n = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *one = json_string_value(json_array_get(list, i));
+
+		if (one == NULL)
+			return ERR_FORMAT;
+		n += (size_t)snprintf(out + n, GRANT_HOSTS_SIZE - n, "%s%s",
+		    i > 0 ? " " : "", one);
+		if (n >= GRANT_HOSTS_SIZE)
+			return ERR_FORMAT;
+	}
+	return 0;
+}
+
 static int
 apply_grant_add(struct catalogue *c, const struct entry_view *e)
 {
+	char hosts[GRANT_HOSTS_SIZE];
 	enum msg_grant_type type;
 	int64_t until = 0;
 	uint64_t id;
@@ -63,6 +86,8 @@ apply_grant_add(struct catalogue *c, const struct entry_view *e)
 		err = grant_type_parse(&type, text(e, "type"));
 	if (err == 0 && entry_view_text(e, "until") != NULL)
 		err = entry_view_time(e, "until", &until);
+	if (err == 0)
+		err = join_hosts(e, hosts);
 	if (err != 0)
 		return err;
 	return sql_run(c->sql, GRANT_ADD,
@@ -73,7 +98,9 @@ apply_grant_add(struct catalogue *c, const struct entry_view *e)
 		SQL_NUMBER(entry_view_text(e, "per") != NULL),
 		SQL_NUMBER(entry_view_bool(e, "export")), SQL_NUMBER(until),
 		SQL_TEXT(text(e, "reason")), SQL_TEXT(e->by),
-		SQL_NUMBER(e->time_ms)));
+		SQL_NUMBER(e->time_ms), SQL_TEXT(hosts),
+		SQL_TEXT(text(e, "days")), SQL_TEXT(text(e, "hours")),
+		SQL_TEXT(text(e, "zone")), SQL_NUMBER(number(e, "sessions"))));
 }
 
 static int

@@ -4,8 +4,11 @@
 
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
+#include "vault/log.h"
 
-static void
+#define COLUMNS 18 /* of every grant; those behind are of removed ones */
+
+static int
 read_grant(struct grant *g, const struct sql_query *q)
 {
 	*g = (struct grant){
@@ -17,6 +20,7 @@ read_grant(struct grant *g, const struct sql_query *q)
 		.export = sql_number(q, 8) != 0,
 		.until_ms = sql_number(q, 9),
 		.created_ms = sql_number(q, 12),
+		.max_sessions = (uint32_t)sql_count(q, 17),
 	};
 	snprintf(g->model, sizeof(g->model), "%s", sql_text(q, 1));
 	snprintf(g->channel, sizeof(g->channel), "%s", sql_text(q, 2));
@@ -24,17 +28,31 @@ read_grant(struct grant *g, const struct sql_query *q)
 	snprintf(g->to, sizeof(g->to), "%s", sql_text(q, 4));
 	snprintf(g->reason, sizeof(g->reason), "%s", sql_text(q, 10));
 	snprintf(g->by, sizeof(g->by), "%s", sql_text(q, 11));
+	snprintf(g->hosts, sizeof(g->hosts), "%s", sql_text(q, 13));
+	snprintf(g->days, sizeof(g->days), "%s", sql_text(q, 14));
+	snprintf(g->hours, sizeof(g->hours), "%s", sql_text(q, 15));
+	snprintf(g->zone, sizeof(g->zone), "%s", sql_text(q, 16));
+	/* Of hours that cannot be read it is not known when they are. */
+	if (grant_when_parse(&g->when, g->days, g->hours, g->zone) != NULL ||
+	    grant_host_wrong(g->hosts) != NULL)
+		return log_err(ERR_INTEGRITY,
+		    "catalogue: grant %ju is not well-formed",
+		    (uintmax_t)g->id);
+	return 0;
 }
 
 /* With the columns that only removed ones fill. */
-static void
+static int
 read_whole(struct grant *g, const struct sql_query *q)
 {
-	read_grant(g, q);
-	g->removed_ms = sql_number(q, 13);
-	snprintf(g->removed_by, sizeof(g->removed_by), "%s", sql_text(q, 14));
+	int err = read_grant(g, q);
+
+	g->removed_ms = sql_number(q, COLUMNS);
+	snprintf(g->removed_by, sizeof(g->removed_by), "%s",
+	    sql_text(q, COLUMNS + 1));
 	snprintf(g->removed_reason, sizeof(g->removed_reason), "%s",
-	    sql_text(q, 15));
+	    sql_text(q, COLUMNS + 2));
+	return err;
 }
 
 static int
@@ -46,9 +64,10 @@ get(struct catalogue *c, uint64_t id, bool removed, struct grant *out)
 
 	if (err == 0)
 		err = sql_next(&q);
+	if (err == 0)
+		err = read_whole(&g, &q);
 	if (err != 0)
 		return err;
-	read_whole(&g, &q);
 	if ((g.removed_ms != 0) != removed)
 		return ERR_NOT_FOUND;
 	*out = g;
@@ -81,8 +100,9 @@ catalogue_grant_each(struct catalogue *c, const struct catalogue_grants *w,
 	while ((err = sql_next(&q)) == 0) {
 		struct grant g;
 
-		read_whole(&g, &q);
-		err = each(arg, &g);
+		err = read_whole(&g, &q);
+		if (err == 0)
+			err = each(arg, &g);
 		if (err != 0)
 			return err;
 	}
@@ -111,7 +131,9 @@ catalogue_grant_list(struct catalogue *c, const char *principal,
 				return ERR_NOMEM;
 			list = more;
 		}
-		read_grant(&list[count++], &q);
+		err = read_grant(&list[count++], &q);
+		if (err != 0)
+			return err;
 	}
 	if (err != ERR_NOT_FOUND)
 		return err;

@@ -19,7 +19,9 @@ static const char schema[] =
     " channel text not null, version text not null, principal text not null,"
     " type integer not null, loads integer not null, per_day integer not null,"
     " export integer not null, until integer not null, reason text not null,"
-    " by text not null, created integer not null,"
+    " by text not null, created integer not null, hosts text not null,"
+    " days text not null, hours text not null, zone text not null,"
+    " max_sessions integer not null,"
     " removed integer not null default 0,"
     " removed_by text not null default '',"
     " removed_reason text not null default '');"
@@ -84,7 +86,8 @@ static const char schema[] =
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
-	" export, until, reason, by, created"
+	" export, until, reason, by, created, hosts, days, hours, zone,"       \
+	" max_sessions"
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
@@ -118,7 +121,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		     " order by role, family, principal",
 
 	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
-		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		      " ?)",
 	[GRANT_RM] = "update grants set removed = ?, removed_by = ?,"
 		     " removed_reason = ? where id = ? and removed = 0",
 	[GRANT_GET] = "select " GRANT_COLUMNS ", removed, removed_by,"

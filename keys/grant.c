@@ -8,6 +8,28 @@
 #define BROWSE_READAHEAD_KB 128
 #define LOAD_READAHEAD_KB 16384
 
+/* A message may lack what it has nothing to say about. */
+static const char *
+said(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+/* Where and when, and how often at once. */
+static const char *
+limits_wrong(const struct msg_grant_add *m)
+{
+	struct grant_when when;
+	const char *wrong = grant_host_wrong(said(m->hosts));
+
+	if (wrong == NULL)
+		wrong = grant_when_parse(&when, said(m->days), said(m->hours),
+		    said(m->zone));
+	if (wrong == NULL && m->max_sessions > GRANT_SESSIONS_MAX)
+		return "a grant may allow 1 to 256 sessions at once";
+	return wrong;
+}
+
 const char *
 grant_wrong(const struct msg_grant_add *m, int64_t now_ms)
 {
@@ -34,7 +56,7 @@ grant_wrong(const struct msg_grant_add *m, int64_t now_ms)
 		return "a grant has a reason: --reason TEXT";
 	if (strlen(m->reason) > GRANT_REASON_MAX)
 		return "the reason is longer than 1,024 bytes";
-	return NULL;
+	return limits_wrong(m);
 }
 
 bool
@@ -56,48 +78,120 @@ grant_expired(const struct grant *g, int64_t now_ms)
 }
 
 static bool
-lasts_longer(const struct grant *a, const struct grant *b)
+has_room(const struct grant *g, const struct grant_want *want)
 {
-	if (a->until_ms == 0 || b->until_ms == 0)
-		return a->until_ms == 0 && b->until_ms != 0;
-	return a->until_ms > b->until_ms;
+	return g->max_sessions == 0 || want->sessions == NULL ||
+	    want->sessions(want->arg, g->id) < g->max_sessions;
+}
+
+bool
+grant_keeps(const struct grant *g, const struct grant_want *want,
+    enum grant_answer rule)
+{
+	switch (rule) {
+	case GRANT_NONE:
+		return grant_covers(g, want);
+	case GRANT_EXPIRED:
+		return !grant_expired(g, want->now_ms);
+	case GRANT_NO_EXPORT:
+		return !want->export || g->export;
+	case GRANT_HOST:
+		return want->host == NULL ||
+		    grant_host_matches(g->hosts, want->host);
+	case GRANT_HOURS:
+		return grant_when_holds(&g->when, want->now_ms);
+	case GRANT_SESSIONS:
+		return has_room(g, want);
+	case GRANT_OK:
+	case GRANT_ANSWERS:
+		break;
+	}
+	return true;
+}
+
+enum grant_answer
+grant_judge(const struct grant *g, const struct grant_want *want)
+{
+	for (enum grant_answer a = GRANT_NONE; a < GRANT_ANSWERS; a++)
+		if (!grant_keeps(g, want, a))
+			return a;
+	return GRANT_OK;
+}
+
+enum grant_answer
+grant_stands(const struct grant *g, int64_t now_ms)
+{
+	if (grant_expired(g, now_ms))
+		return GRANT_EXPIRED;
+	return grant_when_holds(&g->when, now_ms) ? GRANT_OK : GRANT_HOURS;
+}
+
+int64_t
+grant_ends(const struct grant *g, int64_t now_ms)
+{
+	int64_t end = grant_when_ends(&g->when, now_ms);
+
+	return end == 0 || (g->until_ms != 0 && g->until_ms < end) ?
+	    g->until_ms :
+	    end;
 }
 
 static bool
-better(const struct grant *a, const struct grant *b)
+lasts_longer(const struct grant *a, const struct grant *b, int64_t now_ms)
+{
+	int64_t ends_a = grant_ends(a, now_ms), ends_b = grant_ends(b, now_ms);
+
+	if (ends_a == 0 || ends_b == 0)
+		return ends_a == 0 && ends_b != 0;
+	return ends_a > ends_b;
+}
+
+static bool
+better(const struct grant *a, const struct grant *b, int64_t now_ms)
 {
 	if (b == NULL)
 		return true;
 	if (a->type != b->type)
 		return a->type == MSG_GRANT_LOAD;
-	return lasts_longer(a, b);
+	return lasts_longer(a, b, now_ms);
 }
 
 enum grant_answer
 grant_choose(const struct grant *grants, size_t n,
     const struct grant_want *want, const struct grant **out)
 {
-	enum grant_answer answer = GRANT_NONE;
-	const struct grant *best = NULL;
+	const struct grant *best = NULL, *near = NULL;
+	enum grant_answer nearest = GRANT_NONE;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct grant *g = &grants[i];
+		enum grant_answer a = grant_judge(g, want);
 
-		if (!grant_covers(g, want))
-			continue;
-		if (grant_expired(g, want->now_ms)) {
-			if (answer == GRANT_NONE)
-				answer = GRANT_EXPIRED;
-		} else if (want->export && !g->export) {
-			answer = GRANT_NO_EXPORT;
-		} else if (better(g, best)) {
+		if (a == GRANT_OK && better(g, best, want->now_ms))
 			best = g;
+		if (a > nearest) {
+			nearest = a;
+			near = g;
 		}
 	}
-	if (best == NULL)
-		return answer;
-	*out = best;
-	return GRANT_OK;
+	*out = best != NULL ? best : near;
+	return best != NULL ? GRANT_OK : nearest;
+}
+
+const char *
+grant_answer_text(enum grant_answer a)
+{
+	static const char *const texts[GRANT_ANSWERS] = {
+		[GRANT_OK] = "granted",
+		[GRANT_NONE] = "no grant",
+		[GRANT_EXPIRED] = "grant expired",
+		[GRANT_NO_EXPORT] = "no export",
+		[GRANT_HOST] = "host not listed",
+		[GRANT_HOURS] = "outside the granted hours",
+		[GRANT_SESSIONS] = "too many sessions",
+	};
+
+	return texts[a];
 }
 
 uint32_t

@@ -129,6 +129,11 @@ struct msg_grant_add {
 	bool export;
 	int64_t until_ms;
 	char *reason;
+	char *hosts; /* these four may be NULL to be written: empty */
+	char *days;
+	char *hours;
+	char *zone;
+	uint32_t max_sessions; /* 0: any number */
 };
 
 struct msg_id_reason { /* grant.rm, session.close, event session.ended */

@@ -4,6 +4,13 @@
 #include "keys/msg.h"
 #include "vault/err.h"
 
+/* What may be left out. */
+static void
+write_optional(struct writer *w, const char *text)
+{
+	writer_string(w, text != NULL ? text : "");
+}
+
 void
 msg_grant_add_write(struct writer *w, const struct msg_grant_add *m)
 {
@@ -17,6 +24,11 @@ msg_grant_add_write(struct writer *w, const struct msg_grant_add *m)
 	msg_field_bool_write(w, m->export);
 	writer_u64(w, (uint64_t)m->until_ms);
 	writer_string(w, m->reason);
+	write_optional(w, m->hosts);
+	write_optional(w, m->days);
+	write_optional(w, m->hours);
+	write_optional(w, m->zone);
+	writer_u32(w, m->max_sessions);
 }
 
 int
@@ -35,6 +47,11 @@ msg_grant_add_read(struct msg_grant_add *out, struct reader *r)
 	m.export = msg_field_bool(r);
 	m.until_ms = (int64_t)reader_u64(r);
 	m.reason = msg_field_string(r);
+	m.hosts = msg_field_string(r);
+	m.days = msg_field_string(r);
+	m.hours = msg_field_string(r);
+	m.zone = msg_field_string(r);
+	m.max_sessions = reader_u32(r);
 	m.type = type == MSG_GRANT_BROWSE ? MSG_GRANT_BROWSE : MSG_GRANT_LOAD;
 	if (!reader_end(r) || type != m.type || m.until_ms < 0) {
 		msg_grant_add_clear(&m);
@@ -52,5 +69,9 @@ msg_grant_add_clear(struct msg_grant_add *m)
 	free(m->version);
 	free(m->to);
 	free(m->reason);
+	free(m->hosts);
+	free(m->days);
+	free(m->hours);
+	free(m->zone);
 	*m = (struct msg_grant_add){ 0 };
 }

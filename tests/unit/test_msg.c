@@ -97,6 +97,11 @@ sample_grant_add(struct writer *w)
 		.per_day = true,
 		.until_ms = 1700000000000,
 		.reason = text,
+		.hosts = text,
+		.days = text,
+		.hours = empty,
+		.zone = empty,
+		.max_sessions = 3,
 	};
 
 	msg_grant_add_write(w, &m);
