@@ -67,6 +67,13 @@ cmd_fn cmd_audit_proof;
 cmd_fn cmd_audit_cosign;
 cmd_fn cmd_status;
 cmd_fn cmd_doctor;
+cmd_fn cmd_alert_ls;
+cmd_fn cmd_alert_show;
+cmd_fn cmd_alert_ack;
+cmd_fn cmd_help;
+cmd_fn cmd_version;
+/* For --version, before any verb. */
+int cmd_version_print(const struct options *o) MUST_USE;
 
 /* The kinds of entries, a list for `weir help audit ls`. */
 void cmd_audit_kinds(FILE *f);

@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "cli/out.h"
+#include "cli/story_alert.h"
 #include "cli/story_grant.h"
 #include "cli/story_signed.h"
 #include "cli/story_version.h"
@@ -510,6 +511,13 @@ tell_signed(struct story *s, const struct entry_view *v, FILE *f)
 	story_signed_tell(s->signed_by, v, f);
 }
 
+static void
+tell_alert(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	story_alert_tell(v, f);
+}
+
 static void (*const tellers[ENTRY_KINDS])(struct story *s,
     const struct entry_view *v, FILE *f) = {
 	[ENTRY_INIT] = tell_init,
@@ -538,6 +546,8 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_STATEMENT_WITHDRAW] = tell_signed,
 	[ENTRY_SIGN_OMS] = tell_signed,
 	[ENTRY_BUDGET_RESET] = tell_reset,
+	[ENTRY_ALERT] = tell_alert,
+	[ENTRY_ALERT_ACK] = tell_alert,
 };
 
 int

@@ -11,6 +11,7 @@
 #include <sys/syslog.h>
 #include <systemd/sd-journal.h>
 
+#include "keys/alert.h"
 #include "vault/err.h"
 
 #define ID_FAILED "7a1f2f2bd39b4f0a8ac2e1a7d56d9cf3"
@@ -41,6 +42,8 @@ static const struct kind kinds[ENTRY_KINDS] = {
 	[ENTRY_SESSION_CLOSE] = { "a40214995ff74442bcef1a7022d12974",
 	    LOG_INFO },
 	[ENTRY_REFUSED] = { "b529567b2a414eddbef178adae4d232b", LOG_WARNING },
+	[ENTRY_ALERT] = { "3b96b4dd4fc940faa959bf2aa9882773", LOG_WARNING },
+	[ENTRY_ALERT_ACK] = { "121df623eef0450e9d79b0f0d03b1544", LOG_NOTICE },
 	[ENTRY_CHECK] = { "5cbb52e8921647b08a6eedbd7b78f751", LOG_NOTICE },
 };
 
@@ -91,6 +94,30 @@ add_value(struct fields *f, const char *key, const json_t *value)
 		add(f, "WEIR_%s=%d", name, json_is_true(value));
 }
 
+/* "alert 3 (browse-half, high): why"; the priority follows the severity. */
+static void
+add_alert(struct fields *f, const struct entry_view *e, const char *reason)
+{
+	static const int priorities[] = {
+		[WATCH_INFO] = LOG_INFO,
+		[WATCH_LOW] = LOG_NOTICE,
+		[WATCH_MEDIUM] = LOG_WARNING,
+		[WATCH_HIGH] = LOG_ALERT,
+	};
+	const char *rule = entry_view_text(e, "rule");
+	const char *word = entry_view_text(e, "severity");
+	enum watch_severity severity = WATCH_HIGH;
+	uint64_t number = 0;
+
+	if (entry_view_number(e, "alert", &number) != 0 || word == NULL ||
+	    alert_severity_parse(&severity, word) != 0)
+		severity = WATCH_HIGH;
+	add(f, "MESSAGE=alert %" PRIu64 " (%s, %s): %s", number,
+	    rule != NULL ? rule : "", alert_severity_name(severity),
+	    reason != NULL ? reason : "");
+	add(f, "PRIORITY=%d", priorities[severity]);
+}
+
 void
 announce_entry(const char *vault, uint64_t index, const struct entry_view *e)
 {
@@ -102,10 +129,14 @@ announce_entry(const char *vault, uint64_t index, const struct entry_view *e)
 
 	if (k->id == NULL)
 		return;
-	add(&f, "MESSAGE=%s by %s%s%s", entry_kind_name(e->kind), e->by,
-	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	if (e->kind == ENTRY_ALERT)
+		add_alert(&f, e, reason);
+	else
+		add(&f, "MESSAGE=%s by %s%s%s", entry_kind_name(e->kind), e->by,
+		    reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	add(&f, "MESSAGE_ID=%s", k->id);
-	add(&f, "PRIORITY=%d", k->priority);
+	if (e->kind != ENTRY_ALERT)
+		add(&f, "PRIORITY=%d", k->priority);
 	add(&f, "WEIR_VAULT=%s", vault);
 	add(&f, "WEIR_INDEX=%" PRIu64, index);
 	json_object_foreach((json_t *)e->json, key, value)

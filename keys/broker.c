@@ -57,6 +57,9 @@ static const struct broker_request requests[] = {
 	{ MSG_SIGN_OMS, "sign.oms", ROLE_MANAGER, broker_oms_sign },
 	{ MSG_TRAIL_CONSISTENCY, "trail.consistency", 0,
 	    broker_trail_consistency },
+	{ MSG_ALERT_LS, "alert.ls", ROLE_MANAGER | ROLE_REVIEWER,
+	    broker_alert_ls },
+	{ MSG_ALERT_ACK, "alert.ack", ROLE_REVIEWER, broker_alert_ack },
 };
 
 static const struct broker_request *

@@ -54,6 +54,8 @@ words(const struct broker_call *c)
 		{ MSG_PUT_KEYS, "'weir put'" },
 		{ MSG_PUT_COMMIT, "'weir put'" },
 		{ MSG_CHECK_REPORT, "'weir check'" },
+		{ MSG_ALERT_LS, "'weir alert ls'" },
+		{ MSG_ALERT_ACK, "'weir alert ack'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -476,5 +476,7 @@ int broker_channel_trust(struct broker_call *c);
 int broker_channel_proof(struct broker_call *c);
 int broker_channel_log(struct broker_call *c);
 int broker_oms_sign(struct broker_call *c);
+int broker_alert_ls(struct broker_call *c);
+int broker_alert_ack(struct broker_call *c);
 
 #endif

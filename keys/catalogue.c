@@ -15,6 +15,7 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 	[CATALOGUE_SESSION] = "sessions",
 	[CATALOGUE_UPLOAD] = "uploads",
 	[CATALOGUE_STATEMENT] = "statements",
+	[CATALOGUE_ALERT] = "alerts",
 };
 #define APPLIED "applied"
 #define CLOCK "clock"

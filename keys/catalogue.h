@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/alert.h"
 #include "keys/budget.h"
 #include "keys/grant.h"
 #include "keys/role.h"
@@ -45,12 +46,13 @@ int catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry) MUST_USE;
 int catalogue_flush(struct catalogue *c) MUST_USE;
 
-/* The number that the next grant, session, upload or statement gets. */
+/* The number that the next grant, session, upload, statement or alert gets. */
 enum catalogue_counter {
 	CATALOGUE_GRANT,
 	CATALOGUE_SESSION,
 	CATALOGUE_UPLOAD,
 	CATALOGUE_STATEMENT,
+	CATALOGUE_ALERT,
 	CATALOGUE_COUNTERS
 };
 uint64_t catalogue_next(const struct catalogue *c, enum catalogue_counter n);
@@ -294,6 +296,39 @@ struct catalogue_oms {
 int catalogue_oms_get(struct catalogue *c, const char *model,
     const struct digest *version, struct catalogue_oms *out) MUST_USE;
 void catalogue_oms_clear(struct catalogue_oms *o);
+
+/* Alerts, and what became of them.  Text is borrowed during the call, "" where
+ * there is none.  What each returns ends the list. */
+struct catalogue_alert {
+	uint64_t id;
+	uint64_t entry; /* its index in the trail */
+	int64_t raised_ms;
+	const char *rule;
+	enum watch_severity severity;
+	uint64_t score; /* thousandths */
+	const char *principal;
+	const char *model;
+	const char *version; /* hex */
+	uint64_t session;    /* 0: none */
+	const char *reason;
+	const char *advice;
+	const char *entries; /* that it rests on, a JSON list */
+	enum alert_disposition disposition;
+	int64_t acked_ms; /* 0: nobody has yet */
+	const char *acked_by;
+	const char *note;
+};
+struct catalogue_alerts {
+	uint64_t after;
+	const char *model; /* of this one only; empty: of all */
+	uint64_t id;	   /* this one only; 0: all */
+	bool acked;	   /* those that somebody looked at, too */
+};
+int catalogue_alert_each(struct catalogue *c, const struct catalogue_alerts *w,
+    int (*each)(void *arg, const struct catalogue_alert *a), void *arg)
+    MUST_USE;
+/* How many nobody has looked at yet. */
+int catalogue_alert_count(struct catalogue *c, uint64_t *count) MUST_USE;
 
 /* Sessions.  The open ones behind number `after`, in order; each gets the
  * session for its own, and what it returns ends it. */

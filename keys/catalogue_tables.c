@@ -55,6 +55,15 @@ static const char schema[] =
     " name text not null, ignored text not null, key text not null,"
     " sig text not null, by text not null, created integer not null,"
     " primary key (model, version)) without rowid;"
+    "create table alerts (id integer primary key, entry integer not null,"
+    " raised integer not null, rule text not null, severity integer not null,"
+    " score integer not null, principal text not null, model text not null,"
+    " version text not null, session integer not null, reason text not null,"
+    " advice text not null, entries text not null,"
+    " disposition integer not null default 0,"
+    " acked integer not null default 0, acked_by text not null default '',"
+    " note text not null default '');"
+    "create index alerts_new on alerts (id) where disposition = 0;"
     "create table channels (model text not null, channel text not null,"
     " version text not null, primary key (model, channel)) without rowid;"
     "create table chunks (family text not null, object blob not null,"
@@ -262,6 +271,20 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 			  " join sessions s on s.id = v.session"
 			  " where v.session = ? and v.version = ?"
 			  " and v.grant_id = ? limit 1",
+	[ALERT_ADD] = "replace into alerts (id, entry, raised, rule, severity,"
+		      " score, principal, model, version, session, reason,"
+		      " advice, entries) values"
+		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ALERT_ACK] = "update alerts set disposition = ?, acked = ?,"
+		      " acked_by = ?, note = ? where id = ?",
+	[ALERT_EACH] = "select id, entry, raised, rule, severity, score,"
+		       " principal, model, version, session, reason, advice,"
+		       " entries, disposition, acked, acked_by, note"
+		       " from alerts where id > ?1"
+		       " and (?2 = '' or model = ?2) and (?3 = 0 or id = ?3)"
+		       " and (?4 or disposition = 0) order by id",
+	[ALERT_COUNT] = "select count(*) from alerts where disposition = 0",
+
 	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
 			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
 	[SESSION_ADD_VERSION] = "replace into session_versions (session, n,"

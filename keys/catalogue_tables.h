@@ -80,6 +80,10 @@ enum catalogue_sql {
 	USED_LIST,
 	USED_DROP,
 	SESSION_UNDER,
+	ALERT_ADD,
+	ALERT_ACK,
+	ALERT_EACH,
+	ALERT_COUNT,
 	SESSION_ADD,
 	SESSION_ADD_VERSION,
 	SESSION_CLOSE,
@@ -108,6 +112,8 @@ int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
 int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_budget_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_alert_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */

@@ -58,6 +58,8 @@ enum msg_type {
 	MSG_VERSION_VERIFY = 78,
 	MSG_SIGN_OMS = 79,
 	MSG_TRAIL_CONSISTENCY = 80,
+	MSG_ALERT_LS = 90,
+	MSG_ALERT_ACK = 91,
 };
 #define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
 
@@ -296,6 +298,12 @@ struct msg_sign_oms {
 	size_t sig_length;
 };
 
+struct msg_alert_ack {
+	uint64_t alert;
+	char *disposition;
+	char *note;
+};
+
 #define MSG_PAIR(x)                                                            \
 	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
 	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
@@ -324,5 +332,6 @@ MSG_PAIR(check_report);
 MSG_PAIR(statement_sign);
 MSG_PAIR(sign_oms);
 MSG_PAIR(consistency);
+MSG_PAIR(alert_ack);
 
 #endif

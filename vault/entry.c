@@ -46,6 +46,8 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_STATEMENT_WITHDRAW] = "statement.withdraw",
 	[ENTRY_SIGN_OMS] = "sign.oms",
 	[ENTRY_BUDGET_RESET] = "budget.reset",
+	[ENTRY_ALERT] = "alert",
+	[ENTRY_ALERT_ACK] = "alert.ack",
 };
 
 const char *

@@ -44,6 +44,8 @@ enum entry_kind {
 	ENTRY_STATEMENT_WITHDRAW,
 	ENTRY_SIGN_OMS,
 	ENTRY_BUDGET_RESET,
+	ENTRY_ALERT,
+	ENTRY_ALERT_ACK,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

@@ -38,5 +38,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(check_report);
 	TRY(statement_sign);
 	TRY(sign_oms);
+	TRY(alert_ack);
 	return 0;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Man pages are clean, and weir(1) has a heading for each command in the table
-# of cli/weir.c and for nothing else.  A row of the table begins with the
+# of cli/commands.c and for nothing else.  A row of the table begins with the
 # command's name: { "grant add", ...  A heading is .Ss grant add, or, in a page
 # that has none of those, .It Cm grant add, .It Ic grant add or .It Nm weir Cm
 # grant add; arguments may follow.
@@ -17,9 +17,9 @@ for page in $pages; do
 	mandoc -T lint -W warning "$page" || status=1
 done
 
-if [ -f cli/weir.c ] || [ -f cli/weir.1 ]; then
+if [ -f cli/commands.c ] || [ -f cli/weir.1 ]; then
 	# Rows of struct option begin with a name too.
-	sed -n 's/^[[:space:]]*{ *"\([a-z][a-z -]*\)".*/\1/p' cli/weir.c |
+	sed -n 's/^[[:space:]]*{ *"\([a-z][a-z -]*\)".*/\1/p' cli/commands.c |
 	    sort -u >"$commands"
 	awk -v commands="$commands" '
 		# The words of a heading up to the first argument.
@@ -51,7 +51,7 @@ if [ -f cli/weir.c ] || [ -f cli/weir.1 ]; then
 				count++
 			}
 			if (count == 0) {
-				print "cli/weir.c: no command table found"
+				print "cli/commands.c: no command table found"
 				bad = 1
 			}
 		}

@@ -168,18 +168,18 @@ table()
 	printf '\t{ "put", cmd_put, "one line" },\n'
 }
 
-{ table; printf '\t{ "plant", cmd_plant, "one line" },\n};\n'; } >cli/weir.c
+{ table; printf '\t{ "plant", cmd_plant, "one line" },\n};\n'; } >cli/commands.c
 man_page >cli/weir.1
 expect man 'cli/weir.1: nothing on "plant"' 'a command without a section'
 
-{ table; printf '};\n'; } >cli/weir.c
+{ table; printf '};\n'; } >cli/commands.c
 { man_page; printf '.Ss plant add\nNothing.\n'; } >cli/weir.1
 expect man 'cli/weir.1: no command "plant add"' 'a section without a command'
 
-printf 'int main(void) { return 0; }\n' >cli/weir.c
+printf 'int main(void) { return 0; }\n' >cli/commands.c
 man_page >cli/weir.1
-expect man 'cli/weir.c: no command table' 'a table that it cannot find' \
-    cli/weir.c cli/weir.1
+expect man 'cli/commands.c: no command table' 'a table that it cannot find' \
+    cli/commands.c cli/weir.1
 
 printf 'int plant( void ) ;\n' >vault/plant.h
 expect format 'vault/plant.h: .make format. would' 'a file not formatted' \

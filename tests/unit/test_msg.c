@@ -50,6 +50,7 @@ AGAIN(trouble);
 AGAIN(check_report);
 AGAIN(statement_sign);
 AGAIN(sign_oms);
+AGAIN(alert_ack);
 AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
@@ -331,6 +332,14 @@ sample_sign_oms(struct writer *w)
 	msg_sign_oms_write(w, &m);
 }
 
+static void
+sample_alert_ack(struct writer *w)
+{
+	const struct msg_alert_ack m = { 7, text, text };
+
+	msg_alert_ack_write(w, &m);
+}
+
 #define MESSAGE(x)                                                             \
 	{                                                                      \
 #x, sample_##x, again_##x                                      \
@@ -363,6 +372,7 @@ static const struct {
 	MESSAGE(statement_sign),
 	MESSAGE(sign_oms),
 	MESSAGE(consistency),
+	MESSAGE(alert_ack),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
