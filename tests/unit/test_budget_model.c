@@ -22,7 +22,8 @@
 enum mutant {
 	HONEST,
 	EARLY_REPLY, /* before the entry is durable */
-	BLIND_JUDGE  /* what is on its way does not count */
+	BLIND_JUDGE, /* what is on its way does not count */
+	LOSSY_SAVE   /* the first release folded is not saved */
 };
 
 /* One budget to fill up. */
@@ -51,9 +52,10 @@ struct seen {
 	UT_hash_handle hh;
 };
 
-/* A budget that so much of a journal was folded into. */
+/* A budget that so much of a journal was folded into; of this so much was saved,
+ * and came back. */
 struct folded {
-	uint8_t journal[JOURNAL + 1]; /* the last byte: how much */
+	uint8_t journal[JOURNAL + 2]; /* behind it: how much, and saved */
 	struct budget *budget;
 	UT_hash_handle hh;
 };
@@ -123,29 +125,94 @@ ask_of(const struct game *g, unsigned int token)
 		.clock = 1000 };
 }
 
+/* The first so many of the journal, as the catalogue keeps them. */
+struct kept {
+	uint32_t times[CLIENTS + 1][BUDGET_PAGE]; /* the last: the pool */
+	uint64_t bits[CLIENTS][BUDGET_WORDS];
+	struct budget_sum sum;
+};
+
+static void
+keep(const struct game *g, struct kept *k, unsigned int token)
+{
+	struct budget_ask a = ask_of(g, token);
+	unsigned int client = token / ASKS;
+	uint32_t chunk = (uint32_t)a.first;
+	uint64_t bit = UINT64_C(1) << (chunk % 64);
+
+	if (g->type == MSG_GRANT_BROWSE) {
+		k->times[g->taken > 0 ? client : 0][chunk] = (uint32_t)
+		    budget_hour(a.clock);
+		k->times[CLIENTS][chunk] = (uint32_t)budget_hour(a.clock);
+		return;
+	}
+	budget_sum_add(&k->sum, budget_hour(a.clock),
+	    (k->bits[client][chunk / 64] & bit) == 0 ? 1 << 20 : 0, 1 << 20);
+	k->bits[client][chunk / 64] |= bit;
+}
+
+/* What others took of the pool was saved, too. */
+static void
+restore(const struct game *g, struct kept *k, struct budget *b)
+{
+	for (unsigned int i = 0; i < g->taken; i++)
+		k->times[CLIENTS][g->chunks - 1 - i] = (uint32_t)budget_hour(
+		    1000);
+	for (unsigned int i = 0; i <= CLIENTS; i++) {
+		struct budget_ask a = ask_of(g, i % CLIENTS * ASKS);
+
+		if (g->type == MSG_GRANT_BROWSE &&
+		    (g->taken > 0 || i == 0 || i == CLIENTS))
+			assert_int_equal(budget_restore_times(b,
+					     i < CLIENTS ? a.principal : NULL,
+					     0, k->times[i]),
+			    0);
+		if (g->type == MSG_GRANT_LOAD && i < CLIENTS)
+			assert_int_equal(budget_restore_session(b, a.session, 0,
+					     k->bits[i]),
+			    0);
+	}
+	if (g->type == MSG_GRANT_LOAD)
+		assert_int_equal(budget_restore_grant(b, 7, 0, &k->sum), 0);
+}
+
 static struct budget *
-fold(struct search *s, const uint8_t *journal, uint8_t n)
+fold_saved(struct search *s, const uint8_t *journal, uint8_t saved, uint8_t n)
 {
 	struct folded *f;
-	uint8_t key[JOURNAL + 1] = { 0 };
+	struct kept *k;
+	uint8_t key[JOURNAL + 2] = { 0 };
 
 	memcpy(key, journal, n);
 	key[JOURNAL] = n;
+	key[JOURNAL + 1] = saved;
 	HASH_FIND(hh, s->folded, key, sizeof(key), f);
 	if (f != NULL)
 		return f->budget;
 	f = calloc(1, sizeof(*f));
-	assert_non_null(f);
+	k = calloc(1, sizeof(*k));
+	assert_true(f != NULL && k != NULL);
 	memcpy(f->journal, key, sizeof(key));
 	f->budget = fresh(s->game);
-	for (uint8_t i = 0; i < n; i++) {
+	for (uint8_t i = s->game->mutant == LOSSY_SAVE; i < saved; i++)
+		keep(s->game, k, journal[i]);
+	if (saved > 0)
+		restore(s->game, k, f->budget);
+	for (uint8_t i = saved; i < n; i++) {
 		struct budget_ask a = ask_of(s->game, journal[i]);
 		struct budget_debit d;
 
 		assert_int_equal(budget_debit(f->budget, &a, &d), 0);
 	}
+	free(k);
 	HASH_ADD_KEYPTR(hh, s->folded, f->journal, sizeof(f->journal), f);
 	return f->budget;
+}
+
+static struct budget *
+fold(struct search *s, const uint8_t *journal, uint8_t n)
+{
+	return fold_saved(s, journal, 0, n);
 }
 
 /* --- what must hold --- */
@@ -200,6 +267,30 @@ fold_is_right(struct search *s, const struct state *t)
 	return u.pool_ppm == (n + s->game->chunks - 1) / s->game->chunks;
 }
 
+/* What was folded is saved; with the rest of the journal it makes the same. */
+static bool
+saved_is_the_same(struct search *s, const struct state *t)
+{
+	struct budget *b = fold(s, t->journal, t->length);
+	struct budget *c = fold_saved(s, t->journal, t->folded, t->length);
+
+	for (unsigned int i = 0; i < CLIENTS * ASKS; i++) {
+		struct budget_ask a = ask_of(s->game, i);
+		struct budget_used u, v;
+		struct budget_debit d, e;
+
+		assert_int_equal(budget_used(b, &a, &u), 0);
+		assert_int_equal(budget_used(c, &a, &v), 0);
+		assert_int_equal(budget_judge(b, &a, &d), 0);
+		assert_int_equal(budget_judge(c, &a, &e), 0);
+		if (u.used_ppm != v.used_ppm || u.pool_ppm != v.pool_ppm ||
+		    u.loaded != v.loaded || u.repeats != v.repeats ||
+		    d.answer != e.answer || d.fresh != e.fresh)
+			return false;
+	}
+	return true;
+}
+
 static void
 check(struct search *s, const struct state *t)
 {
@@ -214,6 +305,8 @@ check(struct search *s, const struct state *t)
 		s->wrong = "what was given is not on disk";
 	else if (!fold_is_right(s, t))
 		s->wrong = "the fold is not what the journal says";
+	else if (!saved_is_the_same(s, t))
+		s->wrong = "what was saved is not what was folded";
 }
 
 /* --- what can happen --- */
@@ -273,7 +366,6 @@ crash(struct state *t, uint8_t kept)
 	for (uint8_t i = kept; i < t->length; i++)
 		t->journal[i] = 0;
 	t->length = t->durable = kept;
-	t->folded = 0;
 	memset(t->entry, NONE, sizeof(t->entry));
 	t->crashes++;
 	t->down = 1;
@@ -439,6 +531,23 @@ finds_a_judge_that_is_blind_to_what_is_on_its_way(void **state)
 	}
 }
 
+static void
+finds_a_release_that_was_not_saved(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < GAMES; i++) {
+		struct game g = games[i];
+		size_t states;
+		const char *wrong;
+
+		g.mutant = LOSSY_SAVE;
+		wrong = explore(&g, &states);
+		assert_non_null(wrong);
+		assert_string_equal(wrong,
+		    "what was saved is not what was folded");
+	}
+}
+
 int
 main(void)
 {
@@ -447,6 +556,7 @@ main(void)
 		cmocka_unit_test(finds_a_reply_before_the_disk),
 		cmocka_unit_test(
 		    finds_a_judge_that_is_blind_to_what_is_on_its_way),
+		cmocka_unit_test(finds_a_release_that_was_not_saved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
