@@ -16,6 +16,7 @@ typedef int cmd_fn(struct options *o, int argc, char **argv);
 
 #define CMD_FAILED 1
 #define CMD_INTEGRITY 3
+#define CMD_DENIED 4
 #define CMD_UNREACHABLE 7
 #define CMD_FINDINGS 8
 #define CMD_INTERRUPTED 130
@@ -32,6 +33,8 @@ cmd_fn cmd_role_rm;
 cmd_fn cmd_grant_ls;
 cmd_fn cmd_grant_add;
 cmd_fn cmd_grant_rm;
+cmd_fn cmd_grant_explain;
+cmd_fn cmd_grant_review;
 cmd_fn cmd_mount;
 cmd_fn cmd_umount;
 cmd_fn cmd_session_ls;

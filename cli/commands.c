@@ -94,6 +94,17 @@ static const struct commands_row rows[] = {
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",
 	    "ID [--reason TEXT]\n" },
+	{ "grant explain", cmd_grant_explain, 2, 2, false,
+	    "why somebody can or cannot read something, rule by rule",
+	    "PRINCIPAL REF [--host NAME] [--export] [--at TIME]\n"
+	    "Exits 4 when they cannot.\n"
+	    "  --host NAME  on this host\n"
+	    "  --export     plain copies, too\n"
+	    "  --at TIME    by the grants of then: 2026-12-31, or 12h (ago)\n" },
+	{ "grant review", cmd_grant_review, 0, 0, false,
+	    "who may read what, what was used, and what is broader than that",
+	    "[--at TIME]\n"
+	    "  --at TIME  as it was then: 2026-12-31, or 12h (ago)\n" },
 	{ "trust init", cmd_trust_init, 0, 0, false,
 	    "say who may sign: the vault's first trust root",
 	    "--key KEY... [--public KEY]... [--policy FILE] [--yes]\n"

@@ -234,10 +234,8 @@ describe_end(json_t *j, const struct grant *g)
 	return set_text(j, "removed_reason", g->removed_reason);
 }
 
-/* NULL when memory is short.  Optional fields are absent where they do not
- * apply. */
-static json_t *
-describe(const struct grant *g, bool expired)
+void *
+broker_grant_json(const struct grant *g, bool expired)
 {
 	char until[ENTRY_TIME_SIZE], created[ENTRY_TIME_SIZE];
 	json_t *j;
@@ -278,7 +276,7 @@ list_grant(void *arg, const struct grant *g)
 
 	if (expired && !list->ended)
 		return 0;
-	one = describe(g, expired);
+	one = broker_grant_json(g, expired);
 	if (one == NULL)
 		return ERR_NOMEM;
 	snprintf(next, sizeof(next), "%ju", (uintmax_t)g->id);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "keys/broker_trust.h"
 #include "keys/grant.h"
@@ -87,7 +86,7 @@ check_principal(const struct opening *o)
 /* What the nearest grant falls short of, and the command that would mend it. */
 static int
 not_granted(const struct opening *o, const struct broker_target *t,
-    enum grant_answer why, const struct grant *g)
+    enum grant_answer why, const struct grant *g, const char *spent)
 {
 	char reason[96 + sizeof(t->shown)];
 	char says[BROKER_SENTENCE];
@@ -99,6 +98,8 @@ not_granted(const struct opening *o, const struct broker_target *t,
 	};
 
 	broker_explain_says(&x, why, g, says);
+	if (why == GRANT_SPENT)
+		return refuse(o, ERR_DENIED, spent, "%s", says);
 	snprintf(reason, sizeof(reason), "%s%s%s", grant_answer_text(why),
 	    why == GRANT_NO_EXPORT ? " of " :
 		why == GRANT_NONE  ? " for " :
@@ -119,49 +120,19 @@ not_found(const struct opening *o, const struct broker_target *t)
 		return err;
 	snprintf(reason, sizeof(reason), "no %s", t->shown);
 	if (held == 0)
-		return not_granted(o, t, GRANT_NONE, NULL);
+		return not_granted(o, t, GRANT_NONE, NULL, NULL);
 	return refuse(o, ERR_NOT_FOUND, reason,
 	    "there is no %s; 'weir ls' lists what there is", t->shown);
-}
-
-/* Nothing is opened that nothing can be read from. */
-static int
-check_budget(const struct opening *o, const struct broker_target *t,
-    const struct grant *g)
-{
-	struct broker_ask a;
-	const char *reason;
-	int err = broker_budget_ask(o->c->b, g, o->principal, &t->version, &a);
-
-	if (err == 0)
-		err = broker_budget_spent(o->c->b, &a, &reason);
-	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the budget cannot be told: %s", err_text(err));
-	if (reason == NULL)
-		return 0;
-	return refuse(o, ERR_DENIED, reason,
-	    "what grant %ju lets %s read of %s is used up: weir grant show %ju"
-	    " says how; a manager may add another: weir grant add %s --to %s"
-	    " --loads 1 --reason TEXT",
-	    (uintmax_t)g->id, o->principal, t->shown, (uintmax_t)g->id,
-	    g->model, o->principal);
 }
 
 static int
 choose(const struct opening *o, struct wanted *w)
 {
 	const struct broker_target *t = &w->target;
-	const struct grant_want want = {
-		.model = t->ref.name,
-		.channel = t->ref.channel,
-		.version = t->hex,
-		.export = o->m->purpose == MSG_GET,
-		.now_ms = broker_record_clock(),
-		.host = o->m->host,
-		.sessions = broker_session_under,
-		.arg = o->c->b,
-	};
+	struct broker_wish wish = { .b = o->c->b,
+		.principal = o->principal,
+		.t = t };
+	struct grant_want want = broker_explain_want(&wish);
 	OWNED_MEM(struct grant) grants = NULL;
 	const struct grant *g;
 	enum grant_answer answer;
@@ -170,17 +141,22 @@ choose(const struct opening *o, struct wanted *w)
 
 	if (!t->found)
 		return not_found(o, t);
+	want.export = o->m->purpose == MSG_GET;
+	want.host = o->m->host;
 	err = catalogue_grant_list(o->c->b->how.catalogue, o->principal,
 	    t->ref.name, &grants, &n);
 	if (err != 0)
 		return broker_call_fail(o->c, err,
 		    "the catalogue cannot be read");
 	answer = grant_choose(grants, n, &want, &g);
+	if (wish.err != 0)
+		return broker_call_fail(o->c, wish.err,
+		    "the budget cannot be told: %s", err_text(wish.err));
 	if (answer != GRANT_OK)
-		return not_granted(o, t, answer, g);
+		return not_granted(o, t, answer, g, wish.spent);
 	w->grant = g->id;
 	w->type = g->type;
-	return check_budget(o, t, g);
+	return 0;
 }
 
 /* --- trust: PROTOCOL.md, "Statements" --- */

@@ -366,19 +366,6 @@ struct broker_key_of {
 struct pages_version broker_session_pages(const struct broker_session *s,
     uint16_t n, struct broker_key_of *key);
 
-/* --- broker_explain.c: why somebody may not read --- */
-
-struct broker_explain {
-	const char *principal;
-	const char *shown; /* the reference, in full */
-	const char *host;  /* NULL: none was said */
-	bool export;
-};
-/* What g, the nearest grant (NULL: there is none), falls short of, and the command
- * that somebody with the right role would run. */
-void broker_explain_says(const struct broker_explain *x, enum grant_answer why,
-    const struct grant *g, char out[static BROKER_SENTENCE]);
-
 /* --- references and keys --- */
 
 /* The channel that moves at each put, and that nobody signs. */
@@ -405,6 +392,38 @@ int broker_model_key(struct broker *b, uint64_t upload,
     struct version_key **out) MUST_USE;
 int broker_model_manifest_key(struct broker *b, uint64_t upload,
     uint8_t out[static KEY_SIZE]) MUST_USE;
+
+/* --- broker_grant.c --- */
+
+/* A grant as lists show it (a json_t *, the caller's; optional fields are absent
+ * where they do not apply); NULL: out of memory. */
+void *broker_grant_json(const struct grant *g, bool expired);
+
+/* --- broker_explain.c: why somebody may not read --- */
+
+struct broker_explain {
+	const char *principal;
+	const char *shown; /* the reference, in full */
+	const char *host;  /* NULL: none was said */
+	bool export;
+};
+/* What g, the nearest grant (NULL: there is none), falls short of, and the command
+ * that somebody with the right role would run. */
+void broker_explain_says(const struct broker_explain *x, enum grant_answer why,
+    const struct grant *g, char out[static BROKER_SENTENCE]);
+
+/* What somebody wants of what a reference stands for. */
+struct broker_wish {
+	struct broker *b;
+	const char *principal;
+	const struct broker_target *t; /* found */
+	/* By the last grant_choose: why a budget was used up, NULL: none was; an
+	 * error, and then it is not to be believed. */
+	const char *spent;
+	int err;
+};
+/* As of now, for no host and without export; wish is borrowed. */
+struct grant_want broker_explain_want(struct broker_wish *wish);
 
 /* --- broker_check.c: what takes long --- */
 
@@ -453,6 +472,8 @@ int broker_role_rm(struct broker_call *c);
 int broker_grant_add(struct broker_call *c);
 int broker_grant_rm(struct broker_call *c);
 int broker_grant_ls(struct broker_call *c);
+int broker_explain_explain(struct broker_call *c);
+int broker_review_review(struct broker_call *c);
 int broker_put_begin(struct broker_call *c);
 int broker_put_keys(struct broker_call *c);
 int broker_put_commit(struct broker_call *c);

@@ -117,6 +117,22 @@ int catalogue_grant_each(struct catalogue *c, const struct catalogue_grants *w,
 int catalogue_grant_list(struct catalogue *c, const char *principal,
     const char *model, struct grant **out, size_t *n) MUST_USE;
 
+/* What was opened under a grant, a version of a session at a time, in order, of
+ * the sessions that were opened by then.  Text is borrowed.  What each returns
+ * ends it. */
+struct catalogue_use {
+	uint64_t session;
+	enum msg_purpose purpose;
+	const char *host;
+	int64_t opened_ms;
+	const char *version; /* 64 hex */
+	uint64_t bytes;	     /* released, to this day */
+	uint64_t fresh;	     /* weights, new to the session or principal */
+	int64_t last_ms;     /* the last release; 0: none */
+};
+int catalogue_grant_used(struct catalogue *c, uint64_t grant, int64_t until_ms,
+    int (*each)(void *arg, const struct catalogue_use *u), void *arg) MUST_USE;
+
 /* Versions.  What keyd's verifier found (`verify`): nothing yet, what the
  * manifest says, or something else. */
 enum catalogue_verified {

@@ -266,6 +266,12 @@ apply_release(struct catalogue *c, const struct entry_view *e)
 	    SQL_BIND(SQL_NUMBER(number(e, "bytes")),
 		SQL_NUMBER(number(e, "session"))));
 
+	if (err == 0)
+		err = sql_run(c->sql, SESSION_READ,
+		    SQL_BIND(SQL_NUMBER(number(e, "bytes")),
+			SQL_NUMBER(number(e, "fresh")), SQL_NUMBER(e->time_ms),
+			SQL_NUMBER(number(e, "session")),
+			SQL_TEXT(text(e, "version"))));
 	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 

@@ -142,3 +142,31 @@ catalogue_grant_list(struct catalogue *c, const char *principal,
 	list = NULL;
 	return 0;
 }
+
+int
+catalogue_grant_used(struct catalogue *c, uint64_t grant, int64_t until_ms,
+    int (*each)(void *arg, const struct catalogue_use *u), void *arg)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SESSION_OF_GRANT,
+	    SQL_BIND(SQL_NUMBER(grant), SQL_NUMBER(until_ms)));
+
+	while (err == 0 && (err = sql_next(&q)) == 0) {
+		const struct catalogue_use u = {
+			.session = sql_count(&q, 0),
+			.purpose = sql_number(&q, 1) == MSG_GET ? MSG_GET :
+								  MSG_MOUNT,
+			.host = sql_text(&q, 2),
+			.opened_ms = sql_number(&q, 3),
+			.version = sql_text(&q, 4),
+			.bytes = sql_count(&q, 5),
+			.fresh = sql_count(&q, 6),
+			.last_ms = sql_number(&q, 7),
+		};
+
+		err = each(arg, &u);
+		if (err != 0)
+			return err;
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
+}

@@ -91,7 +91,10 @@ static const char schema[] =
     "create table session_versions (session integer not null,"
     " n integer not null, model text not null, channel text not null,"
     " version text not null, grant_id integer not null, type integer not null,"
-    " primary key (session, n)) without rowid;";
+    " releases integer not null default 0, bytes integer not null default 0,"
+    " fresh integer not null default 0, last integer not null default 0,"
+    " primary key (session, n)) without rowid;"
+    "create index session_grants on session_versions (grant_id, session);";
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
@@ -290,6 +293,15 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[SESSION_ADD_VERSION] = "replace into session_versions (session, n,"
 				" model, channel, version, grant_id, type)"
 				" values (?, ?, ?, ?, ?, ?, ?)",
+	[SESSION_READ] = "update session_versions set releases = releases + 1,"
+			 " bytes = bytes + ?, fresh = fresh + ?, last = ?"
+			 " where session = ? and version = ?",
+	[SESSION_OF_GRANT] = "select s.id, s.purpose, s.host, s.opened,"
+			     " v.version, v.bytes, v.fresh, v.last"
+			     " from session_versions v"
+			     " join sessions s on s.id = v.session"
+			     " where v.grant_id = ? and s.opened <= ?"
+			     " order by v.session, v.n",
 	[SESSION_CLOSE] = "update sessions set closed = ?"
 			  " where id = ? and closed = 0",
 	[SESSION_RELEASE] = "update sessions set releases = releases + 1,"

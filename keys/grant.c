@@ -102,6 +102,8 @@ grant_keeps(const struct grant *g, const struct grant_want *want,
 		return grant_when_holds(&g->when, want->now_ms);
 	case GRANT_SESSIONS:
 		return has_room(g, want);
+	case GRANT_SPENT:
+		return want->spent == NULL || !want->spent(want->arg, g);
 	case GRANT_OK:
 	case GRANT_ANSWERS:
 		break;
@@ -189,9 +191,27 @@ grant_answer_text(enum grant_answer a)
 		[GRANT_HOST] = "host not listed",
 		[GRANT_HOURS] = "outside the granted hours",
 		[GRANT_SESSIONS] = "too many sessions",
+		[GRANT_SPENT] = "budget spent",
 	};
 
 	return texts[a];
+}
+
+const char *
+grant_rule_name(enum grant_answer rule)
+{
+	static const char *const names[GRANT_ANSWERS] = {
+		[GRANT_OK] = "",
+		[GRANT_NONE] = "reference",
+		[GRANT_EXPIRED] = "end",
+		[GRANT_NO_EXPORT] = "export",
+		[GRANT_HOST] = "host",
+		[GRANT_HOURS] = "hours",
+		[GRANT_SESSIONS] = "sessions",
+		[GRANT_SPENT] = "budget",
+	};
+
+	return names[rule];
 }
 
 uint32_t

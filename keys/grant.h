@@ -59,6 +59,8 @@ struct grant_want {
 	const char *host; /* where; NULL: it is not asked for */
 	/* How many sessions are open under a grant; NULL: not asked for. */
 	uint32_t (*sessions)(void *arg, uint64_t grant);
+	/* Whether its budget is used up; NULL: not asked for. */
+	bool (*spent)(void *arg, const struct grant *g);
 	void *arg;
 };
 
@@ -75,6 +77,7 @@ enum grant_answer {
 	GRANT_HOST,
 	GRANT_HOURS,
 	GRANT_SESSIONS,
+	GRANT_SPENT,
 	GRANT_ANSWERS
 };
 bool grant_keeps(const struct grant *g, const struct grant_want *want,
@@ -101,6 +104,8 @@ enum grant_answer grant_choose(const struct grant *grants, size_t n,
 
 /* "outside the granted hours": what a refusal is recorded with. */
 const char *grant_answer_text(enum grant_answer a);
+/* "hours": what people call a rule. */
+const char *grant_rule_name(enum grant_answer rule);
 
 /* What a session may do under a grant of this type. */
 uint32_t grant_window(enum msg_grant_type type);

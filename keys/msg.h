@@ -60,6 +60,8 @@ enum msg_type {
 	MSG_TRAIL_CONSISTENCY = 80,
 	MSG_ALERT_LS = 90,
 	MSG_ALERT_ACK = 91,
+	MSG_GRANT_EXPLAIN = 97,
+	MSG_GRANT_REVIEW = 98,
 };
 #define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
 
@@ -136,6 +138,14 @@ struct msg_grant_add {
 	char *hours;
 	char *zone;
 	uint32_t max_sessions; /* 0: any number */
+};
+
+struct msg_grant_explain {
+	char *principal;
+	char *reference;
+	char *host; /* empty: it is not asked for */
+	bool export;
+	int64_t at_ms; /* 0: now */
 };
 
 struct msg_id_reason { /* grant.rm, session.close, event session.ended */
@@ -313,6 +323,7 @@ MSG_PAIR(hello);
 MSG_PAIR(hello_reply);
 MSG_PAIR(role);
 MSG_PAIR(grant_add);
+MSG_PAIR(grant_explain);
 MSG_PAIR(id_reason);
 MSG_PAIR(list);
 MSG_PAIR(put_begin_reply);

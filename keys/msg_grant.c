@@ -75,3 +75,40 @@ msg_grant_add_clear(struct msg_grant_add *m)
 	free(m->zone);
 	*m = (struct msg_grant_add){ 0 };
 }
+
+void
+msg_grant_explain_write(struct writer *w, const struct msg_grant_explain *m)
+{
+	writer_string(w, m->principal);
+	writer_string(w, m->reference);
+	write_optional(w, m->host);
+	msg_field_bool_write(w, m->export);
+	writer_u64(w, (uint64_t)m->at_ms);
+}
+
+int
+msg_grant_explain_read(struct msg_grant_explain *out, struct reader *r)
+{
+	struct msg_grant_explain m = { 0 };
+
+	m.principal = msg_field_string(r);
+	m.reference = msg_field_string(r);
+	m.host = msg_field_string(r);
+	m.export = msg_field_bool(r);
+	m.at_ms = (int64_t)reader_u64(r);
+	if (!reader_end(r) || m.at_ms < 0) {
+		msg_grant_explain_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_grant_explain_clear(struct msg_grant_explain *m)
+{
+	free(m->principal);
+	free(m->reference);
+	free(m->host);
+	*m = (struct msg_grant_explain){ 0 };
+}

@@ -32,6 +32,7 @@ AGAIN(hello);
 AGAIN(hello_reply);
 AGAIN(role);
 AGAIN(grant_add);
+AGAIN(grant_explain);
 AGAIN(id_reason);
 AGAIN(list);
 AGAIN(put_begin_reply);
@@ -106,6 +107,20 @@ sample_grant_add(struct writer *w)
 	};
 
 	msg_grant_add_write(w, &m);
+}
+
+static void
+sample_grant_explain(struct writer *w)
+{
+	const struct msg_grant_explain m = {
+		.principal = text,
+		.reference = text,
+		.host = empty,
+		.export = true,
+		.at_ms = 1700000000000,
+	};
+
+	msg_grant_explain_write(w, &m);
 }
 
 static void
@@ -353,6 +368,7 @@ static const struct {
 	MESSAGE(hello_reply),
 	MESSAGE(role),
 	MESSAGE(grant_add),
+	MESSAGE(grant_explain),
 	MESSAGE(id_reason),
 	MESSAGE(list),
 	MESSAGE(put_begin_reply),
