@@ -69,7 +69,10 @@ fill_attr(const struct ops *o, const struct tree_item *item, struct stat *st)
 	st->st_nlink = item->links;
 	st->st_uid = o->uid;
 	st->st_gid = o->gid;
-	st->st_blksize = BLOCK_SIZE;
+	/* Libraries read as much at once: a browser pays for that. */
+	st->st_blksize = item->file != NULL && o->windows[item->version] == 1 ?
+	    FS_BLOCK :
+	    BLOCK_SIZE;
 	if (item->file != NULL)
 		st->st_size = (off_t)item->file->size;
 	else if (item->target != NULL)
@@ -243,7 +246,8 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	struct reads_request q = { .req = req,
 		.handle = handle_of(fi),
 		.offset = (uint64_t)offset,
-		.size = size };
+		.size = size,
+		.asked = (fi->flags & O_DIRECT) != 0 };
 	uint64_t end;
 
 	if (q.handle == NULL) {

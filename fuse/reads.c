@@ -20,8 +20,9 @@
 #define ROWS_MAX 72	 /* 1 MiB of chunks of 16 KiB, wherever it begins */
 #define RETRY_MIN_MS 150 /* of a store that fails, and twice that, and ... */
 #define RETRY_MAX_MS 2000
-#define SILENT_MS 500 /* to look whether keyd is back */
-#define CALM_MS 3000  /* without a failure, until a store has recovered */
+#define SILENT_MS 500	/* to look whether keyd is back */
+#define PAGE_BYTES 4096 /* the least that the kernel asks for */
+#define CALM_MS 3000	/* without a failure, until a store has recovered */
 #define job_of(w) ((struct job *)(w)) /* a waiter */
 
 struct reads {
@@ -254,6 +255,25 @@ is_silent(struct reads *r)
 	return silent;
 }
 
+/* Whether the kernel reads ahead, into weights that nobody asked for. */
+static bool
+reaches_ahead(struct reads *r, const struct job *j,
+    const struct version_row *rows, size_t count)
+{
+	const struct handle_file *h = handle_file(j->q.handle);
+
+	if (h->window > 1 || j->q.asked || j->q.size <= PAGE_BYTES)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct manifest_row *row = &rows[i].row;
+
+		if (manifest_row_weighs(h->file, row) &&
+		    !keyslots_has(r->how.keys, h->version, rows[i].number))
+			return true;
+	}
+	return false;
+}
+
 /* True when the keys of all rows are there.  Otherwise the job is parked or
  * has failed: it is gone. */
 static bool
@@ -268,6 +288,10 @@ see_to_keys(struct reads *r, struct job *j, const struct version_row *rows,
 		return true;
 	if (!in_time(r, j) || !jobs_claim(r->jobs, j))
 		return false;
+	if (!held && reaches_ahead(r, j, rows, count)) {
+		jobs_fail(j, EIO);
+		return false;
+	}
 	if (held) {
 		keep(r, j, SILENT_MS);
 		return false;

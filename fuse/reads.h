@@ -20,6 +20,11 @@
  * failed a moment ago is parked and holds none of them.  An answer is whole:
  * never short but at the end of the file, never EAGAIN.  What waits for longer
  * than the stall time fails with EIO.
+ *
+ * Where keys come one chunk at a time (a browse grant) a reader is given no
+ * weights that it did not ask for: a request that may be the kernel's
+ * read-ahead, and reaches into weights whose key is not there, fails with EIO.
+ * The kernel then asks for the page that is wanted, alone.
  */
 struct reads;
 
@@ -49,6 +54,8 @@ struct reads_request {
 	struct handle *handle;
 	uint64_t offset;
 	size_t size; /* within the file and at most READS_MAX; > 0 */
+	bool
+	    asked; /* by the reader, to the byte: no read-ahead of the kernel's */
 };
 
 /* Answer a request, sooner or later. */

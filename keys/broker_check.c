@@ -44,12 +44,10 @@ take_page(void *arg, const struct manifest *m, const struct manifest_page *page)
 	for (uint32_t i = 0; i < page->count; i++) {
 		const struct manifest_row *row = &page->rows[i];
 		const struct manifest_file *f = manifest_row_file(m, first + i);
-		bool counts = f->class == MANIFEST_WEIGHTS &&
-		    row->offset + row->length > f->header_bytes;
-
 		k->chunks[first + i] = (struct catalogue_chunk){
 			.object = row->object,
-			.weights = counts ? row->length : 0,
+			.weights = manifest_row_weighs(f, row) ? row->length :
+								 0,
 		};
 	}
 	return 0;

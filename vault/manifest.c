@@ -318,3 +318,11 @@ manifest_row_file(const struct manifest *m, uint64_t row)
 	}
 	return &m->files[low];
 }
+
+bool
+manifest_row_weighs(const struct manifest_file *f,
+    const struct manifest_row *row)
+{
+	return f->class == MANIFEST_WEIGHTS &&
+	    row->offset + row->length > f->header_bytes;
+}

@@ -123,6 +123,10 @@ struct manifest_row {
 	uint32_t length; /* plain */
 };
 
+/* Whether it has bytes that budgets count: of class 0, behind the header. */
+bool manifest_row_weighs(const struct manifest_file *f,
+    const struct manifest_row *row);
+
 struct manifest_page {
 	uint32_t index;
 	uint32_t count;

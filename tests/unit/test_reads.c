@@ -231,13 +231,16 @@ a_browser_gets_one_row_a_release_and_nothing_ahead(void **state)
 
 	for (uint64_t at = 0; at < 10 * CHUNK; at += 4096)
 		assert_int_equal(rig_read(r, r->big, fh, at, 4096), 0);
-	assert_int_equal(rig_read(r, r->big, fh, 20 * CHUNK, 3 * CHUNK), 0);
+	/* What may be read-ahead fails, until the keys are there. */
+	assert_int_equal(rig_read(r, r->big, fh, 20 * CHUNK, 3 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 9 * CHUNK, 2 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 2 * CHUNK), 0);
 	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->releases, 13);
+	assert_int_equal(record->releases, 10);
 	for (size_t i = 0; i < record->releases; i++)
 		assert_int_equal(record->release[i].count, 1);
 	assert_false(released(record, 10));
-	assert_false(released(record, 23));
+	assert_false(released(record, 20));
 }
 
 static void
