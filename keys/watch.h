@@ -20,10 +20,14 @@
 struct watch;
 struct watch_rules; /* keys/watch_rules.h */
 
+/* What is known otherwise, though the watch has not seen the entry: a put, a
+ * grant.add, a decoy.add.  It is only remembered, and may come at any time. */
+#define WATCH_KNOWN UINT64_MAX
+
 /* One entry, as the watch sees it.  Text is borrowed, NULL where the entry has
  * none; numbers are 0 then. */
 struct watch_event {
-	uint64_t index;
+	uint64_t index; /* WATCH_KNOWN: of no entry */
 	enum entry_kind kind;
 	int64_t time_ms; /* what the entry says */
 	uint64_t clock;	 /* accounting seconds, of entries that have it */
@@ -32,7 +36,8 @@ struct watch_event {
 	const char *host;
 	const char *reason;
 	const char *request; /* refused */
-	const char *model;
+	const char *rule;    /* alert */
+	const char *model;   /* session.refused: the first reference */
 	const char *channel;
 	const char *purpose;
 	struct digest version;
@@ -48,14 +53,19 @@ struct watch_event {
 	uint64_t fresh;	  /* of these, new to the principal or the session */
 	uint32_t used_ppm;
 	uint32_t pool_ppm;
-	uint64_t total; /* put: weights of the version */
-	/* extents: bytes in all, and the first reader that is not the session's
-	 * own user; -1: none */
+	uint64_t total;	  /* put: weights of the version */
+	uint64_t loads;	  /* grant.add */
+	bool revokes;	  /* statement.*: a revocation takes effect */
+	bool promotes;	  /* statement.*: the channel points to version now */
+	uint64_t damaged; /* check: objects that are damaged or missing */
+	/* extents: bytes in all; the first reader, and the first other one */
 	uint64_t read_bytes;
-	int64_t other_uid;
-	int64_t uid;
-	const void
-	    *json; /* the entry (a json_t *); may be NULL in simulations */
+	uint32_t readers[2];
+	unsigned int reader_count;
+	int64_t uid; /* of who asked for it; -1: none */
+	/* The entry (a json_t *).  NULL in simulations: then a session has one
+	 * version, that of model, channel, version, grant and type. */
+	const void *json;
 };
 
 enum watch_severity { WATCH_INFO, WATCH_LOW, WATCH_MEDIUM, WATCH_HIGH };
@@ -91,5 +101,17 @@ int watch_feed(struct watch *w, const struct watch_event *e,
  * v. */
 void watch_event_of(struct watch_event *out, uint64_t index,
     const struct entry_view *v);
+
+/* The versions of a session.open: false when there is no n-th.  Text is
+ * borrowed from the event. */
+struct watch_event_version {
+	const char *model;
+	const char *channel;
+	struct digest version;
+	uint64_t grant;
+	enum msg_grant_type type;
+};
+bool watch_event_version(const struct watch_event *e, size_t n,
+    struct watch_event_version *out);
 
 #endif

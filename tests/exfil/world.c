@@ -119,6 +119,7 @@ world_promote(struct world *w, struct family *f, size_t version)
 		.by = "user:manager",
 		.model = f->model,
 		.channel = "prod",
+		.promotes = true,
 		.version = f->versions[version].digest };
 
 	f->current = version;

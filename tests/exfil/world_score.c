@@ -145,7 +145,7 @@ world_record(struct world *w, struct watch_event *e)
 	e->time_ms = WORLD_START_MS + (int64_t)w->now_ms;
 	e->clock = w->now_ms / WORLD_SECOND;
 	if (e->kind != ENTRY_EXTENTS)
-		e->other_uid = e->uid = -1;
+		e->uid = -1;
 	must_ok(watch_feed(w->watch, e, raised, w), "watch_feed");
 }
 

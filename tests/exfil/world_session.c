@@ -108,7 +108,8 @@ world_extents(struct world *w, struct world_session *s, int64_t other)
 		.version = s->family->versions[s->version].digest,
 		.read_bytes = s->unread,
 		.uid = s->uid,
-		.other_uid = other };
+		.readers = { (uint32_t)s->uid, (uint32_t)other },
+		.reader_count = other < 0 ? 1 : 2 };
 
 	if (s->unread == 0 && other < 0)
 		return;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "keys/accounting.h"
+#include "keys/watch_parts.h"
+
+static int
+broken(struct watch *w, double score, const char *what, uint64_t was,
+    uint64_t is)
+{
+	const uint64_t before = w->last_index;
+	const struct watch_about about = {
+		.rule = WATCH_TRAIL_BROKEN,
+		.score = score,
+		.entries = &before,
+		.entry_count = 1,
+	};
+
+	if (!watch_may(w, WATCH_TRAIL_BROKEN, NULL, NULL))
+		return 0;
+	return watch_say(w, &about, "weir audit verify",
+	    "%s went from %" PRIu64 " to %" PRIu64
+	    ": somebody changed the trail, or put an older one in its place",
+	    what, was, is);
+}
+
+static int
+check_order(struct watch *w, const struct watch_event *e)
+{
+	int err = 0;
+
+	if (w->begun && e->index != w->last_index + 1)
+		err = broken(w, 1, "the number of an entry", w->last_index,
+		    e->index);
+	w->begun = true;
+	if (err == 0 && e->kind == ENTRY_SESSION_OPEN) {
+		if (e->session <= w->last_session && w->last_session != 0)
+			err = broken(w, 1, "the number of a session",
+			    w->last_session, e->session);
+		else
+			w->last_session = e->session;
+	}
+	return err;
+}
+
+/* Over a restart the wall clock says how much time has passed, a day at most:
+ * nobody can tell a long stop from a clock that was put forward. */
+static bool
+stopped_long(const struct watch_event *e, int64_t ahead_ms, uint64_t passed)
+{
+	return e->kind == ENTRY_KEYD_START && ahead_ms > 0 &&
+	    passed >= ACCOUNTING_GAP;
+}
+
+static int
+check_jump(struct watch *w, const struct watch_event *e)
+{
+	uint64_t passed = e->clock - w->last_clock;
+	int64_t ahead = e->time_ms - w->last_time_ms - (int64_t)passed * 1000;
+	int64_t limit = (int64_t)w->rules->clock_jump * 1000;
+	const uint64_t before = w->last_clock_index;
+	const struct watch_about about = {
+		.rule = WATCH_CLOCK_JUMP,
+		.score = (double)llabs(ahead) / (double)limit,
+		.entries = &before,
+		.entry_count = 1,
+	};
+
+	if (llabs(ahead) <= limit || stopped_long(e, ahead, passed) ||
+	    !watch_may(w, WATCH_CLOCK_JUMP, NULL, NULL))
+		return 0;
+	return watch_say(w, &about, "timedatectl status",
+	    "keyd's clock went %s by %lld s between entries %" PRIu64
+	    " and %" PRIu64 ", while %" PRIu64
+	    " s passed; budgets do not go by that clock, but the times in the "
+	    "trail do",
+	    ahead > 0 ? "forward" : "back", (long long)(llabs(ahead) / 1000),
+	    w->last_clock_index, e->index, passed);
+}
+
+int
+watch_clock(struct watch *w, const struct watch_event *e)
+{
+	int err;
+
+	if (e->index == WATCH_KNOWN)
+		return 0;
+	err = check_order(w, e);
+	w->last_index = e->index;
+	if (e->clock == 0) {
+		if (!w->has_clock && e->time_ms > 0 &&
+		    (uint64_t)e->time_ms / 1000 > w->now)
+			w->now = (uint64_t)e->time_ms / 1000;
+		return err;
+	}
+	if (w->has_clock && e->clock < w->last_clock && err == 0)
+		err = broken(w, 1, "accounting time", w->last_clock, e->clock);
+	else if (w->has_clock && err == 0)
+		err = check_jump(w, e);
+	if (!w->has_clock || e->clock > w->now)
+		w->now = e->clock;
+	w->has_clock = true;
+	w->last_clock = e->clock;
+	w->last_time_ms = e->time_ms;
+	w->last_clock_index = e->index;
+	return err;
+}
