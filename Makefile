@@ -63,7 +63,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
-	weir-poisoned test_trust_loose \
+	weir-keyd-generous weir-poisoned test_trust_loose \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -261,12 +261,20 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 $(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
 	seen_channel)
 
+$(BUILD)/tests/unit/test_broker_hours: private LINK += $(call wraps,\
+	broker_record_clock)
+
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 comma := ,
 $(BUILD)/tests/mutants/weir-keyd-early: private LINK += $(call wraps,\
 	journal_append trail_notify trail_wait)
 $(BUILD)/tests/mutants/weir-keyd-early: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/early_reply.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-keyd-generous: private LINK += $(call wraps,\
+	grant_choose grant_stands grant_ends catalogue_grant_list)
+$(BUILD)/tests/mutants/weir-keyd-generous: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/generous_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 	object_open_segment)

@@ -41,6 +41,13 @@ in_hours()
 	    "$(date -u -d "$2 hours" +%H:%M)"
 }
 
+exits 0 'a grant without export' weir grant add llama --to "$me" --loads 9 \
+    --reason t
+id=$out
+reads 4 'lets no plain copies be written'
+like "$err" "write plain copies of it; a manager may allow it: weir grant add .* --export" \
+    'and says what would'
+over
 grants 'a grant for other hosts' --host 'no-such-*' --host 'nor-??'
 like "$err" "on hosts 'no-such-\*', as the mount's host says" 'says so'
 reads 4 'lets nothing be read here'

@@ -25,7 +25,7 @@ exits 0 'a grant for somebody else' weir grant add llama --to user:nobody \
 exits 4 'does not help either' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 
 exits 0 'a grant that ends in two seconds' weir grant add llama --to "$me" \
-    --loads 1 --until 2s --export --reason t
+    --loads 9 --until 2s --export --reason t
 exits 0 'lets be read until then' weir get --allow-unsigned "$ref" "$tmp/soon"
 sleep 2.1
 exits 4 'and not after' weir get --allow-unsigned "$ref" "$tmp/late"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,9 +126,166 @@ the_answer_says_what_comes_nearest(void **state)
 	assert_int_equal(id, 2);
 }
 
+/* --- where, when, and how often at once --- */
+
+static uint32_t
+open_sessions(void *arg, uint64_t grant)
+{
+	const uint32_t *n = arg;
+
+	return grant == 7 ? *n : 0;
+}
+
+static bool
+is_spent(void *arg, const struct grant *g)
+{
+	(void)arg;
+	return g->id == 7;
+}
+
+static void
+a_host_that_is_not_asked_for_is_no_matter(void **state)
+{
+	const struct grant g = { .model = "llama", .hosts = "gpu-* node-1" };
+	struct grant_want w = want;
+
+	(void)state;
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+	w.host = "gpu-";
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+	w.host = "node-1";
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+	w.host = "node-12";
+	assert_int_equal(grant_judge(&g, &w), GRANT_HOST);
+	w.host = "";
+	assert_int_equal(grant_judge(&g, &w), GRANT_HOST);
+}
+
+static void
+one_session_more_than_granted_is_too_many(void **state)
+{
+	struct grant g = { .id = 7, .model = "llama", .max_sessions = 2 };
+	struct grant_want w = want;
+	uint32_t n;
+
+	(void)state;
+	w.sessions = open_sessions;
+	w.arg = &n;
+	n = 1;
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+	n = 2;
+	assert_int_equal(grant_judge(&g, &w), GRANT_SESSIONS);
+	n = 3;
+	assert_int_equal(grant_judge(&g, &w), GRANT_SESSIONS);
+	g.max_sessions = 0;
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+	g.max_sessions = 2;
+	g.id = 8; /* under which none are */
+	assert_int_equal(grant_judge(&g, &w), GRANT_OK);
+}
+
+static void
+what_is_used_up_gives_way_to_what_is_not(void **state)
+{
+	const struct grant list[] = {
+		{ .id = 7, .model = "llama", .type = MSG_GRANT_LOAD },
+		{ .id = 8,
+		    .model = "llama",
+		    .type = MSG_GRANT_LOAD,
+		    .until_ms = NOW + 1 },
+	};
+	struct grant_want w = want;
+	const struct grant *g;
+
+	(void)state;
+	assert_int_equal(grant_choose(list, 2, &w, &g), GRANT_OK);
+	assert_int_equal(g->id, 7);
+	w.spent = is_spent;
+	assert_int_equal(grant_choose(list, 2, &w, &g), GRANT_OK);
+	assert_int_equal(g->id, 8);
+	assert_int_equal(grant_choose(list, 1, &w, &g), GRANT_SPENT);
+	assert_int_equal(g->id, 7);
+}
+
+/* 1970-01-05 was a Monday. */
+#define MONDAY (INT64_C(4) * 86400000)
+#define HOUR INT64_C(3600000)
+
+static void
+what_was_opened_ends_with_the_grant_or_its_hours(void **state)
+{
+	struct grant g = { .model = "llama" };
+
+	(void)state;
+	assert_null(grant_when_parse(&g.when, "mon", "08:00-18:00", ""));
+	assert_int_equal(grant_stands(&g, MONDAY + 8 * HOUR - 1), GRANT_HOURS);
+	assert_int_equal(grant_stands(&g, MONDAY + 8 * HOUR), GRANT_OK);
+	assert_int_equal(grant_stands(&g, MONDAY + 18 * HOUR - 1), GRANT_OK);
+	assert_int_equal(grant_stands(&g, MONDAY + 18 * HOUR), GRANT_HOURS);
+	assert_true(grant_ends(&g, MONDAY + 9 * HOUR) == MONDAY + 18 * HOUR);
+	g.until_ms = MONDAY + 18 * HOUR + 1;
+	assert_true(grant_ends(&g, MONDAY + 9 * HOUR) == MONDAY + 18 * HOUR);
+	g.until_ms = MONDAY + 18 * HOUR - 1;
+	assert_true(grant_ends(&g, MONDAY + 9 * HOUR) == g.until_ms);
+	assert_int_equal(grant_stands(&g, g.until_ms), GRANT_EXPIRED);
+	g.when = (struct grant_when){ 0 };
+	assert_true(grant_ends(&g, MONDAY) == g.until_ms);
+	g.until_ms = 0;
+	assert_true(grant_ends(&g, MONDAY) == 0);
+	assert_int_equal(grant_stands(&g, INT64_MAX), GRANT_OK);
+}
+
+/* Each grant falls short of one rule, in the rules' order: the last is the
+ * nearest, whatever the order of the list. */
+static void
+the_nearest_is_the_one_that_gets_furthest(void **state)
+{
+	struct grant list[7];
+	struct grant_want w = want;
+	const struct grant *g;
+	uint32_t n = 1;
+
+	(void)state;
+	w.host = "laptop";
+	w.export = true;
+	w.sessions = open_sessions;
+	w.spent = is_spent;
+	w.arg = &n;
+	for (size_t i = 0; i < 7; i++)
+		list[i] = (struct grant){ .id = i + 100,
+			.model = "llama",
+			.export = true };
+	snprintf(list[0].channel, sizeof(list[0].channel), "other");
+	list[1].until_ms = NOW;
+	list[2].export = false;
+	snprintf(list[3].hosts, sizeof(list[3].hosts), "gpu-*");
+	assert_null(grant_when_parse(&list[4].when, "", "00:00-00:01", ""));
+	list[5].id = 7;
+	list[5].max_sessions = 1;
+	list[6].id = 7;
+	for (size_t k = 1; k <= 7; k++) {
+		enum grant_answer a = grant_choose(list, k, &w, &g);
+
+		assert_int_equal(a, GRANT_NONE + k - 1);
+		assert_ptr_equal(g, k == 1 ? NULL : &list[k - 1]);
+		assert_int_equal(grant_judge(&list[k - 1], &w), a);
+		for (enum grant_answer rule = GRANT_NONE; rule < GRANT_ANSWERS;
+		     rule++)
+			if (rule < a)
+				assert_true(
+				    grant_keeps(&list[k - 1], &w, rule));
+		assert_non_null(grant_answer_text(a));
+		assert_non_null(grant_rule_name(a));
+	}
+	/* Without the ones before, too. */
+	assert_int_equal(grant_choose(list + 3, 1, &w, &g), GRANT_HOST);
+	assert_int_equal(grant_choose(list + 5, 2, &w, &g), GRANT_SPENT);
+}
+
 /* --- what makes a grant --- */
 
 static char llama[] = "llama", none[] = "", bob[] = "user:bob", why[] = "why";
+static char bad_host[] = "a/b", zone[] = "UTC";
 static char prod[] = "prod", digits[] = V1, bad[] = "NO GOOD";
 
 static struct msg_grant_add
@@ -187,6 +345,11 @@ each_field_is_looked_at(void **state)
 	WRONG(type, MSG_GRANT_BROWSE); /* which has no loads */
 	WRONG(until_ms, NOW);
 	WRONG(reason, none);
+	WRONG(hosts, bad_host);
+	WRONG(days, bad);
+	WRONG(hours, bad);
+	WRONG(zone, zone); /* of nothing */
+	WRONG(max_sessions, GRANT_SESSIONS_MAX + 1);
 	m.channel = prod;
 	m.version = digits;
 	assert_non_null(grant_wrong(&m, NOW));
@@ -240,6 +403,12 @@ main(void)
 		cmocka_unit_test(
 		    load_comes_before_browse_and_what_lasts_before_what_ends),
 		cmocka_unit_test(the_answer_says_what_comes_nearest),
+		cmocka_unit_test(a_host_that_is_not_asked_for_is_no_matter),
+		cmocka_unit_test(one_session_more_than_granted_is_too_many),
+		cmocka_unit_test(what_is_used_up_gives_way_to_what_is_not),
+		cmocka_unit_test(
+		    what_was_opened_ends_with_the_grant_or_its_hours),
+		cmocka_unit_test(the_nearest_is_the_one_that_gets_furthest),
 		cmocka_unit_test(a_good_grant_has_nothing_wrong),
 		cmocka_unit_test(each_field_is_looked_at),
 		cmocka_unit_test(a_reason_has_1024_bytes_at_most),
