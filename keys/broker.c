@@ -117,6 +117,7 @@ broker_new(struct broker **out, const struct broker_how *how)
 	    accounting_boot());
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
+	STAILQ_INIT(&b->slow);
 	STAILQ_INIT(&b->checks);
 	STAILQ_INIT(&b->verifying);
 	b->look_verify = how->service;
@@ -371,6 +372,7 @@ broker_tick(struct broker *b, int64_t since_ms)
 	if (b->failed != 0)
 		return;
 	broker_guard_tick(b, since_ms);
+	broker_record_tick(b);
 	err = trail_failed(b->how.trail);
 	if (err != 0) {
 		broker_record_failed(b, err,

@@ -28,8 +28,6 @@ broker_check_free(struct broker_check *k)
 	free(k);
 }
 
-/* The new copy's manifest is kept; of one that was there it is enough that it
- * is sound. */
 /* Rows of the new copy: what each weighs. */
 static int
 take_page(void *arg, const struct manifest *m, const struct manifest_page *page)
@@ -53,6 +51,8 @@ take_page(void *arg, const struct manifest *m, const struct manifest_page *page)
 	return 0;
 }
 
+/* The new copy's manifest is kept; of one that was there it is enough that it
+ * is sound. */
 static void
 look_put(struct broker_check *k, const atomic_bool *stop)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "keys/broker_trust.h"
 #include "keys/grant.h"
@@ -296,6 +297,7 @@ record_open(const struct opening *o, uint64_t id)
 	for (uint16_t i = 0; i < m->count; i++)
 		write_version(&e, &o->wanted[i]);
 	entry_close(&e);
+	entry_number(&e, "clock", broker_budget_clock(o->c->b));
 	return broker_call_record(o->c, &e);
 }
 

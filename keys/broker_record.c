@@ -225,13 +225,25 @@ make_note(struct broker *b, struct broker_pending *p, int result)
 		writer_reset(&p->reply);
 }
 
-/* What was waited for has come to its end: into the catalogue, and the reply
- * out. */
 static void
-deliver(struct broker *b, struct broker_pending *p, int result)
+send_reply(struct broker *b, struct broker_pending *p)
 {
 	struct broker_link *l = NULL;
 
+	HASH_FIND(hh, b->links, &p->link, sizeof(p->link), l);
+	if (l != NULL) {
+		l->waiting--;
+		l->held -= p->held;
+		b->how.send(l->arg, p->reply.bytes, p->reply.length);
+	}
+	pending_free(p);
+}
+
+/* What was waited for has come to its end: into the catalogue, and the reply
+ * out, if it is due. */
+static void
+deliver(struct broker *b, struct broker_pending *p, int result)
+{
 	if (result != 0 && !(p->publish && result == ERR_NOMEM))
 		broker_record_failed(b, result, "the trail cannot be written");
 	if (b->failed == 0 && p->publish)
@@ -240,13 +252,25 @@ deliver(struct broker *b, struct broker_pending *p, int result)
 		apply(b, p->index, p->bytes, p->length);
 	if (b->failed != 0)
 		make_error(p, b->failed);
-	HASH_FIND(hh, b->links, &p->link, sizeof(p->link), l);
-	if (l != NULL) {
-		l->waiting--;
-		l->held -= p->held;
-		b->how.send(l->arg, p->reply.bytes, p->reply.length);
+	if (b->failed == 0 && p->due_ms > b->now_ms && !b->stopping)
+		STAILQ_INSERT_TAIL(&b->slow, p, entry);
+	else
+		send_reply(b, p);
+}
+
+/* All of them when keyd stops: they are recorded. */
+void
+broker_record_tick(struct broker *b)
+{
+	struct broker_pending *p, *next;
+
+	for (p = STAILQ_FIRST(&b->slow); p != NULL; p = next) {
+		next = STAILQ_NEXT(p, entry);
+		if (p->due_ms > b->now_ms && !b->stopping)
+			continue;
+		STAILQ_REMOVE(&b->slow, p, broker_pending, entry);
+		send_reply(b, p);
 	}
-	pending_free(p);
 }
 
 static void
@@ -294,6 +318,7 @@ broker_record_finish(struct broker *b)
 {
 	broker_guard_flush(b);
 	wait_settled(b, &b->owed_publish);
+	broker_record_tick(b);
 	return broker_record_drain(b);
 }
 
@@ -315,6 +340,7 @@ broker_record_clear(struct broker *b)
 	wait_settled(b, &b->owed_publish);
 	broker_record_clear_list(&b->pending);
 	broker_record_clear_list(&b->publishing);
+	broker_record_clear_list(&b->slow);
 }
 
 int

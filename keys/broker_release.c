@@ -108,7 +108,7 @@ page_fault(struct broker_call *c, const struct broker_session *s,
 /* A release that is asked for, and what it comes to. */
 struct asked {
 	const struct msg_release *m;
-	const struct broker_session *s;
+	struct broker_session *s;
 	const struct session_version *v;
 	struct grant grant;
 	struct broker_ask budget;
@@ -179,9 +179,23 @@ check_budget(struct broker_call *c, struct asked *a)
 	return broker_budget_judge(c, &a->grant, &a->budget, &a->debit);
 }
 
+/* Who is above the soft limit gets a chunk now and then, whatever it asks for
+ * at once. */
+static void
+hold_back(struct broker_call *c, const struct asked *a)
+{
+	int64_t from = c->b->now_ms;
+
+	if (a->debit.wait_ms == 0)
+		return;
+	if (a->s->slow_until_ms > from)
+		from = a->s->slow_until_ms;
+	c->pending->due_ms = a->s->slow_until_ms = from + a->debit.wait_ms;
+}
+
 /* Counted as it is appended: who comes next is judged by what is left. */
 static int
-record_release(struct broker_call *c, const struct asked *a)
+record_release(struct broker_call *c, struct asked *a)
 {
 	OWNED_ENTRY e = { 0 };
 	int err;
@@ -201,7 +215,10 @@ record_release(struct broker_call *c, const struct asked *a)
 	if (a->v->type == MSG_GRANT_BROWSE)
 		entry_number(&e, "pool", a->debit.pool_ppm);
 	err = broker_call_record_later(c, &e);
-	return err == 0 ? broker_budget_debit(c->b, &a->budget) : err;
+	if (err != 0)
+		return err;
+	hold_back(c, a);
+	return broker_budget_debit(c->b, &a->budget);
 }
 
 static int

@@ -274,6 +274,7 @@ append_close(struct broker *b, uint64_t id, const char *reason,
 	broker_record_begin(&e, ENTRY_SESSION_CLOSE);
 	entry_number(&e, "session", id);
 	entry_text(&e, "reason", reason);
+	entry_number(&e, "clock", broker_budget_clock(b));
 	return broker_record_later(b, &e, out);
 }
 

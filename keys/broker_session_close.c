@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keys/broker_budget.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 
@@ -79,6 +80,7 @@ close_one(struct broker_call *c, const struct msg_id_reason *m)
 	broker_call_entry(c, &e, ENTRY_SESSION_CLOSE);
 	entry_number(&e, "session", s->id);
 	entry_text(&e, "reason", reason);
+	entry_number(&e, "clock", broker_budget_clock(c->b));
 	err = broker_call_record(c, &e);
 	if (err == 0)
 		broker_session_ended(c->b, s, c->from, reason);

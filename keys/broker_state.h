@@ -91,6 +91,7 @@ struct broker_session {
 	uint64_t opener;	/* the link that opened or took it up first */
 	bool joined;		/* its worker has come, too */
 	bool ended;
+	int64_t slow_until_ms; /* the last reply that is held back goes then */
 };
 
 /* That a link opened or resumed a session. */
@@ -142,6 +143,7 @@ struct broker_pending {
 	uint16_t type; /* of the request, */
 	uint64_t id;   /* for an error in place of the reply */
 	struct writer reply;
+	int64_t due_ms;	  /* not before: by b->now_ms; 0: at once */
 	atomic_int state; /* BROKER_QUEUED, then the trail's result */
 };
 #define BROKER_QUEUED 1
@@ -186,6 +188,7 @@ struct broker {
 	char verify_reason[BROKER_REASON_MAX];
 	struct broker_pendings pending; /* in the trail's order */
 	struct broker_pendings publishing;
+	struct broker_pendings slow; /* recorded, and not due yet */
 	/* Notifications that the trail still owes us: of entries, and of
 	 * checkpoints. */
 	pthread_mutex_t mutex;
@@ -296,6 +299,8 @@ void broker_record_deliver(struct broker *b);
 int broker_record_drain(struct broker *b) MUST_USE;
 int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
+/* Send the replies that were held back and are due. */
+void broker_record_tick(struct broker *b);
 void broker_record_clear_list(struct broker_pendings *list);
 
 /* A reply that waits in the list until it is let go behind the last entry that

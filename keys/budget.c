@@ -255,10 +255,13 @@ is_spent(const struct budget *b, const struct budget_ask *ask,
 	const struct budget_version *v = &b->versions[ask->version];
 	uint64_t chunk = budget_share(v->largest, v->weights);
 
-	if (ask->type == MSG_GRANT_LOAD)
-		return used->loaded != 0 &&
-		    budget_share(used->loaded, v->weights) + chunk >
-		    (uint64_t)ask->loads * BUDGET_LOAD_PPM;
+	if (ask->type == MSG_GRANT_LOAD) {
+		uint64_t most = (uint64_t)ask->loads * BUDGET_LOAD_PPM;
+
+		return used->load_ppm != 0 &&
+		    (used->load_ppm + chunk > most ||
+			used->all_ppm + chunk > most * BUDGET_REPEATS);
+	}
 	return used->used_ppm != 0 && used->used_ppm + chunk > BUDGET_HARD_PPM;
 }
 
@@ -291,6 +294,7 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 		used.loaded += s.fresh;
 		used.repeats += s.all - s.fresh;
 	}
+	budget_load_shares(b, ask, &used.load_ppm, &used.all_ppm);
 	used.spent = is_spent(b, ask, &used);
 	*out = used;
 	return 0;

@@ -128,6 +128,9 @@ struct budget_used {
 	uint64_t weights; /* of the version */
 	uint64_t loaded;  /* bytes, of the grant; repeats: on top */
 	uint64_t repeats;
+	/* Of the grant, over all its versions: in millionths of a load. */
+	uint64_t load_ppm;
+	uint64_t all_ppm; /* repeats counted in */
 	bool
 	    spent; /* there is not enough left for a chunk of the largest size */
 };

@@ -91,6 +91,17 @@ shares_of(const struct budget *b, const struct budget_ask *ask,
 }
 
 void
+budget_load_shares(const struct budget *b, const struct budget_ask *ask,
+    uint64_t *fresh, uint64_t *all)
+{
+	const struct budget_debit none = { 0 };
+	struct shares s = shares_of(b, ask, &none);
+
+	*fresh = s.fresh;
+	*all = s.all;
+}
+
+void
 budget_load_judge(const struct budget *b, const struct budget_ask *ask,
     const uint32_t *chunks, size_t n, struct budget_debit *d)
 {

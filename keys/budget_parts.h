@@ -115,6 +115,9 @@ struct budget_grant *budget_grant_of(const struct budget *b, uint64_t grant);
 /* What counts by now: all of it, or what is of the last day. */
 struct budget_spent budget_spent_of(const struct budget_spending *s,
     const struct budget_ask *ask);
+/* What the grant has given by now, in millionths of a load. */
+void budget_load_shares(const struct budget *b, const struct budget_ask *ask,
+    uint64_t *fresh, uint64_t *all);
 void budget_load_judge(const struct budget *b, const struct budget_ask *ask,
     const uint32_t *chunks, size_t n, struct budget_debit *d);
 int budget_load_debit(struct budget *b, const struct budget_ask *ask,
