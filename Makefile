@@ -399,10 +399,11 @@ check-unit: $(UNIT) $(FUZZ)
 
 CLI_TESTS = $(sort $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh)))
 check-cli: tests
-	@$(TAP) --tier '$(TIER) cli' $(CLI_TESTS)
+	@$(TAP) --jobs $(JOBS) --tier '$(TIER) cli' $(CLI_TESTS)
 
 check-crash: tests
-	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --tier '$(TIER) crash' \
+	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --disk --jobs $(JOBS) \
+		--tier '$(TIER) crash' \
 		$(sort $(wildcard tests/crash/*.sh))
 
 # The program tests that fit in the time that a check may take.
@@ -429,7 +430,7 @@ check-tsan:
 	@$(MAKE) BUILD=build-tsan CC=clang SAN=thread tsan-tests
 
 tsan-tests: all $(TSAN_BINS)
-	@$(TAP) --tier '$(TIER)' $(TSAN_BINS) $(TSAN_CLI_TESTS)
+	@$(TAP) --jobs $(JOBS) --tier '$(TIER)' $(TSAN_BINS) $(TSAN_CLI_TESTS)
 
 fuzz-build: $(FUZZ)
 fuzz:

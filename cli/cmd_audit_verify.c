@@ -8,6 +8,7 @@
 #include "cli/evidence.h"
 #include "cli/extends.h"
 #include "cli/out.h"
+#include "cli/rebuilt.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -143,12 +144,14 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 {
 	struct evidence_check proof = { .o = o };
 	const char *against = NULL, *since = NULL;
+	bool catalogue = false;
 	const struct options_own own[] = {
 		{ "against", 0, OPTIONS_TEXT, &against },
 		{ "since", 0, OPTIONS_TEXT, &since },
 		{ "proof", 0, OPTIONS_TEXT, &proof.path },
 		{ "log-key", 0, OPTIONS_TEXT, &proof.log_key },
 		{ "policy", 0, OPTIONS_TEXT, &proof.policy },
+		{ "catalogue", 0, OPTIONS_FLAG, &catalogue },
 		OPTIONS_END,
 	};
 	struct options_operands none;
@@ -157,9 +160,11 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 
 	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
 		return r;
-	if ((against != NULL) + (since != NULL) + (proof.path != NULL) > 1)
+	if ((against != NULL) + (since != NULL) + (proof.path != NULL) +
+		catalogue >
+	    1)
 		return options_wrong(o,
-		    "say one of --against, --since and --proof");
+		    "say one of --against, --since, --proof and --catalogue");
 	if ((proof.path != NULL) != (proof.log_key != NULL) ||
 	    (proof.policy != NULL && proof.path == NULL))
 		return options_wrong(o,
@@ -170,6 +175,8 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 		return evidence_check(&proof);
 	if ((r = audit_open(&a, o, true)) != 0)
 		return r == ERR_INTEGRITY ? print_no_checkpoint(o) : r;
+	if (catalogue)
+		return rebuilt_check(o, a);
 	return since != NULL ? extends_check(o, a, since) :
 			       verify_all(o, a, against);
 }

@@ -292,7 +292,8 @@ static const struct commands_row rows[] = {
 	{ "audit verify", cmd_audit_verify, 0, 0, false,
 	    "prove that the trail is whole, or check a proof",
 	    "[--against FILE] | --since FILE\n"
-	    "           | --proof FILE --log-key VKEY [--policy FILE]\n"
+	    "           | --proof FILE --log-key VKEY [--policy FILE] | "
+	    "--catalogue\n"
 	    "Needs no keyd; with --proof no vault either.\n"
 	    "  --against FILE  compute all anew; the trail must extend this "
 	    "checkpoint\n"
@@ -301,7 +302,9 @@ static const struct commands_row rows[] = {
 	    "                  was added\n"
 	    "  --proof FILE    check what 'audit reads' or 'audit proof' wrote\n"
 	    "  --log-key VKEY  the log's verifier key\n"
-	    "  --policy FILE   witnesses must have cosigned its checkpoint\n" },
+	    "  --policy FILE   witnesses must have cosigned its checkpoint\n"
+	    "  --catalogue     compare the catalogue with what the trail adds "
+	    "up to\n" },
 	{ "audit cosign", cmd_audit_cosign, 0, 0, false,
 	    "have witnesses cosign the checkpoint, and keep that",
 	    "--policy FILE [--cosigned DIR] [--offline]\n"

@@ -252,6 +252,11 @@ sql_end(struct sql_query *q)
 {
 	if (q->statement == NULL)
 		return;
+	if (q->own) {
+		sqlite3_finalize(q->statement);
+		q->statement = NULL;
+		return;
+	}
 	sqlite3_reset(q->statement);
 	sqlite3_clear_bindings(q->statement);
 	q->statement = NULL;
@@ -268,6 +273,67 @@ sql_run(struct sql *s, size_t statement, const struct sql_value *values,
 		err = sql_next(&q);
 	assert(err != 0); /* it gave a row */
 	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+int
+sql_attach(struct sql *s, const char *path, const char *name)
+{
+	const struct sql_value values[] = { SQL_TEXT(path), SQL_TEXT(name) };
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin_text(&q, s, "attach database ? as ?");
+
+	for (int i = 0; err == 0 && i < 2; i++)
+		err = bind(s, q.statement, i + 1, &values[i]);
+	if (err == 0)
+		err = sql_next(&q);
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+int
+sql_begin_text(struct sql_query *out, struct sql *s, const char *text)
+{
+	sqlite3_stmt *q;
+
+	*out = (struct sql_query){ .sql = s };
+	if (sqlite3_prepare_v2(s->db, text, -1, &q, NULL) != SQLITE_OK)
+		return failed(s, text);
+	out->statement = q;
+	out->own = true;
+	return 0;
+}
+
+static json_t *
+column(const struct sql_query *q, int i)
+{
+	char bytes[48];
+
+	switch (sqlite3_column_type(q->statement, i)) {
+	case SQLITE_INTEGER:
+		return json_integer(sql_number(q, i));
+	case SQLITE_BLOB:
+		snprintf(bytes, sizeof(bytes), "%d bytes",
+		    sqlite3_column_bytes(q->statement, i));
+		return json_string(bytes);
+	case SQLITE_NULL:
+		return json_null();
+	}
+	return json_string_nocheck(sql_text(q, i));
+}
+
+int
+sql_row(const struct sql_query *q, json_t **out)
+{
+	json_t *row = json_object();
+
+	for (int i = 0; i < sqlite3_column_count(q->statement); i++)
+		if (json_object_set_new_nocheck(row,
+			sqlite3_column_name(q->statement, i),
+			column(q, i)) != 0) {
+			json_decref(row);
+			return ERR_NOMEM;
+		}
+	*out = row;
+	return row != NULL ? 0 : ERR_NOMEM;
 }
 
 int64_t

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "vault/owned.h"
 
 /*
@@ -67,12 +69,23 @@ int sql_run(struct sql *s, size_t statement, const struct sql_value *values,
 struct sql_query {
 	struct sql *sql;
 	void *statement;
+	bool own; /* it is none of the list */
 };
 int sql_begin(struct sql_query *out, struct sql *s, size_t statement,
     const struct sql_value *values, size_t n) MUST_USE;
 int sql_next(struct sql_query *q) MUST_USE;
 void sql_end(struct sql_query *q);
 #define OWNED_QUERY __attribute__((cleanup(sql_end))) struct sql_query
+
+/* The file of another database, as `name` of this one's.  The same rows of a
+ * statement outside the list. */
+int sql_attach(struct sql *s, const char *path, const char *name) MUST_USE;
+int sql_begin_text(struct sql_query *out, struct sql *s, const char *text)
+    MUST_USE;
+
+/* The row at hand, by the columns' names; bytes by their number.  The caller
+ * frees. */
+int sql_row(const struct sql_query *q, json_t **out) MUST_USE;
 
 int64_t sql_number(const struct sql_query *q, int column);
 uint64_t sql_count(const struct sql_query *q, int column);   /* 0 if negative */
