@@ -9,7 +9,7 @@ enum { MANY = 4096 };
 	"  --key-passphrase-file FILE  the key's passphrase, instead of "      \
 	"asking\n"                                                             \
 	"  --trust FILE  the trust root to go by, beside what this host has "  \
-	"seen or pinned\n"                                                     \
+	"seen\n                or pinned\n"                                    \
 	"  --trust-on-first-use  take keyd's word for it, once\n"              \
 	"  --yes      sign without asking\n"
 

@@ -399,7 +399,8 @@ check_files(struct proofread *p)
 			p->done += f->size;
 		else if (f->kind == MANIFEST_FILE)
 			err = check_file(p, f, i);
-		if (err == 0)
+		/* What was read earlier is no step back. */
+		if (err == 0 && i + 1 >= p->how->first_file)
 			err = p->how->progress(p->how->arg, i + 1, p->done);
 	}
 	return err;

@@ -47,6 +47,8 @@ proofread(struct shed *s, struct version *v, uint32_t first,
 		.progress = progress,
 		.arg = t };
 
+	/* It goes on from there, and never tells of less. */
+	t->files = first;
 	return proofread_run(&how, why);
 }
 
