@@ -63,7 +63,7 @@ DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
-	weir-keyd-generous weir-poisoned test_trust_loose \
+	weir-keyd-generous weir-poisoned weir-leaky test_trust_loose \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -291,6 +291,11 @@ $(BUILD)/tests/mutants/weir-poisoned: private LINK += $(call wraps,\
 	manifest_write manifest_page_write lockbox_write)
 $(BUILD)/tests/mutants/weir-poisoned: $(BUILD)/cli/weir.o \
 		$(BUILD)/tests/mutants/poisoned_put.o $(LIBS)
+	$(link)
+$(BUILD)/tests/mutants/weir-leaky: private LINK += $(call wraps,\
+	gcm_seal secret_init)
+$(BUILD)/tests/mutants/weir-leaky: $(BUILD)/cli/weir.o \
+		$(BUILD)/tests/mutants/leaky_weir.o $(LIBS)
 	$(link)
 # Remembers verdicts; see there.
 $(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\

@@ -66,6 +66,20 @@ if (: <>/dev/fuse) 2>/dev/null; then
 	is "$(ls "$tmp/cores")" '' 'no core was left'
 fi
 
+# The control: a put that stores what it should have sealed.
+mkdir "$tmp/control" "$tmp/bin"
+cp "$BUILD/weir-keyd" "$BUILD/tests/mutants/weir-leaky" "$tmp/bin"
+(
+	WEIR_VAULT=$tmp/control/vault
+	export WEIR_VAULT
+	weir init "$WEIR_VAULT"
+	WEIR_MUTANT=seal "$tmp/bin/weir-leaky" put llama "$tmp/m"
+) >/dev/null 2>&1
+for hex in "$marker" "$namehex"; do
+	python3 "$top/tests/lib/find_bytes.py" "$hex" "$tmp/control" >/dev/null
+	ok $? 'a put that does not seal is found out'
+done
+
 python3 - "$tmp/m/secret-file-name.bin" <<'PY'
 import os, sys
 with open(sys.argv[1], "ab") as f:
