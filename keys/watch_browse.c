@@ -241,44 +241,51 @@ check_crawl(struct watch *w, const struct watch_event *e,
 	    r->crawl_count);
 }
 
-int
-watch_browse_open(struct watch *w, const struct watch_event *e,
-    struct watch_session *s)
+/* FNV-1a: two names that fall together are counted as one. */
+uint64_t
+watch_browse_host(const char *name)
 {
+	uint64_t host = UINT64_C(14695981039346656037);
+
+	if (name == NULL)
+		return 0;
+	for (const char *c = name; *c != '\0'; c++)
+		host = (host ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return host;
+}
+
+/* Where weights are browsed: a smoke test on many runners takes none. */
+static int
+check_hosts(struct watch *w, const struct watch_event *e,
+    const struct watch_session *s, const struct watch_opened *v,
+    const struct watch_reading *r)
+{
+	struct watch_about about = about_of(WATCH_MANY_HOSTS, s, v, r);
 	struct watch_seen *seen = &s->who->hosts;
-	uint64_t entries[WATCH_ENTRIES], host = UINT64_C(14695981039346656037);
-	struct watch_about about = {
-		.rule = WATCH_MANY_HOSTS,
-		.who = s->who->name,
-		.session = s->id,
-		.entries = entries,
-	};
+	uint64_t entries[WATCH_ENTRIES];
 	char advice[WATCH_REASON];
-	bool browses = false;
 	unsigned int n;
 
-	for (size_t i = 0; i < s->count; i++)
-		browses = browses || s->versions[i].type == MSG_GRANT_BROWSE;
-	if (!browses || e->host == NULL)
+	if (s->host == 0)
 		return 0;
-	/* Its name's FNV-1a: two that fall together are counted as one. */
-	for (const char *c = e->host; *c != '\0'; c++)
-		host = (host ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	n = watch_state_saw(seen, host, w->now, e->index,
+	about.model = NULL;
+	about.version = NULL;
+	n = watch_state_saw(seen, s->host, w->now, e->index,
 	    w->rules->hosts_window);
 	if (n < w->rules->hosts_count ||
 	    !watch_may(w, about.rule, about.who, NULL))
 		return 0;
 	for (unsigned int i = 0; i < n && i < WATCH_ENTRIES; i++)
 		entries[about.entry_count++] = seen->items[i].index;
+	about.entries = entries;
+	about.trace = NULL;
 	about.score = (double)n / (double)w->rules->hosts_count;
 	snprintf(advice, sizeof(advice), "weir audit ls --by %s --since 1d",
 	    about.who);
 	return watch_say(w, &about, advice,
-	    "%s browses from %u hosts within %" PRIu64 " h (the last: %.64s); "
-	    "%" PRIu64 " are many for one who looks around",
-	    about.who, n, w->rules->hosts_window / 3600, e->host,
-	    w->rules->hosts_count);
+	    "%s browsed weights from %u hosts within %" PRIu64 " h; %" PRIu64
+	    " are many for one who looks around",
+	    about.who, n, w->rules->hosts_window / 3600, w->rules->hosts_count);
 }
 
 /* ---- releases ---- */
@@ -328,6 +335,8 @@ watch_browse_release(struct watch *w, const struct watch_event *e,
 		err = check_pool(w, e, s, v);
 	if (err == 0)
 		err = check_models(w, e, s, v, r);
+	if (err == 0)
+		err = check_hosts(w, e, s, v, r);
 	if (err != 0 || v->weights == 0)
 		return err;
 	err = check_burst(w, e, s, v, r);

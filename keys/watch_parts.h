@@ -134,6 +134,7 @@ struct watch_session {
 	uint64_t index;
 	struct watch_who *who;
 	int64_t own_uid; /* whose mount it is; -1: not known yet */
+	uint64_t host;	 /* a hash of its name; 0: none */
 	uint64_t released;
 	uint64_t read;
 	/* What had been released a lag ago or earlier, and what will be that. */
@@ -286,8 +287,7 @@ int watch_browse_release(struct watch *w, const struct watch_event *e,
     struct watch_session *s, struct watch_opened *v) MUST_USE;
 int watch_browse_load(struct watch *w, const struct watch_event *e,
     const struct watch_session *s, struct watch_opened *v) MUST_USE;
-int watch_browse_open(struct watch *w, const struct watch_event *e,
-    struct watch_session *s) MUST_USE;
+uint64_t watch_browse_host(const char *name);
 int watch_drip_release(struct watch *w, const struct watch_event *e,
     struct watch_session *s, struct watch_opened *v, struct watch_reading *r)
     MUST_USE;

@@ -112,7 +112,7 @@ opened(struct watch *w, const struct watch_event *e, struct watch_session *s)
 		err = check_opened(w, e, s, o,
 		    v.channel == NULL || v.channel[0] == '\0');
 	}
-	return err == 0 ? watch_browse_open(w, e, s) : err;
+	return err;
 }
 
 int
@@ -134,6 +134,7 @@ watch_session_open(struct watch *w, const struct watch_event *e)
 	if (err != 0)
 		return err;
 	s->index = e->index;
+	s->host = watch_browse_host(e->host);
 	if (e->by != NULL && strcmp(e->by, e->principal) == 0)
 		s->own_uid = e->uid;
 	watch_trace_add(&s->trace, e->index);

@@ -133,7 +133,7 @@ go_on(struct world *w, struct actor *a, uint32_t count)
 	if (++a->untold < TELLS)
 		return;
 	a->untold = 0;
-	world_extents(w, a->s, -1);
+	world_extents(w, a->s, 0);
 }
 
 static bool

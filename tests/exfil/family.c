@@ -67,6 +67,7 @@ begin(struct family *f, size_t rows)
 	v->chunks = must_calloc(rows, sizeof(*v->chunks));
 	v->files = must_calloc(rows, sizeof(*v->files));
 	memcpy(v->digest.bytes, &f->id, sizeof(f->id));
+	v->digest.bytes[31] = 1;
 	v->digest.bytes[4] = (uint8_t)f->count;
 	v->digest.bytes[5] = (uint8_t)(f->count >> 8);
 	return v;

@@ -31,7 +31,6 @@ struct family_version {
 struct family {
 	char model[40];
 	uint32_t id;
-	bool decoy;
 	struct budget *budget;
 	uint32_t *weights; /* of each chunk */
 	size_t chunks;

@@ -256,7 +256,23 @@ split_drip(struct world *w)
 	world_wait(w, PATIENCE + WORLD_MINUTE);
 }
 
-/* --- many models; under cover --- */
+/* --- many models, many hosts; under cover --- */
+
+/* One account, taken along: a part from each of eight hosts. */
+static void
+many_hosts(struct world *w)
+{
+	struct family *f = fleet_any(w);
+	struct actor_how a = a_thief(w, f);
+
+	for (unsigned int i = 0; i < 8; i++) {
+		a.host = w->hosts[i];
+		a.plan = plan_part(f, a.version, i / 8.0, 0.125);
+		a.pause_ms = WORLD_MINUTE;
+		actor_add(w, &a);
+	}
+	world_wait(w, PATIENCE + WORLD_MINUTE);
+}
 
 static void
 sweep(struct world *w)
@@ -410,6 +426,8 @@ const struct scene scene_copies[] = {
 	{ "during a load", SCENE_COPY, "of somebody else's", NULL,
 	    under_cover },
 	{ "sweep of 12 models", SCENE_COPY, "one after another", NULL, sweep },
+	{ "one name, 8 hosts", SCENE_COPY, "a part from each", NULL,
+	    many_hosts },
 	{ "50 config-only forks", SCENE_TRICK, "a part of each", NULL, forks },
 	{ "50 padded copies", SCENE_TRICK, "a part of each", NULL, padded },
 	{ "forks afterwards", SCENE_TRICK, "one put after each 2 %", NULL,

@@ -36,6 +36,7 @@ load_again(struct world *w)
 	struct actor_how a = a_loader(w, 1, false);
 
 	load(w, &a);
+	w->score.began_ms = w->now_ms;
 	load(w, &a);
 }
 
@@ -154,6 +155,8 @@ after_end(struct world *w)
 
 	world_wait(w, WORLD_HOUR);
 	world_close(w, s, "unmounted");
+	world_wait(w, WORLD_MINUTE);
+	w->score.began_ms = w->now_ms;
 	insist(w, s);
 }
 
@@ -189,19 +192,6 @@ second_mount(struct world *w)
 	load(w, &a);
 }
 
-static void
-decoy(struct world *w)
-{
-	struct actor_how a = a_loader(w, 1, false);
-	struct family *f = fleet_family(w);
-
-	world_decoy(w, f);
-	a.grant = world_grant(w, a.who, f, MSG_GRANT_BROWSE, 0, false);
-	a.version = f->current;
-	a.window = 1;
-	load(w, &a);
-}
-
 /* The job opens, somebody else reads. */
 static void
 other_uid(struct world *w)
@@ -216,6 +206,16 @@ other_uid(struct world *w)
 }
 
 /* --- what is granted --- */
+
+/* A worker that was taken over: it asks for keys, and tells of no read. */
+static void
+silent(struct world *w)
+{
+	struct actor_how a = a_loader(w, 1, false);
+
+	a.grant->silent = true;
+	load(w, &a);
+}
 
 static void
 allowed(struct world *w)
@@ -237,6 +237,7 @@ const struct scene scene_loads[] = {
 	    off_schedule },
 	{ "new host, none listed", SCENE_HABIT, "a nightly job, elsewhere",
 	    NULL, new_host },
+	{ "silent worker", SCENE_HABIT, "tells of no read", NULL, silent },
 	{ "outside its hours", SCENE_FACT, "hours in the grant", NULL,
 	    off_hours },
 	{ "stolen, other host", SCENE_FACT, "hosts in the grant", NULL,
@@ -249,7 +250,6 @@ const struct scene scene_loads[] = {
 	    older_version },
 	{ "second mount", SCENE_FACT, "one session granted", NULL,
 	    second_mount },
-	{ "decoy", SCENE_FACT, "a model nobody needs", NULL, decoy },
 	{ "other uid reads", SCENE_FACT, "the session is the job's", NULL,
 	    other_uid },
 	{ "load and upload", SCENE_UNSEEN, "as granted: egress caps see it",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Thieves who know every threshold, and stay at 0.9 of each, for a year. */
+#include "keys/watch_rules.h"
 #include "tests/exfil/actor.h"
 #include "tests/exfil/fleet.h"
 #include "tests/exfil/scene.h"
@@ -8,8 +9,20 @@
 #define STAY 0.9
 
 /* What is flagged of one, and of all together. */
-#define FLAG_PPM BUDGET_SOFT_PPM
-#define FLAG_POOL_PPM (BUDGET_POOL_HARD_PPM / 2)
+static double
+flagged_ppm(const struct world *w)
+{
+	uint64_t half = w->how.rules->browse_half;
+	uint64_t month = w->how.rules->burst[WATCH_MONTH];
+
+	return (double)(half < month ? half : month);
+}
+
+static double
+flagged_pool_ppm(const struct world *w)
+{
+	return (double)w->how.rules->pool_near;
+}
 
 /* So many ppm in any 30 days, a chunk at a time, as evenly as can be. */
 static void
@@ -21,8 +34,8 @@ quiet(struct world *w, struct family *f, double ppm)
 		.version = f->current,
 		.host = w->hosts[0],
 		.window = 1,
-		.stay_ppm = (uint32_t)(STAY * FLAG_PPM),
-		.stay_pool_ppm = (uint32_t)(STAY * FLAG_POOL_PPM),
+		.stay_ppm = (uint32_t)(STAY * flagged_ppm(w)),
+		.stay_pool_ppm = (uint32_t)(STAY * flagged_pool_ppm(w)),
 		.retry_ms = WORLD_HOUR,
 		.until_ms = w->now_ms + YEAR };
 	double chunks;
@@ -39,7 +52,7 @@ quiet(struct world *w, struct family *f, double ppm)
 static void
 alone(struct world *w)
 {
-	quiet(w, fleet_any(w), STAY * FLAG_PPM);
+	quiet(w, fleet_any(w), STAY * flagged_ppm(w));
 	world_wait(w, YEAR + WORLD_MINUTE);
 }
 
@@ -50,7 +63,7 @@ together(struct world *w)
 	struct family *f = fleet_any(w);
 
 	for (unsigned int i = 0; i < 16; i++)
-		quiet(w, f, STAY * FLAG_POOL_PPM / 16);
+		quiet(w, f, STAY * flagged_pool_ppm(w) / 16);
 	world_wait(w, YEAR + WORLD_MINUTE);
 }
 

@@ -14,17 +14,27 @@ some_host(struct world *w)
 
 /* A load of the current version, under a grant of so many, by somebody new. */
 static struct actor_how
-a_load(struct world *w, const char *row, uint32_t loads, bool per_day)
+a_load_of(struct world *w, const char *row, struct family *f, uint32_t loads,
+    bool per_day)
 {
-	struct family *f = fleet_any(w);
 	struct principal *who = world_principal(w, row, false, "job");
+	struct world_grant *g = world_grant(w, who, f, MSG_GRANT_LOAD, loads,
+	    per_day);
 
+	g->pinned = dice_below(&w->dice, 3) == 0;
+	g->mounter = dice_below(&w->dice, 2) == 0;
 	return (struct actor_how){ .who = who,
-		.grant = world_grant(w, who, f, MSG_GRANT_LOAD, loads, per_day),
+		.grant = g,
 		.version = f->current,
 		.host = some_host(w),
 		.window = LOAD_WINDOW,
 		.bytes_ms = dice_between(&w->dice, 300000, 3000000) };
+}
+
+static struct actor_how
+a_load(struct world *w, const char *row, uint32_t loads, bool per_day)
+{
+	return a_load_of(w, row, fleet_any(w), loads, per_day);
 }
 
 static struct actor_how
@@ -79,9 +89,10 @@ tp8_sharded(struct world *w)
 }
 
 static uint64_t
-on_hosts(struct world *w, const char *row, uint32_t hosts, uint64_t spread_ms)
+on_hosts(struct world *w, const char *row, struct family *f, uint32_t hosts,
+    uint64_t spread_ms)
 {
-	struct actor_how a = a_load(w, row, hosts, false);
+	struct actor_how a = a_load_of(w, row, f, hosts, false);
 
 	for (uint32_t i = 0; i < hosts; i++) {
 		a.plan = plan_whole(a.grant->family, a.version);
@@ -95,20 +106,28 @@ on_hosts(struct world *w, const char *row, uint32_t hosts, uint64_t spread_ms)
 static uint64_t
 resume(struct world *w)
 {
-	return on_hosts(w, "distributed resume",
+	return on_hosts(w, "distributed resume", fleet_any(w),
 	    (uint32_t)dice_between(&w->dice, 2, 16), 30 * WORLD_SECOND);
 }
 
 static uint64_t
 replicas(struct world *w)
 {
-	return on_hosts(w, "50 replicas at once", 50, 10 * WORLD_SECOND);
+	return on_hosts(w, "50 replicas at once", fleet_any(w), 50,
+	    10 * WORLD_SECOND);
 }
 
+/* Of a version that is new; who reads what came before goes on. */
 static uint64_t
 rolling(struct world *w)
 {
-	return on_hosts(w, "rolling deploy",
+	struct family *f = fleet_any(w);
+	size_t v = family_add_tuned(f, &w->dice, f->current,
+	    dice_share(&w->dice) / 2);
+
+	world_put(w, f, v, "user:uploader");
+	world_promote(w, f, v);
+	return on_hosts(w, "rolling deploy", f,
 	    (uint32_t)dice_between(&w->dice, 4, 20), 4 * WORLD_HOUR);
 }
 
@@ -117,6 +136,9 @@ subset(struct world *w)
 {
 	struct actor_how a = a_load(w, "evaluation of a subset", 1, false);
 
+	/* Of any version, which the grant names. */
+	a.version = dice_below(&w->dice, a.grant->family->count);
+	a.grant = world_grant_version(w, a.who, a.grant->family, a.version, 1);
 	a.plan = plan_part(a.grant->family, a.version,
 	    dice_share(&w->dice) * 0.6, 0.05 + dice_share(&w->dice) * 0.35);
 	actor_add(w, &a);
@@ -222,6 +244,38 @@ listing(struct world *w)
 	return 1;
 }
 
+/* One account for all runners: headers of one model, on each of them. */
+static uint64_t
+runners(struct world *w)
+{
+	struct actor_how a = a_look(w, "smoke test on 12 runners");
+
+	for (unsigned int i = 0; i < 12; i++) {
+		a.plan = plan_headers(a.grant->family, a.version);
+		a.host = w->hosts[i];
+		a.start_ms = dice_below(&w->dice, WORLD_HOUR);
+		actor_add(w, &a);
+	}
+	return 12;
+}
+
+/* An index of all models: their headers. */
+static uint64_t
+indexer(struct world *w)
+{
+	struct actor_how a = a_look(w, "headers of all models");
+
+	for (size_t i = 0; i < w->family_count; i++) {
+		struct family *f = w->families[i];
+
+		a.grant = world_grant(w, a.who, f, MSG_GRANT_BROWSE, 0, false);
+		a.version = f->current;
+		a.plan = plan_headers(f, a.version);
+		actor_add(w, &a);
+	}
+	return 1;
+}
+
 /* A person looks at a few tensors, over some days. */
 static uint64_t
 notebook(struct world *w)
@@ -248,6 +302,20 @@ nightly(struct world *w)
 	return a.cycles;
 }
 
+/* A manager takes the grant away while the job loads. */
+static uint64_t
+cut_off(struct world *w)
+{
+	struct actor_how a = a_load(w, "grant removed in a load", 1, false);
+
+	a.plan = plan_whole(a.grant->family, a.version);
+	a.bytes_ms = 100000;
+	actor_add(w, &a);
+	world_wait(w, dice_between(&w->dice, 1, 20) * WORLD_SECOND);
+	world_grant_rm(w, a.grant);
+	return 1;
+}
+
 const struct scene scene_works[] = {
 	{ .name = "cold mmap load", .work = cold_mmap },
 	{ .name = "tp=8, each rank all", .work = tp8_default },
@@ -264,7 +332,10 @@ const struct scene scene_works[] = {
 	{ .name = "rolling deploy", .work = rolling },
 	{ .name = "LoRA on a base", .work = lora },
 	{ .name = "du, find, ls -R", .work = listing },
+	{ .name = "smoke test on 12 runners", .work = runners },
+	{ .name = "headers of all models", .work = indexer },
 	{ .name = "a look at a few tensors", .work = notebook },
 	{ .name = "nightly job", .work = nightly },
+	{ .name = "grant removed in a load", .work = cut_off },
 	{ 0 },
 };

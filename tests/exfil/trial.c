@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/exfil/trial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,27 @@ figure(double *values, size_t n)
 
 enum { FLAG, BLOCK, SECONDS, HELD, ONE, ALL, LOADED, COLUMNS };
 
+/* The rule that flagged most of the runs first. */
+static const char *
+most_often(const struct score *scores, size_t n)
+{
+	const char *best = "";
+	size_t best_count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t count = 0;
+
+		for (size_t j = 0; scores[i].flagged && j < n; j++)
+			count += scores[j].flagged &&
+			    strcmp(scores[j].rule, scores[i].rule) == 0;
+		if (count <= best_count)
+			continue;
+		best_count = count;
+		best = scores[i].rule;
+	}
+	return best;
+}
+
 static void
 take(struct trial *t, double *columns[COLUMNS], const struct score *s)
 {
@@ -72,6 +94,7 @@ trial_run(const struct scene *s, const struct world_how *how, size_t runs,
     struct trial *out)
 {
 	double *all = must_calloc(COLUMNS * runs, sizeof(*all));
+	struct score *scores = must_calloc(runs, sizeof(*scores));
 	double *columns[COLUMNS];
 	struct world_how one = *how;
 
@@ -79,12 +102,11 @@ trial_run(const struct scene *s, const struct world_how *how, size_t runs,
 		columns[i] = all + i * runs;
 	*out = (struct trial){ .scene = s };
 	for (size_t i = 0; i < runs; i++) {
-		struct score score;
-
 		one.seed = how->seed + i;
-		trial_play(s, &one, &score);
-		take(out, columns, &score);
+		trial_play(s, &one, &scores[i]);
+		take(out, columns, &scores[i]);
 	}
+	snprintf(out->rule, sizeof(out->rule), "%s", most_often(scores, runs));
 	out->flag_leak = figure(columns[FLAG], out->flagged);
 	out->flag_seconds = figure(columns[SECONDS], out->flagged);
 	out->block_leak = figure(columns[BLOCK], out->blocked);
@@ -93,6 +115,7 @@ trial_run(const struct scene *s, const struct world_how *how, size_t runs,
 	out->most_all = figure(columns[ALL], runs);
 	out->loaded = figure(columns[LOADED], runs);
 	free(all);
+	free(scores);
 }
 
 /* --- honest work --- */
@@ -138,17 +161,21 @@ trial_alarms_clear(struct trial_alarms *a)
 }
 
 /* At most n events, when the mean is so many: a sum of terms over that of all
- * terms. */
+ * terms, each against the n-th. */
 static double
 poisson_at_most(uint64_t n, double mean)
 {
-	double term = 1, all = 1, few = 1;
+	double term = 1, few = 1, all;
 
-	for (uint64_t i = 1; i <= n || term > 1e-12 * all; i++) {
+	for (uint64_t i = n; i > 0; i--) {
+		term *= (double)i / mean;
+		few += term;
+	}
+	all = few;
+	term = 1;
+	for (uint64_t i = n + 1; term > 1e-12 * all || (double)i < mean; i++) {
 		term *= mean / (double)i;
 		all += term;
-		if (i <= n)
-			few += term;
 	}
 	return few / all;
 }

@@ -16,6 +16,7 @@ world_new(const struct world_how *how)
 
 	w->how = *how;
 	w->dice = dice_new(how->seed);
+	w->now_ms = WORLD_DAY;
 	for (unsigned int i = 0; i < WORLD_HOSTS; i++)
 		snprintf(w->hosts[i], sizeof(w->hosts[i]), "node-%u", i);
 	must_ok(watch_new(&w->watch, how->rules), "watch_new");
@@ -130,37 +131,60 @@ world_promote(struct world *w, struct family *f, size_t version)
 void
 world_decoy(struct world *w, struct family *f)
 {
-	struct watch_event e = { .kind = ENTRY_CONFIG,
-		.by = "user:owner",
-		.model = f->model };
+	struct watch_event e = { .by = "user:owner", .model = f->model };
 
-	f->decoy = true;
+	must_ok(entry_kind_parse(&e.kind, "decoy.add"), "decoy.add");
 	world_record(w, &e);
+}
+
+static struct world_grant *
+grant(struct world *w, const struct world_grant *g,
+    const struct digest *version)
+{
+	struct world_grant *new = must_calloc(1, sizeof(*new));
+	struct watch_event e = { .kind = ENTRY_GRANT_ADD,
+		.by = "user:manager",
+		.principal = g->to->name,
+		.model = g->family->model,
+		.grant = ++w->ids,
+		.type = g->type,
+		.loads = g->loads };
+
+	if (version != NULL)
+		e.version = *version;
+	*new = *g;
+	new->id = e.grant;
+	w->grants = must_grow(w->grants, w->grant_count,
+	    sizeof(struct world_grant *));
+	w->grants[w->grant_count++] = new;
+	world_record(w, &e);
+	return new;
 }
 
 struct world_grant *
 world_grant(struct world *w, struct principal *to, struct family *f,
     enum msg_grant_type type, uint32_t loads, bool per_day)
 {
-	struct world_grant *g = must_calloc(1, sizeof(*g));
-	struct watch_event e = { .kind = ENTRY_GRANT_ADD,
-		.by = "user:manager",
-		.principal = to->name,
-		.model = f->model,
-		.type = type };
+	const struct world_grant g = { .family = f,
+		.to = to,
+		.type = type,
+		.loads = loads,
+		.per_day = per_day };
 
-	g->id = ++w->ids;
-	g->family = f;
-	g->to = to;
-	g->type = type;
-	g->loads = loads;
-	g->per_day = per_day;
-	w->grants = must_grow(w->grants, w->grant_count,
-	    sizeof(struct world_grant *));
-	w->grants[w->grant_count++] = g;
-	e.grant = g->id;
-	world_record(w, &e);
-	return g;
+	return grant(w, &g, NULL);
+}
+
+struct world_grant *
+world_grant_version(struct world *w, struct principal *to, struct family *f,
+    size_t version, uint32_t loads)
+{
+	const struct world_grant g = { .family = f,
+		.to = to,
+		.type = MSG_GRANT_LOAD,
+		.loads = loads,
+		.pinned = true };
+
+	return grant(w, &g, &f->versions[version].digest);
 }
 
 void
@@ -172,6 +196,9 @@ world_grant_rm(struct world *w, struct world_grant *g)
 
 	g->removed = true;
 	world_record(w, &e);
+	for (size_t i = 0; i < w->session_count; i++)
+		if (w->sessions[i]->grant == g)
+			world_close(w, w->sessions[i], "grant removed");
 }
 
 /* --- time --- */

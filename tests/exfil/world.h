@@ -22,6 +22,7 @@
 #define WORLD_HOUR (60 * WORLD_MINUTE)
 #define WORLD_DAY (24 * WORLD_HOUR)
 #define WORLD_HOSTS 64
+#define WORLD_UID 1000
 #define WORLD_START_MS 1750000000000LL
 
 struct world_how {
@@ -53,6 +54,9 @@ struct world_grant {
 	uint32_t sessions;	     /* open now */
 	uint32_t from_hour, to_hour; /* of the day; equal: any */
 	bool removed;
+	bool pinned;   /* used by digest, not by the channel */
+	bool mounter;  /* sessions are opened for its reader */
+	bool silent;   /* its worker tells of no read */
 	double loaded; /* sum of its sessions' unique coverage, in versions */
 };
 
@@ -60,12 +64,13 @@ struct world_session {
 	uint64_t id;
 	struct principal *who;
 	const char *host;
-	int64_t uid;
+	uint32_t uid;
 	struct world_grant *grant;
 	struct family *family;
 	size_t version;
 	bool ended;
 	uint64_t unread; /* released, and not told of as read yet */
+	uint64_t last;	 /* bytes of the last release */
 	bool *seen;	 /* chunks it had */
 };
 
@@ -125,6 +130,9 @@ void world_decoy(struct world *w, struct family *f);
 
 struct world_grant *world_grant(struct world *w, struct principal *to,
     struct family *f, enum msg_grant_type type, uint32_t loads, bool per_day);
+/* Of this version alone, by its digest. */
+struct world_grant *world_grant_version(struct world *w, struct principal *to,
+    struct family *f, size_t version, uint32_t loads);
 void world_grant_rm(struct world *w, struct world_grant *g);
 
 enum world_answer {
@@ -142,8 +150,8 @@ void world_foresee(struct world *w, const struct world_session *s,
     uint64_t first, uint32_t count, struct budget_debit *out);
 enum world_answer world_release(struct world *w, struct world_session *s,
     uint64_t first, uint32_t count);
-/* What was released is told of as read; other: a uid, -1 for the user's own. */
-void world_extents(struct world *w, struct world_session *s, int64_t other);
+/* What was released is told of as read, by another uid, too; 0: by none. */
+void world_extents(struct world *w, struct world_session *s, uint32_t other);
 void world_close(struct world *w, struct world_session *s, const char *reason);
 
 /* What keyd records, and the watch sees: index, times and who are filled in. */

@@ -93,7 +93,6 @@ world_gave(struct world *w, struct world_session *s, uint64_t first,
 		ledger_give(ledger_of(&w->together, &w->together_count, f),
 		    chunk, w->now_ms);
 	}
-	s->unread += bytes;
 	count_minute(w, s->who, bytes);
 }
 
@@ -144,8 +143,6 @@ world_record(struct world *w, struct watch_event *e)
 	e->index = w->index++;
 	e->time_ms = WORLD_START_MS + (int64_t)w->now_ms;
 	e->clock = w->now_ms / WORLD_SECOND;
-	if (e->kind != ENTRY_EXTENTS)
-		e->uid = -1;
 	must_ok(watch_feed(w->watch, e, raised, w), "watch_feed");
 }
 

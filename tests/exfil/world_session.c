@@ -8,22 +8,44 @@
 
 /* --- open and close --- */
 
+/* Who has used up what is granted opens nothing more. */
+static const char *
+open_spent(const struct world *w, const struct principal *who,
+    const struct world_grant *g, size_t version)
+{
+	const struct budget_ask ask = { .principal = who->name,
+		.version = g->family->versions[version].number,
+		.type = g->type,
+		.grant = g->id,
+		.loads = g->loads,
+		.per_day = g->per_day,
+		.clock = w->now_ms / WORLD_SECOND };
+	struct budget_used used;
+
+	must_ok(budget_used(g->family->budget, &ask, &used), "budget_used");
+	if (!used.spent || w->how.no_budget)
+		return NULL;
+	return g->type == MSG_GRANT_LOAD ? "budget spent: loads" :
+					   "budget spent: principal";
+}
+
 /* NULL, or why the grant does not let the session be. */
 static const char *
-open_wrong(const struct world *w, const struct world_grant *g, const char *host)
+open_wrong(const struct world *w, const struct principal *who,
+    const struct world_grant *g, size_t version, const char *host)
 {
 	uint64_t hour = w->now_ms / WORLD_HOUR % 24;
 
 	if (g->removed)
 		return "no grant";
 	if (g->host != NULL && strcmp(g->host, host) != 0)
-		return "host not in the grant";
+		return "host not listed";
 	if (g->from_hour != g->to_hour &&
 	    (hour < g->from_hour || hour >= g->to_hour))
-		return "outside the grant's hours";
+		return "outside the granted hours";
 	if (g->max_sessions > 0 && g->sessions >= g->max_sessions)
-		return "sessions of the grant";
-	return NULL;
+		return "too many sessions";
+	return open_spent(w, who, g, version);
 }
 
 static void
@@ -37,7 +59,10 @@ describe(struct watch_event *e, enum entry_kind kind,
 		.host = host,
 		.purpose = "mount",
 		.model = g->family->model,
-		.channel = "",
+		.channel = version == g->family->current && !g->pinned ?
+		    "prod" :
+		    "",
+		.uid = WORLD_UID,
 		.version = g->family->versions[version].digest,
 		.grant = g->id,
 		.type = g->type };
@@ -47,7 +72,7 @@ struct world_session *
 world_open(struct world *w, struct principal *who, struct world_grant *g,
     size_t version, const char *host)
 {
-	const char *wrong = open_wrong(w, g, host);
+	const char *wrong = open_wrong(w, who, g, version, host);
 	struct world_session *s;
 	struct watch_event e;
 
@@ -64,7 +89,7 @@ world_open(struct world *w, struct principal *who, struct world_grant *g,
 	*s = (struct world_session){ .id = ++w->ids,
 		.who = who,
 		.host = host,
-		.uid = 1000,
+		.uid = WORLD_UID,
 		.grant = g,
 		.family = g->family,
 		.version = version };
@@ -76,6 +101,10 @@ world_open(struct world *w, struct principal *who, struct world_grant *g,
 	    sizeof(struct world_session *));
 	w->sessions[w->session_count++] = s;
 	e.session = s->id;
+	if (g->mounter) {
+		e.by = "user:scheduler";
+		e.uid = 0;
+	}
 	world_record(w, &e);
 	return s;
 }
@@ -90,7 +119,10 @@ world_close(struct world *w, struct world_session *s, const char *reason)
 
 	if (s->ended)
 		return;
-	world_extents(w, s, -1);
+	/* What was read ahead last may be left unread. */
+	if (s->grant->type == MSG_GRANT_LOAD && s->unread >= s->last)
+		s->unread -= dice_below(&w->dice, s->last + 1);
+	world_extents(w, s, 0);
 	s->ended = true;
 	s->grant->sessions--;
 	world_record(w, &e);
@@ -100,18 +132,18 @@ world_close(struct world *w, struct world_session *s, const char *reason)
 }
 
 void
-world_extents(struct world *w, struct world_session *s, int64_t other)
+world_extents(struct world *w, struct world_session *s, uint32_t other)
 {
 	struct watch_event e = { .kind = ENTRY_EXTENTS,
 		.by = s->who->name,
 		.session = s->id,
 		.version = s->family->versions[s->version].digest,
 		.read_bytes = s->unread,
-		.uid = s->uid,
-		.readers = { (uint32_t)s->uid, (uint32_t)other },
-		.reader_count = other < 0 ? 1 : 2 };
+		.readers = { s->uid, other },
+		.reader_count = other == 0 ? 1 : 2,
+		.uid = s->uid };
 
-	if (s->unread == 0 && other < 0)
+	if ((s->unread == 0 && other == 0) || s->grant->silent)
 		return;
 	s->unread = 0;
 	world_record(w, &e);
@@ -140,17 +172,31 @@ budget_wrong(enum budget_answer a)
 	case BUDGET_SLOW:
 		break;
 	case BUDGET_SPENT:
-		return "budget spent";
+		return "budget spent: principal";
 	case BUDGET_NARROW:
-		return "budget of all: only small readers go on";
+		return "budget spent: pool";
 	case BUDGET_POOL:
-		return "budget of all spent";
+		return "budget spent: pool";
 	case BUDGET_LOADED:
-		return "loads spent";
+		return "budget spent: loads";
 	case BUDGET_REPEATED:
-		return "repeats spent";
+		return "budget spent: repeats";
 	}
 	return NULL;
+}
+
+/* Headers and the like have bytes, and no weights. */
+static uint64_t
+bytes_of(const struct family *f, size_t version, uint64_t first, uint32_t count)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t chunk = f->versions[version].chunks[first + i];
+
+		bytes += f->weights[chunk] > 0 ? f->weights[chunk] : 65536;
+	}
+	return bytes;
 }
 
 static void
@@ -167,12 +213,14 @@ give(struct world *w, struct world_session *s, const struct budget_ask *ask)
 	e.file = v->files[ask->first];
 	e.first = ask->first;
 	e.count = ask->count;
-	e.bytes = (uint64_t)ask->count << 22;
+	e.bytes = bytes_of(s->family, s->version, ask->first, ask->count);
 	e.weights = d.weights;
 	e.fresh = d.fresh;
 	e.used_ppm = d.used_ppm;
 	e.pool_ppm = d.pool_ppm;
 	w->releases++;
+	s->unread += e.bytes;
+	s->last = e.bytes;
 	world_record(w, &e);
 }
 
