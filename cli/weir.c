@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cmd.h"
 #include "cli/commands.h"
@@ -15,14 +16,33 @@
 /* The one thing that a signal handler and a command share. */
 static volatile bool stop;
 
+/* How long a command may take to end after it was asked to.  A keyd that hangs
+ * would hold it for good. */
+#define STOP_SECONDS 10
+
 static void
 on_signal(int number)
 {
 	(void)number;
 	stop = true;
+	alarm(STOP_SECONDS);
 }
 
-/* The first SIGINT asks the command to end, the second one ends it. */
+/* A command may be killed anywhere: what it left can be run again. */
+static void
+on_alarm(int number)
+{
+	static const char line[] =
+	    "weir: interrupted, and ended in the middle: something that it "
+	    "waits for does not answer; see: weir status\n";
+
+	(void)number;
+	(void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+	_exit(CMD_INTERRUPTED);
+}
+
+/* The first SIGINT asks the command to end, the second one ends it, and so does
+ * time. */
 static void
 catch_signals(void)
 {
@@ -32,6 +52,8 @@ catch_signals(void)
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_handler = on_alarm;
+	sigaction(SIGALRM, &sa, NULL);
 }
 
 /* --help anywhere before a "--" wins over whatever else is wrong. */
