@@ -285,8 +285,8 @@ static const struct commands_row rows[] = {
 	    "  --cosigned DIR  where 'audit cosign' kept checkpoints\n" },
 	{ "audit proof", cmd_audit_proof, 1, 1, false,
 	    "prove to others that an entry is in the trail",
-	    "ENTRY [--out FILE] [--format weir|tlog-proof] [--cosigned DIR]\n"
-	    "           [--offline]\n"
+	    "ENTRY [--out FILE] [--format weir|tlog-proof]\n"
+	    "           [--cosigned DIR] [--offline]\n"
 	    "  -o, --out FILE       write it there, not to stdout\n"
 	    "  --format tlog-proof  as others read it (C2SP tlog-proof)\n" },
 	{ "audit verify", cmd_audit_verify, 0, 0, false,
