@@ -6,13 +6,12 @@
 #include "keys/watch_parts.h"
 
 static int
-broken(struct watch *w, double score, const char *what, uint64_t was,
+broken(struct watch *w, uint64_t before, const char *what, uint64_t was,
     uint64_t is)
 {
-	const uint64_t before = w->last_index;
 	const struct watch_about about = {
 		.rule = WATCH_TRAIL_BROKEN,
-		.score = score,
+		.score = 1,
 		.entries = &before,
 		.entry_count = 1,
 	};
@@ -31,13 +30,14 @@ check_order(struct watch *w, const struct watch_event *e)
 	int err = 0;
 
 	if (w->begun && e->index != w->last_index + 1)
-		err = broken(w, 1, "the number of an entry", w->last_index,
-		    e->index);
+		err = broken(w, w->last_index, "the number of an entry",
+		    w->last_index, e->index);
 	w->begun = true;
 	if (err == 0 && e->kind == ENTRY_SESSION_OPEN) {
 		if (e->session <= w->last_session && w->last_session != 0)
-			err = broken(w, 1, "the number of a session",
-			    w->last_session, e->session);
+			err = broken(w, w->last_index,
+			    "the number of a session", w->last_session,
+			    e->session);
 		else
 			w->last_session = e->session;
 	}
@@ -79,6 +79,22 @@ check_jump(struct watch *w, const struct watch_event *e)
 	    w->last_clock_index, e->index, passed);
 }
 
+static int
+check_clock(struct watch *w, const struct watch_event *e)
+{
+	const bool had = w->has_clock;
+
+	w->has_clock = true;
+	if (!had || e->clock > w->now)
+		w->now = e->clock;
+	if (!had)
+		return 0;
+	if (e->clock < w->last_clock)
+		return broken(w, w->last_clock_index, "accounting time",
+		    w->last_clock, e->clock);
+	return check_jump(w, e);
+}
+
 int
 watch_clock(struct watch *w, const struct watch_event *e)
 {
@@ -94,13 +110,8 @@ watch_clock(struct watch *w, const struct watch_event *e)
 			w->now = (uint64_t)e->time_ms / 1000;
 		return err;
 	}
-	if (w->has_clock && e->clock < w->last_clock && err == 0)
-		err = broken(w, 1, "accounting time", w->last_clock, e->clock);
-	else if (w->has_clock && err == 0)
-		err = check_jump(w, e);
-	if (!w->has_clock || e->clock > w->now)
-		w->now = e->clock;
-	w->has_clock = true;
+	if (err == 0)
+		err = check_clock(w, e);
 	w->last_clock = e->clock;
 	w->last_time_ms = e->time_ms;
 	w->last_clock_index = e->index;

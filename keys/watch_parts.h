@@ -137,7 +137,8 @@ struct watch_session {
 	uint64_t host;	 /* a hash of its name; 0: none */
 	uint64_t released;
 	uint64_t read;
-	/* What had been released a lag ago or earlier, and what will be that. */
+	/* What had been released a lag ago or earlier, and what will be that:
+	 * up to step_clock. */
 	uint64_t settled;
 	uint64_t step_released, step_clock;
 	struct watch_trace trace;

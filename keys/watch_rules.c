@@ -137,12 +137,11 @@ watch_rules_default(struct watch_rules *out)
 	for (size_t s = 0; s < SECTIONS; s++) {
 		const struct section *is = &sections[s];
 
-		if (s < WATCH_RULES)
-			out->rules[s] = (struct watch_rule){
-				.enabled = true,
-				.severity = is->severity,
-				.pause = is->pause,
-			};
+		if (s < WATCH_RULES) {
+			out->rules[s].enabled = true;
+			out->rules[s].severity = is->severity;
+			out->rules[s].pause = is->pause;
+		}
 		for (size_t k = 0; k < KEYS_MAX; k++)
 			if (is->keys[k].name != NULL)
 				*place(out, &is->keys[k]) = is->keys[k].usual;

@@ -311,10 +311,11 @@ watch_session_release(struct watch *w, const struct watch_event *e)
 		return 0;
 	if (w->now - s->step_clock >= w->rules->unread_lag) {
 		s->settled = s->step_released;
-		s->step_released = s->released;
 		s->step_clock = w->now;
 	}
 	s->released += e->bytes;
+	if (w->now == s->step_clock)
+		s->step_released = s->released;
 	watch_trace_add(&s->trace, e->index);
 	o = version_of(s, &e->version);
 	if (o == NULL)
