@@ -254,6 +254,12 @@ judge_promotion(struct judging *j, struct chain_version *v,
 		return chain_refuse(j->c, j->reference,
 		    "its promotion and its version's statement name different "
 		    "files (root digests)");
+	/* Whoever put it may not count as one who approves. */
+	if (strcmp(f->put_by, statement_fields(j->p.statement)->put_by) != 0)
+		return chain_refuse(j->c, j->reference,
+		    "its promotion says that %s put it, and its version's "
+		    "statement that %s did",
+		    f->put_by, statement_fields(j->p.statement)->put_by);
 	err = check_serial(j, m);
 	if (err != 0)
 		return err;

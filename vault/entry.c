@@ -440,3 +440,30 @@ entry_view_time(const struct entry_view *v, const char *key, int64_t *out)
 
 	return text != NULL ? entry_time_parse(out, text) : ERR_FORMAT;
 }
+
+#define TIME_LENGTH 24 /* 2026-01-31T09:30:00.000Z */
+
+bool
+entry_peek(const void *bytes, size_t n, int64_t *time_ms, enum entry_kind *kind)
+{
+	static const char before[] = "{\"v\":1,\"time\":\"";
+	static const char between[] = "\",\"kind\":\"";
+	const size_t at = sizeof(before) - 1 + TIME_LENGTH;
+	const size_t name = at + sizeof(between) - 1;
+	const char *text = bytes, *end;
+	char word[ENTRY_TIME_SIZE]; /* more than any kind has */
+
+	if (n <= name || memcmp(text, before, sizeof(before) - 1) != 0 ||
+	    memcmp(text + at, between, sizeof(between) - 1) != 0)
+		return false;
+	memcpy(word, text + sizeof(before) - 1, TIME_LENGTH);
+	word[TIME_LENGTH] = '\0';
+	if (entry_time_parse(time_ms, word) != 0)
+		return false;
+	end = memchr(text + name, '"', n - name);
+	if (end == NULL || (size_t)(end - text) - name >= sizeof(word))
+		return false;
+	memcpy(word, text + name, (size_t)(end - text) - name);
+	word[(size_t)(end - text) - name] = '\0';
+	return entry_kind_parse(kind, word) == 0;
+}

@@ -97,6 +97,11 @@ int entry_end(struct entry *e, const uint8_t **bytes, size_t *length) MUST_USE;
 char *entry_time_text(int64_t time_ms, char buf[static ENTRY_TIME_SIZE]);
 int entry_time_parse(int64_t *out, const char *text) MUST_USE;
 
+/* Time and kind from how every entry of keyd's begins, in a fraction of the time
+ * that parsing takes; the rest is not looked at.  False: it begins otherwise. */
+bool entry_peek(const void *bytes, size_t n, int64_t *time_ms,
+    enum entry_kind *kind);
+
 /*
  * A parsed entry.  json is a jansson object (json_t *), owned; by, kind
  * and time are checked to be there.  ERR_FORMAT.

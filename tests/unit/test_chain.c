@@ -388,6 +388,23 @@ a_promotion_of_other_files_is_refused(void **state)
 	chain_scene_refuses(s, PROD, "name different files");
 }
 
+/* Else whoever put it could approve it under another name. */
+static void
+a_promotion_that_names_another_uploader_is_refused(void **state)
+{
+	struct chain_scene *s = *state;
+	struct statement_fields f = chain_scene_fields(s, 3);
+	OWNED(statement) other = NULL;
+
+	f.put_by = "user:mallory";
+	other = chain_scene_sign(people_statement(&f), TWO);
+	s->keyd.promotion = other;
+	chain_scene_refuses(s, PROD,
+	    "its promotion says that user:mallory put it");
+	s->keyd.promotion = s->promotion;
+	chain_scene_accepts(s, PROD);
+}
+
 static void
 a_promotion_that_expired_or_lasts_too_long_is_refused(void **state)
 {
@@ -473,6 +490,7 @@ main(void)
 		TEST(a_statement_of_another_vault_is_refused),
 		TEST(a_promotion_to_staging_is_none_to_prod),
 		TEST(a_promotion_of_other_files_is_refused),
+		TEST(a_promotion_that_names_another_uploader_is_refused),
 		TEST(a_promotion_that_expired_or_lasts_too_long_is_refused),
 		TEST(a_revoked_version_is_refused_in_every_way),
 		TEST(what_is_not_well_formed_is_refused),

@@ -398,6 +398,38 @@ an_entry_above_the_limit_is_not_read(void **state)
 	entry_view_clear(&v);
 }
 
+static void
+a_peek_sees_what_parsing_finds_or_nothing(void **state)
+{
+	const struct entry_actor by = { "user:alice", 1000 };
+	static const char *const bad[] = { "", "{", "{\"v\":1,\"time\":\"",
+		"{\"v\":1,\"time\":\"2026-01-31T09:30:00.000Z\",\"kind\":\"",
+		"{\"v\":1,\"time\":\"2026-01-31T09:30:00.000Z\",\"kind\":\"x\"",
+		"{\"v\":1,\"time\":\"2026-01-32T09:30:00.000Z\",\"kind\":"
+		"\"release\"",
+		"{\"v\":2,\"time\":\"2026-01-31T09:30:00.000Z\",\"kind\":"
+		"\"release\"",
+		"{\"v\":1,\"time\":\"2026-01-31T09:30:00.000Z\",\"kind\":"
+		"\"releasereleasereleasereleaserelease\"" };
+	enum entry_kind kind;
+	int64_t time;
+
+	(void)state;
+	for (int k = 0; k < ENTRY_KINDS; k++) {
+		const uint8_t *bytes;
+		OWNED_ENTRY e;
+		size_t n;
+
+		entry_begin(&e, (enum entry_kind)k, &by, TIME);
+		assert_int_equal(entry_end(&e, &bytes, &n), 0);
+		assert_true(entry_peek(bytes, n, &time, &kind));
+		assert_int_equal(kind, k);
+		assert_int_equal(time, TIME);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(entry_peek(bad[i], strlen(bad[i]), &time, &kind));
+}
+
 int
 main(void)
 {
@@ -416,6 +448,7 @@ main(void)
 		cmocka_unit_test(every_truncation_is_malformed),
 		cmocka_unit_test(a_flipped_bit_never_gives_half_an_entry),
 		cmocka_unit_test(an_entry_above_the_limit_is_not_read),
+		cmocka_unit_test(a_peek_sees_what_parsing_finds_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
