@@ -90,7 +90,7 @@ cp -a "$tmp/kept" "$vault"
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process $keyd
-wait_for 10 weir status
+wait_for 60 weir status
 exits 6 'while a keyd serves' verify
 like "$err" 'stop it, or give -V a copy' 'says what to do'
 end_process $keyd

@@ -16,7 +16,7 @@ weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 keyd=$!
 cleanup_fn end_process $keyd
 cleanup_fn kill -CONT $keyd
-wait_for 20 test -S "$vault/run/keyd.sock"
+wait_for 60 test -S "$vault/run/keyd.sock"
 
 # interrupted COMMAND...: under a keyd that has stopped; python catches SIGINT,
 # which what a shell has in its background ignores

@@ -28,7 +28,7 @@ idle
 
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 cleanup_fn end_process $!
-wait_for 10 weir status
+wait_for 60 weir status
 mv "$vault/run/keyd.sock" "$vault/run/honest.sock"
 
 liar=
@@ -40,7 +40,7 @@ lies()
 	python3 "$top/tests/lib/liar.py" "$vault/run/keyd.sock" \
 	    "$vault/run/honest.sock" "$@" >"$tmp/liar.out" 2>"$tmp/liar.err" &
 	liar=$!
-	wait_for 10 grep -q ready "$tmp/liar.out"
+	wait_for 60 grep -q ready "$tmp/liar.out"
 }
 cleanup_fn stop_liar
 # shellcheck disable=SC2317 # called at exit

@@ -20,7 +20,7 @@ start()
 	keyd=$!
 	cleanup_fn end_process "$keyd"
 	# Before it listens a command would start a keyd of its own.
-	wait_for 10 test -S "$vault/run/keyd.sock"
+	wait_for 60 test -S "$vault/run/keyd.sock"
 }
 gone()
 {
@@ -37,7 +37,7 @@ stops()
 	start
 	sleep 1.2
 	"$@"
-	wait_for 5 gone
+	wait_for 60 gone
 	ok $? "keyd stops: $name"
 	wait "$keyd"
 	is $? 3 'its exit status says what it was'

@@ -20,15 +20,15 @@ PY
 python3 "$tmp/notified.py" "$tmp/notify" >"$tmp/said" &
 listener=$!
 cleanup_fn end_process "$listener"
-wait_for 10 grep -q bound "$tmp/said"
+wait_for 60 grep -q bound "$tmp/said"
 
 NOTIFY_SOCKET=$tmp/notify weir-keyd --vault "$vault" --key-file "$key" \
     2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 10 grep -q READY=1 "$tmp/said"
+wait_for 60 grep -q READY=1 "$tmp/said"
 ok $? 'it says when it is ready'
-wait_for 10 grep -q '^STATUS=.* sessions' "$tmp/said"
+wait_for 60 grep -q '^STATUS=.* sessions' "$tmp/said"
 ok $? 'and what it does'
 is "$(stat -c %a "$vault/run") $(stat -c %a "$vault/run/keyd.sock")" \
     '755 666' 'everybody on the host may ask'
@@ -75,7 +75,7 @@ like "$err" "'epoch'" 'it names what is missing'
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 10 grep -q "serves '$vault'" "$tmp/keyd.err"
+wait_for 60 grep -q "serves '$vault'" "$tmp/keyd.err"
 ok $? 'without a service manager it says that it is ready'
 kill "$keyd"
 wait "$keyd"
@@ -84,7 +84,7 @@ is "$(wc -l <"$tmp/keyd.err")" 2 'and nothing else'
 weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 10 test -S "$vault/run/keyd.sock"
+wait_for 60 test -S "$vault/run/keyd.sock"
 kill -9 "$keyd"
 wait "$keyd" 2>/dev/null
 [ -S "$vault/run/keyd.sock" ]
@@ -93,7 +93,7 @@ exits 0 'which is in nobody'\''s way' weir status --json
 is "$(printf '%s' "$out" | jq -r .keyd.mode)" embedded 'a command starts its own'
 
 # The recovery key, typed where a passphrase would be.
-wait_for 10 sh -c "! [ -S '$vault/run/keyd.sock' ]"
+wait_for 60 sh -c "! [ -S '$vault/run/keyd.sock' ]"
 exits 0 'the recovery key opens it' env -u WEIR_KEY_FILE weir \
     --passphrase-file "$tmp/recovery" ls
 

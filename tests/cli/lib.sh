@@ -292,7 +292,7 @@ promoted()
 # Wait until no keyd serves the vault any more: its lock is free.
 idle()
 {
-	wait_for 30 python3 -c 'import fcntl, struct, sys
+	wait_for 60 python3 -c 'import fcntl, struct, sys
 F_OFD_GETLK, shape = 36, "hhqqi4x"
 with open(sys.argv[1]) as f:
     lock = fcntl.fcntl(f, F_OFD_GETLK, struct.pack(shape, fcntl.F_WRLCK, 0, 0, 0, 0))

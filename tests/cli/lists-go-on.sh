@@ -9,7 +9,7 @@ mkvault vault
 weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 service=$!
 cleanup_fn end_process "$service"
-wait_for 10 test -S "$vault/run/keyd.sock"
+wait_for 60 test -S "$vault/run/keyd.sock"
 mkdir "$tmp/m"
 
 # 20 versions whose labels are 60,000 bytes long: 1.2 MB of them.

@@ -82,7 +82,7 @@ unlike "$err" 'weir \([0-9]+\)' 'not by itself'
 exec 7<&-
 exits 0 'umount' weir umount "$mnt"
 is "$(ls "$mnt")" '' 'and it is gone'
-wait_for 5 sh -c \
+wait_for 60 sh -c \
     "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 exits 5 'umount of what is not mounted' weir umount "$mnt"
@@ -105,21 +105,21 @@ is "$out" hello 'as they were'
 
 weir mount --allow-unsigned "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
 pid=$!
-wait_for 10 test -e "$mnt/llama"
+wait_for 60 test -e "$mnt/llama"
 ok $? 'in the foreground'
 kill -0 $pid
 ok $? 'it stays'
 kill -INT $pid 2>/dev/null
 kill -TERM $pid
-wait_for 10 sh -c "! kill -0 $pid"
+wait_for 60 sh -c "! kill -0 $pid"
 ok $? 'until it is told to end'
 is "$(ls "$mnt")" '' 'and it unmounts'
 
 weir mount --allow-unsigned "$ref" "$mnt" -f >"$tmp/o" 2>&1 &
 pid=$!
-wait_for 10 test -e "$mnt/llama"
+wait_for 60 test -e "$mnt/llama"
 exits 0 'umount from elsewhere' weir umount "$mnt"
-wait_for 10 sh -c "! kill -0 $pid"
+wait_for 60 sh -c "! kill -0 $pid"
 ok $? 'ends it'
 
 exits 0 'two versions in one mount' weir mount --allow-unsigned \
@@ -133,7 +133,7 @@ is "$(wc -c <&7)" "$(wc -c <"$tmp/tree/weights.bin")" \
 weir session ls --json 2>/dev/null | jq -e '.sessions | length == 1' >/dev/null
 ok $? 'and its session open'
 exec 7<&-
-wait_for 5 sh -c "weir session ls --json | jq -e '.sessions == []'"
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'until it is closed'
 
 exits 0 'the trail' weir audit ls --kind release --by "$me"

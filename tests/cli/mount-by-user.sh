@@ -115,6 +115,6 @@ fails 'a mount on a directory of root' as $user weir mount llama:prod \
     "$tmp/roots"
 exits 0 'a mount whose worker is killed' as $user weir mount llama:prod "$mnt"
 kill -9 "$(worker)"
-wait_for 20 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
+wait_for 60 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
 ok $? 'is taken down by its monitor'
 done_testing

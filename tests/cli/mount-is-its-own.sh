@@ -29,7 +29,7 @@ lazily()
 # mount stands there.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 first=$!
-wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 exec 7<"$mnt/llama/@${ref#*@}/w.bin"
 lazily "$mnt"
 exits 0 'a second mount, where the first one stood' weir mount \
@@ -49,14 +49,14 @@ device()
 	sed -n "s#^[0-9]* [0-9]* \\([0-9:]*\\) / $mnt .*#\\1#p" \
 	    /proc/self/mountinfo
 }
-wait_for 10 weir umount "$mnt"
+wait_for 60 weir umount "$mnt"
 sleep 0.5
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 first=$!
-wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 number=$(device)
 kill -STOP $first
-wait_for 10 umount "$mnt" || fusermount3 -u "$mnt"
+wait_for 60 umount "$mnt" || fusermount3 -u "$mnt"
 exits 0 'a second mount, before the first knows' weir mount \
     --allow-unsigned "$ref" "$mnt"
 diag "device $number, then $(device)" # the same one, most likely
@@ -67,17 +67,17 @@ is "$(mounts_at "$mnt")" 1 'the end of the first leaves the second'
 
 # And where the second one comes when the first has looked and is about to go.
 if [ "$(id -u)" -eq 0 ]; then
-	wait_for 10 weir umount "$mnt"
+	wait_for 60 weir umount "$mnt"
 	mkdir "$tmp/bin"
 	cp "$BUILD/weir-keyd" "$tmp/bin/"
 	cp "$BUILD/tests/mutants/weir-mount-late" "$tmp/bin/weir-mount"
 	WEIR_TEST_LATE=$tmp/late "$tmp/bin/weir-mount" --foreground \
 	    --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	first=$!
-	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+	wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 	weir session close "$(weir session ls --json |
 	    jq '.sessions[0].session')" --reason t >/dev/null 2>&1
-	wait_for 10 test -e "$tmp/late"
+	wait_for 60 test -e "$tmp/late"
 	ok $? 'the first is about to unmount' || diag "$(cat "$tmp/log")"
 	umount -l "$mnt"
 	exits 0 'a second mount, just before that' weir mount \
@@ -93,10 +93,10 @@ fi
 
 # Its parent is renamed.
 for how in TERM KILL; do
-	wait_for 10 weir umount "$mnt"
+	wait_for 60 weir umount "$mnt"
 	weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+	wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 	mv "$tmp/up" "$tmp/moved"
 	if [ $how = KILL ]; then
 		# shellcheck disable=SC2046 # one number
@@ -117,7 +117,7 @@ done
 if [ "$(id -u)" -eq 0 ]; then
 	weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$mnt/llama/@${ref#*@}"
+	wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 	mount -t tmpfs none "$mnt" && cleanup_fn umount -q "$mnt"
 	: >"$mnt/theirs"
 	exits 6 'umount of what is covered is refused' weir umount "$mnt"

@@ -58,7 +58,7 @@ python3 "$tmp/terminal.py" "weir mount --allow-unsigned '$ref' '$mnt' -- \
     echo ended with \$?" "$tmp/began" >"$tmp/log" 2>&1 &
 terminal=$!
 cleanup_fn end_process $terminal
-wait_for 20 grep -q 'stopped with' "$tmp/log"
+wait_for 60 grep -q 'stopped with' "$tmp/log"
 ok $? 'Ctrl-Z gives the shell back' || diag "$(cat "$tmp/log")"
 like "$(cat "$tmp/log")" 'stopped with 1(47|48)' 'with a job that is stopped'
 monitor=$(pgrep -f "^weir-mount .*$mnt ")
@@ -69,10 +69,10 @@ unlike "$(state "$worker")" T 'the worker is not'
 timeout 10 cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
 ok $? 'others go on reading'
 : >"$tmp/go"
-wait_for 10 sh -c "grep -q '^State:.[SR]' /proc/$(cat "$tmp/began.pid")/status"
+wait_for 60 sh -c "grep -q '^State:.[SR]' /proc/$(cat "$tmp/began.pid")/status"
 ok $? 'fg goes on with the command'
 : >"$tmp/over"
-wait_for 20 grep -q 'ended with 23' "$tmp/log"
+wait_for 60 grep -q 'ended with 23' "$tmp/log"
 ok $? 'and its status is the job'\''s' || diag "$(cat "$tmp/log")"
 is "$(ls -A "$mnt")" '' 'the mount goes with it'
 done_testing

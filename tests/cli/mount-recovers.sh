@@ -66,7 +66,7 @@ ok $? 'it was killed meanwhile'
 sh -c "echo 3 >/proc/sys/vm/drop_caches" 2>/dev/null
 is "$("$load/sequential" "$file")" "$hash" 'reads go on after that'
 exits 0 'umount' weir umount "$mnt"
-wait_for 10 sh -c "weir session ls --json | jq -e '.sessions == []'"
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 
 # A keyd that hangs: reads wait, the rest goes on; then they fail.
@@ -85,7 +85,7 @@ wait $reader
 ok $? 'the read fails in the end'
 like "$(cat "$tmp/dd")" 'Input/output error' 'with EIO'
 kill -CONT "$(keyd)"
-wait_for 10 dd if="$file" of=/dev/null bs=64k count=1
+wait_for 60 dd if="$file" of=/dev/null bs=64k count=1
 ok $? 'and works again when keyd goes on'
 exits 0 'umount' weir umount "$mnt"
 
@@ -96,14 +96,14 @@ if cp "$BUILD/tests/mutants/weir-mount-moody" "$tmp/bin/weir-mount"; then
 	"$tmp/bin/weir" mount --foreground --stall 30 --allow-unsigned "$ref" \
 	    "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$file"
+	wait_for 60 test -e "$file"
 	ones=$(printf '%064d' 0 | tr 0 f)
 	mkdir -p "$vault/objects/ff"
 	: >"$vault/objects/ff/$ones"
 	dd if="$file" of=/dev/null bs=64k count=1 iflag=direct status=none \
 	    2>"$tmp/dd" &
 	reader=$!
-	wait_for 10 sh -c "weir status | grep -q 'store fails'"
+	wait_for 60 sh -c "weir status | grep -q 'store fails'"
 	ok $? 'status tells of a store that fails'
 	runs $reader
 	ok $? 'whose reader waits'
@@ -113,7 +113,7 @@ if cp "$BUILD/tests/mutants/weir-mount-moody" "$tmp/bin/weir-mount"; then
 	sleep 3.5
 	dd if="$file" of=/dev/null bs=64k count=1 skip=2 iflag=direct \
 	    status=none
-	wait_for 10 sh -c "! weir status | grep -q 'store fails'"
+	wait_for 60 sh -c "! weir status | grep -q 'store fails'"
 	ok $? 'and then status has nothing to tell'
 	like "$(cat "$tmp/log")" 'store answers again' 'it is said, too'
 	kill -TERM $m
@@ -127,7 +127,7 @@ small=$(weir put small "$tmp/s.bin" 2>/dev/null)
 weir grant add small --to "$me" --loads 99 --reason t >/dev/null 2>&1
 weir mount --foreground --allow-unsigned "$small" "$mnt" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$mnt/small/@${small#*@}/s.bin"
+wait_for 60 test -e "$mnt/small/@${small#*@}/s.bin"
 id=$(session)
 # One read gets the keys of all four chunks; the second is not told.
 dd if="$mnt/small/@${small#*@}/s.bin" of=/dev/null bs=64k count=1 iflag=direct \
@@ -151,7 +151,7 @@ is "$(weir audit ls --kind extents --json | jq -s --argjson id "$id" \
 for times in once twice; do
 	weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 	m=$!
-	wait_for 10 test -e "$file"
+	wait_for 60 test -e "$file"
 	"$load/sequential" "$file" >/dev/null
 	pid=$(keyd)
 	kill -STOP "$pid"
@@ -173,7 +173,7 @@ wait_for 70 sh -c "weir session ls --json | jq -e '.sessions == []'"
 # So it does while no keyd can be had: somebody holds its lock.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$file"
+wait_for 60 test -e "$file"
 "$load/sequential" "$file" >/dev/null
 python3 -c 'import fcntl, struct, sys, time
 with open(sys.argv[1], "r+") as f:
@@ -183,26 +183,26 @@ with open(sys.argv[1], "r+") as f:
     time.sleep(60)' "$vault/keyd.lock" >"$tmp/lock" &
 holder=$!
 cleanup_fn end_process $holder
-wait_for 10 grep -q waits "$tmp/lock"
+wait_for 60 grep -q waits "$tmp/lock"
 kill -9 "$(keyd)"
-wait_for 10 grep -q holds "$tmp/lock"
+wait_for 60 grep -q holds "$tmp/lock"
 ok $? 'keyd is gone, and its lock is held'
 sleep 1
 kill -TERM "$m"
-wait_for 20 gone $m
+wait_for 60 gone $m
 ok $? 'told to end without a keyd, a mount ends' || kill -9 $m "$(worker)"
 end_process $holder
 
 # The worker dies: the mount goes, the session is closed.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
-wait_for 10 test -e "$file"
+wait_for 60 test -e "$file"
 id=$(session)
 kill -9 "$(worker)"
 wait $!
 is $? 1 'a mount whose worker is killed ends with 1'
 like "$(cat "$tmp/log")" 'worker died' 'and says why'
 is "$(ls -A "$mnt")" '' 'it is unmounted'
-wait_for 5 sh -c "weir session ls --json | jq -e '.sessions == []'"
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'the session is closed'
 like "$(weir audit ls --kind session.close)" "session $id: the worker died" \
     'with the reason'
@@ -213,12 +213,12 @@ exits 1 'a command whose worker is killed ends' weir mount --allow-unsigned "$re
 
 # The monitor dies: the worker goes with it; the dead mount can be removed.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
-wait_for 10 test -e "$file"
+wait_for 60 test -e "$file"
 "$load/sequential" "$file" >/dev/null
 w=$(worker)
 id=$(session)
 kill -9 "$(monitor)"
-wait_for 10 gone "$w"
+wait_for 60 gone "$w"
 ok $? 'a worker whose monitor is killed ends'
 fails 'nothing is read any more' dd if="$file" of=/dev/null bs=1M count=1
 exits 0 'umount removes what is left' weir umount --force "$mnt"
@@ -230,7 +230,7 @@ is "$(weir audit ls --kind extents --json | jq -s --argjson id "$id" \
 # SIGTERM, with a file open: readers fail, the mount goes.
 weir mount --foreground --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$file"
+wait_for 60 test -e "$file"
 exec 7<"$file"
 kill -TERM "$(monitor)"
 wait $m

@@ -27,7 +27,7 @@ is_mounted()
 # A mount that failed is told as one.
 exits 1 '--json to a full disk' sh -c \
     "weir mount --json --allow-unsigned '$ref' '$mnt' >/dev/full"
-wait_for 10 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
+wait_for 60 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
 ok $? 'leaves no mount'
 exits 1 'the same in the foreground' \
     sh -c "weir mount --json --foreground --allow-unsigned '$ref' \
@@ -67,14 +67,14 @@ fi
 weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'trap "exit 7" TERM
     while :; do sleep 0.1; done' >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$mnt/llama"
-wait_for 10 weir umount "$mnt"
+wait_for 60 test -e "$mnt/llama"
+wait_for 60 weir umount "$mnt"
 wait $m
 is $? 7 'umount while the command runs: its status'
 weir mount --allow-unsigned "$ref" "$mnt" -- sleep 60 >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$mnt/llama"
-wait_for 10 weir umount "$mnt"
+wait_for 60 test -e "$mnt/llama"
+wait_for 60 weir umount "$mnt"
 wait $m
 is $? 143 'or 128 and its signal'
 
@@ -83,9 +83,9 @@ is $? 143 'or 128 and its signal'
 weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'trap "" TERM; : >"$0"
     while :; do sleep 0.1; done' "$tmp/began" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$tmp/began"
-wait_for 10 weir umount "$mnt"
-wait_for 30 gone $m
+wait_for 60 test -e "$tmp/began"
+wait_for 60 weir umount "$mnt"
+wait_for 60 gone $m
 ok $? 'a command that ignores SIGTERM does not hold up the end' ||
     kill -9 $m
 wait $m
@@ -95,11 +95,11 @@ rm "$tmp/began"
 weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'trap "" TERM; trap "exit 9" INT; : >"$0"
     while :; do sleep 0.1; done' "$tmp/began" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 10 test -e "$tmp/began"
-wait_for 10 weir umount "$mnt"
+wait_for 60 test -e "$tmp/began"
+wait_for 60 weir umount "$mnt"
 sleep 1
 kill -INT $m
-wait_for 5 gone $m
+wait_for 60 gone $m
 ok $? 'and it gets the signals that come meanwhile' || kill -9 $m
 wait $m
 is $? 9 'so that its status is known'
@@ -144,6 +144,6 @@ if cp "$BUILD/tests/mutants/weir-mount-few" "$tmp/bin/weir-mount"; then
 	ok $? "with fewer than $n threads ($refused times) it is refused, and nothing is left"
 	cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
 	ok $? 'with so many it is read'
-	wait_for 10 weir umount "$mnt"
+	wait_for 60 weir umount "$mnt"
 fi
 done_testing

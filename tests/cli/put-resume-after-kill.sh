@@ -14,7 +14,7 @@ before=$(weir ls --json)
 
 weir put big "$tmp/big" >"$tmp/o" 2>/dev/null &
 pid=$!
-wait_for 20 sh -c "[ \$(find '$vault/objects' -type f | wc -l) -gt 200 ]"
+wait_for 60 sh -c "[ \$(find '$vault/objects' -type f | wc -l) -gt 200 ]"
 kill -9 $pid
 wait $pid 2>/dev/null
 is "$(cat "$tmp/o")" '' 'a killed put has said nothing'
@@ -31,7 +31,7 @@ head -c 120000000 /dev/urandom >"$tmp/big/c.bin"
 weir put big "$tmp/big" >"$tmp/o" 2>"$tmp/e" &
 pid=$!
 objects=$(find "$vault/objects" -type f | wc -l)
-wait_for 20 sh -c \
+wait_for 60 sh -c \
     "[ \$(find '$vault/objects' -type f | wc -l) -gt $((objects + 20)) ]"
 # A shell's children have SIGINT ignored: SIGTERM asks for the same.
 kill -TERM $pid

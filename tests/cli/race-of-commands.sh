@@ -56,6 +56,6 @@ for f in "$tmp"/out.*; do
 	    >/dev/null 2>&1 || bad=1
 done
 is "$bad" 0 'every checkpoint that was handed out is extended'
-wait_for 10 sh -c "! [ -S '$vault/run/keyd.sock' ]"
+wait_for 60 sh -c "! [ -S '$vault/run/keyd.sock' ]"
 ok $? 'keyd goes with its last client'
 done_testing

@@ -76,7 +76,7 @@ end_it()
 	python3 "$tmp/probe.py" "$mnt/llama/@${ref#*@}/b.bin" "$tmp/go" "$3" \
 	    >"$tmp/probe" 2>&1 &
 	reader=$!
-	wait_for 20 grep -q resident "$tmp/probe"
+	wait_for 60 grep -q resident "$tmp/probe"
 	if [ "$1" = close ]; then
 		weir session close "$(weir session ls --json |
 		    jq '.sessions[0].session')" --reason 'a test' >/dev/null
@@ -108,7 +108,7 @@ for how in close revoke; do
 	is "$(printf '%s' "$out" | jq '.closed != null and .closed != ""')" \
 	    true 'it is closed'
 	weir umount --force "$mnt" 2>/dev/null || unmount "$mnt"
-	wait_for 5 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
+	wait_for 60 sh -c "! grep -q ' $mnt ' /proc/self/mountinfo"
 	ok $? 'and can be unmounted'
 	[ $how = revoke ] || weir grant rm "$grant" 2>/dev/null
 done

@@ -51,7 +51,7 @@ cmp -s "$tmp/got" "$tmp/first.bin"
 ok $? 'what was open is read to its end as it was'
 is "$(sessions | jq length)" 2 'by a session of its own'
 exec 7<&-
-wait_for 10 sh -c "weir session ls --json | jq -e '.sessions | length == 1'"
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions | length == 1'"
 ok $? 'which ends with it'
 is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 'one mount is there'
 
@@ -69,7 +69,7 @@ exits 0 'rolled back' weir rollback llama prod --to 1 --key carol --reason x \
 exits 0 'it goes back' weir session refresh "$mnt"
 is "$(link)" "@${one#llama@}" 'to the first'
 exits 0 'umount' weir umount "$mnt"
-wait_for 10 sh -c "weir session ls --json | jq -e '.sessions == []'"
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'closes the last session'
 is "$(find "$WEIR_STATE_DIR/mounts" -type s | wc -l)" 0 'no socket is left'
 
@@ -84,7 +84,7 @@ exit 42
 JOB
 weir mount llama:prod "$mnt" -- sh "$tmp/job" "$tmp" >"$tmp/log" 2>&1 &
 job=$!
-wait_for 20 test -e "$tmp/up"
+wait_for 60 test -e "$tmp/up"
 promoted "$(echo b >"$tmp/m/b" && weir put llama "$tmp/m" 2>/dev/null)" prod
 exits 0 'around a command' weir session refresh "$mnt"
 : >"$tmp/on"

@@ -10,7 +10,7 @@ requires root fuse useradd setpriv
 # shellcheck disable=SC2317 # by way of cleanup_fn
 drop_account()
 {
-	wait_for 20 no_process_of "$1"
+	wait_for 60 no_process_of "$1"
 	userdel "$1"
 }
 
@@ -68,7 +68,7 @@ become "$keyd" weir-keyd --vault "$vault" --key-file "$tmp/key" \
     >"$tmp/keyd.log" 2>&1 &
 service=$!
 cleanup_fn end_process $service
-wait_for 20 test -S "$vault/run/keyd.sock"
+wait_for 60 test -S "$vault/run/keyd.sock"
 ok $? 'keyd runs as a service' || diag "$(cat "$tmp/keyd.log")"
 
 mkdir -m 755 "$tmp/m"
@@ -180,7 +180,7 @@ hold()
 	    exec sleep 600" >"$tmp/holder" &
 	holder=$!
 	cleanup_fn end_process $holder
-	wait_for 20 grep -q holds "$tmp/holder"
+	wait_for 60 grep -q holds "$tmp/holder"
 }
 hold
 ok $? 'alice holds it open, its pages cached, its directory entered'

@@ -111,7 +111,7 @@ serve()
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 10 weir status
+	wait_for 60 weir status
 }
 
 # of_big N: so many versions of the model were found sound
@@ -133,14 +133,14 @@ for f in b c d e f g h; do
 done
 idle
 serve
-wait_for 20 of_big 1
+wait_for 60 of_big 1
 ok $? 'a service verifies what it finds when it starts'
 big=$(weir put big "$tmp/tree" 2>/dev/null)
 # Kill keyd again and again, a little later each time, until it has got past a
 # file.
 mkdir "$tmp/left"
 for wait in 0.3 0.4 0.5 0.7 0.9 1.2; do
-	wait_for 10 verifier
+	wait_for 60 verifier
 	pid=$(verifier)
 	sleep $wait
 	kill -9 "$keyd"
@@ -152,7 +152,7 @@ done
 diag "$done_rows files of 8 were done after $wait s"
 [ "$done_rows" -ge 1 ] && [ "$done_rows" -lt 8 ]
 ok $? 'keyd is killed in the middle of a version'
-wait_for 5 sh -c "! grep -q '^State:.[^ZX]' /proc/$pid/status"
+wait_for 60 sh -c "! grep -q '^State:.[^ZX]' /proc/$pid/status"
 ok $? 'the verifier does not outlive it'
 # What was read before is not read again: or it would be found.
 while read -r object; do

@@ -28,7 +28,7 @@ serve()
 	    --state "$tmp/s$1" --listen 127.0.0.1:0 --prefix /w 2>"$tmp/log$1" &
 	witness=$!
 	cleanup_fn end_process "$witness"
-	wait_for 10 grep -q 'listens on' "$tmp/log$1"
+	wait_for 60 grep -q 'listens on' "$tmp/log$1"
 	url=$(sed -n 's/.*listens on //p' "$tmp/log$1")
 }
 serve 1
