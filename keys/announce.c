@@ -17,6 +17,7 @@
 #define ID_FAILED "7a1f2f2bd39b4f0a8ac2e1a7d56d9cf3"
 #define ID_DISTRUST "284bdfefa6104439ba2000057d7937ff"
 #define ID_CHANGED "4c28b617ae244f96951159e32891bf65"
+#define ID_WATCHFILE "86f1d3d19ccc4a7b92526cb722d59579"
 #define FIELDS_MAX 32
 
 struct kind {
@@ -143,6 +144,14 @@ announce_entry(const char *vault, uint64_t index, const struct entry_view *e)
 		if (strcmp(key, "v") != 0)
 			add_value(&f, key, value);
 	sd_journal_sendv(f.list, f.count);
+}
+
+void
+announce_watchfile(const char *vault, const char *state)
+{
+	sd_journal_send("MESSAGE=watch.ini is %s", state,
+	    "MESSAGE_ID=" ID_WATCHFILE, "PRIORITY=%d", LOG_ERR, "WEIR_VAULT=%s",
+	    vault, NULL);
 }
 
 void

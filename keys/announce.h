@@ -17,6 +17,9 @@
 void announce_entry(const char *vault, uint64_t index,
     const struct entry_view *e);
 
+/* watch.ini is not used: "refused: why". */
+void announce_watchfile(const char *vault, const char *state);
+
 /* keyd can do no more. */
 void announce_failed(const char *vault, int err);
 

@@ -84,6 +84,7 @@ record_start(struct broker *b)
 	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
 	entry_text(&e, "weir", b->how.program);
 	entry_number(&e, "clock", broker_budget_clock(b));
+	entry_text(&e, "rules", b->how.rules);
 	return broker_record_wait(b, &e);
 }
 
@@ -134,6 +135,8 @@ broker_new(struct broker **out, const struct broker_how *how)
 		err = broker_session_load_all(b);
 	if (err == 0)
 		err = broker_session_end_unfounded(b);
+	if (err == 0)
+		err = broker_watch_post_all(b);
 	if (err != 0)
 		return err;
 	*out = b;
@@ -152,6 +155,8 @@ broker_stop(struct broker *b)
 	err = broker_record_finish(b);
 	if (err == 0 && !b->how.service)
 		err = broker_session_end_at_stop(b);
+	if (err == 0)
+		err = broker_watch_finish(b);
 	if (err == 0)
 		err = record_stop(b);
 	return err;
@@ -361,6 +366,7 @@ broker_durable(struct broker *b)
 {
 	broker_record_deliver(b);
 	broker_check_deliver(b);
+	broker_watch_record(b);
 }
 
 void
@@ -386,6 +392,7 @@ broker_tick(struct broker *b, int64_t since_ms)
 	if (err == 0 && !b->stopping)
 		err = broker_verify_tick(b);
 	if (err == 0) {
+		broker_watch_note(b);
 		err = catalogue_flush(b->how.catalogue);
 		if (err != 0)
 			broker_record_failed(b, err,

@@ -23,6 +23,8 @@
  */
 struct broker;
 struct broker_link; /* one connection */
+struct courier;
+struct lookout;
 struct verifier_job;
 struct verifier_news;
 
@@ -33,6 +35,12 @@ struct broker_how {
 	struct catalogue *catalogue;
 	struct trail *trail;
 	struct store *store;
+	/* Shows the watch what is recorded; NULL: there is no watch. */
+	struct lookout *lookout;
+	/* Takes alerts elsewhere; NULL: nobody does. */
+	struct courier *courier;
+	/* What rules the watch goes by, for keyd.start; NULL: it says nothing. */
+	const char *rules;
 	const char *program; /* version of weir-keyd */
 	bool service;
 	uid_t own_uid; /* an embedded keyd serves this one only */

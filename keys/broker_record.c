@@ -51,6 +51,8 @@ apply(struct broker *b, uint64_t index, const uint8_t *bytes, size_t n)
 		b->look_verify = b->look_verify || v.kind == ENTRY_PUT;
 		if (err == 0 && b->how.recorded != NULL)
 			b->how.recorded(b->how.arg, index, &v);
+		if (err == 0)
+			broker_watch_see(b, index, bytes, n, &v);
 		entry_view_clear(&v);
 	}
 	if (err != 0)

@@ -186,6 +186,10 @@ struct broker {
 	struct digest verify_failed;
 	int64_t verify_failed_ms;
 	char verify_reason[BROKER_REASON_MAX];
+	/* Alerts: the highest number given to one, and how many are on their way
+	 * into the trail. */
+	uint64_t last_alert;
+	size_t alerts_owed;
 	struct broker_pendings pending; /* in the trail's order */
 	struct broker_pendings publishing;
 	struct broker_pendings slow; /* recorded, and not due yet */
@@ -463,6 +467,21 @@ int broker_put_uploader(struct broker_call *c, const char *model) MUST_USE;
 /* A service has all read back that nobody has yet; once a tick. */
 int broker_verify_tick(struct broker *b) MUST_USE;
 void broker_verify_clear(struct broker *b);
+
+/* --- broker_watch.c: what the watch raises --- */
+
+/* A durable entry: for the watch to see. */
+void broker_watch_see(struct broker *b, uint64_t index, const uint8_t *bytes,
+    size_t n, const struct entry_view *v);
+/* At start: have delivered what was recorded and is in no queue. */
+int broker_watch_post_all(struct broker *b) MUST_USE;
+/* Have recorded what was raised. */
+void broker_watch_record(struct broker *b);
+/* Before the catalogue goes to the disk: how far the watch has come. */
+void broker_watch_note(struct broker *b);
+/* Have everything looked at, and what is raised recorded, unless that takes
+ * long. */
+int broker_watch_finish(struct broker *b) MUST_USE;
 
 /* --- the handlers --- */
 

@@ -18,15 +18,17 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 	[CATALOGUE_ALERT] = "alerts",
 };
 #define APPLIED "applied"
+#define WATCHED "watched"
 #define CLOCK "clock"
 #define CLOCK_MS "clock_ms"
 
 /* Absent: 0. */
 static int
-meta_get(struct catalogue *c, const char *name, uint64_t *out)
+number_get(struct catalogue *c, size_t statement, const char *name,
+    uint64_t *out)
 {
 	OWNED_QUERY q = { 0 };
-	int err = sql_begin(&q, c->sql, META_GET, SQL_BIND(SQL_TEXT(name)));
+	int err = sql_begin(&q, c->sql, statement, SQL_BIND(SQL_TEXT(name)));
 
 	if (err == 0)
 		err = sql_next(&q);
@@ -36,6 +38,12 @@ meta_get(struct catalogue *c, const char *name, uint64_t *out)
 	if (err == 0)
 		*out = sql_count(&q, 0);
 	return err;
+}
+
+static int
+meta_get(struct catalogue *c, const char *name, uint64_t *out)
+{
+	return number_get(c, META_GET, name, out);
 }
 
 static int
@@ -57,6 +65,8 @@ open_at(struct catalogue **out, const char *path, bool create)
 	err = catalogue_tables_open(&c->sql, path, create);
 	if (err == 0)
 		err = meta_get(c, APPLIED, &c->applied);
+	if (err == 0)
+		err = number_get(c, NOTE_GET, WATCHED, &c->watched);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_get(c, counters[i], &c->last[i]);
 	if (err == 0)
@@ -114,6 +124,19 @@ catalogue_clock(const struct catalogue *c, int64_t *wall_ms)
 }
 
 uint64_t
+catalogue_watched(const struct catalogue *c)
+{
+	return c->watched;
+}
+
+void
+catalogue_set_watched(struct catalogue *c, uint64_t index)
+{
+	c->dirty = c->dirty || index != c->watched;
+	c->watched = index;
+}
+
+uint64_t
 catalogue_next(const struct catalogue *c, enum catalogue_counter n)
 {
 	return c->last[n] + 1;
@@ -144,6 +167,9 @@ catalogue_flush(struct catalogue *c)
 	err = catalogue_begin(c);
 	if (err == 0)
 		err = meta_set(c, APPLIED, c->applied);
+	if (err == 0)
+		err = sql_run(c->sql, NOTE_SET,
+		    SQL_BIND(SQL_TEXT(WATCHED), SQL_NUMBER(c->watched)));
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_set(c, counters[i], c->last[i]);
 	if (err == 0)

@@ -46,6 +46,11 @@ int catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry) MUST_USE;
 int catalogue_flush(struct catalogue *c) MUST_USE;
 
+/* How far the watch has looked at the trail, and recorded what it raised: a note
+ * for keyd's next start, in no entry.  On the disk after catalogue_flush. */
+uint64_t catalogue_watched(const struct catalogue *c);
+void catalogue_set_watched(struct catalogue *c, uint64_t index);
+
 /* The number that the next grant, session, upload, statement or alert gets. */
 enum catalogue_counter {
 	CATALOGUE_GRANT,
@@ -343,6 +348,9 @@ struct catalogue_alerts {
 int catalogue_alert_each(struct catalogue *c, const struct catalogue_alerts *w,
     int (*each)(void *arg, const struct catalogue_alert *a), void *arg)
     MUST_USE;
+/* As alert.ls and a hook have it (PROTOCOL.md): a json_t *, the caller's; NULL when
+ * memory is short. */
+void *catalogue_alert_json(const struct catalogue_alert *a);
 /* How many nobody has looked at yet. */
 int catalogue_alert_count(struct catalogue *c, uint64_t *count) MUST_USE;
 

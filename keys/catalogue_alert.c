@@ -124,3 +124,68 @@ catalogue_alert_count(struct catalogue *c, uint64_t *count)
 		*count = sql_count(&q, 0);
 	return err;
 }
+
+/* --- as others see it --- */
+
+/* value is taken over; NULL is out of memory. */
+static int
+set(json_t *j, const char *key, json_t *value)
+{
+	return json_object_set_new(j, key, value) == 0 ? 0 : ERR_NOMEM;
+}
+
+static int
+set_text(json_t *j, const char *key, const char *text)
+{
+	return text[0] == '\0' ? 0 : set(j, key, json_string(text));
+}
+
+static int
+describe_ack(json_t *j, const struct catalogue_alert *a)
+{
+	char acked[ENTRY_TIME_SIZE];
+	json_t *ack;
+
+	if (a->disposition == ALERT_NEW)
+		return 0;
+	ack = json_pack("{s:s, s:s, s:s}", "disposition",
+	    alert_disposition_name(a->disposition), "by", a->acked_by, "time",
+	    entry_time_text(a->acked_ms, acked));
+	if (ack == NULL || set_text(ack, "note", a->note) != 0) {
+		json_decref(ack);
+		return ERR_NOMEM;
+	}
+	return set(j, "ack", ack);
+}
+
+static int
+describe_subject(json_t *j, const struct catalogue_alert *a)
+{
+	int err = set_text(j, "principal", a->principal);
+
+	if (err == 0)
+		err = set_text(j, "model", a->model);
+	if (err == 0)
+		err = set_text(j, "version", a->version);
+	if (err == 0 && a->session != 0)
+		err = set(j, "session", json_integer((json_int_t)a->session));
+	return err;
+}
+
+void *
+catalogue_alert_json(const struct catalogue_alert *a)
+{
+	char raised[ENTRY_TIME_SIZE];
+	json_t *j = json_pack("{s:I, s:I, s:s, s:s, s:s, s:f, s:s, s:o}",
+	    "alert", (json_int_t)a->id, "entry", (json_int_t)a->entry, "time",
+	    entry_time_text(a->raised_ms, raised), "rule", a->rule, "severity",
+	    alert_severity_name(a->severity), "score", (double)a->score / 1000,
+	    "reason", a->reason, "entries", json_loads(a->entries, 0, NULL));
+
+	if (j == NULL || describe_subject(j, a) != 0 ||
+	    set_text(j, "advice", a->advice) != 0 || describe_ack(j, a) != 0) {
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}

@@ -35,6 +35,7 @@ static const struct {
 	{ "channels", "*" },
 	{ "statements", "*" },
 	{ "oms", "*" },
+	{ "alerts", "*" },
 	{ "uploads", "id, model, state" },
 	{ "sessions", "*" },
 	{ "session_versions", "*" },

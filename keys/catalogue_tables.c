@@ -12,6 +12,8 @@
 static const char schema[] =
     "create table meta (name text primary key, value integer not null)"
     " without rowid;"
+    "create table notes (name text primary key, value integer not null)"
+    " without rowid;"
     "create table roles (principal text not null, role integer not null,"
     " family text not null, primary key (principal, role, family))"
     " without rowid;"
@@ -118,6 +120,8 @@ static const char schema[] =
 
 static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[META_GET] = "select value from meta where name = ?",
+	[NOTE_GET] = "select value from notes where name = ?",
+	[NOTE_SET] = "replace into notes (name, value) values (?, ?)",
 	[META_SET] = "replace into meta (name, value) values (?, ?)",
 
 	[ROLE_ADD] = "insert or ignore into roles (principal, role, family)"

@@ -13,6 +13,8 @@
 enum catalogue_sql {
 	META_GET,
 	META_SET,
+	NOTE_GET,
+	NOTE_SET,
 	ROLE_ADD,
 	ROLE_RM,
 	ROLE_HELD,
@@ -101,6 +103,7 @@ enum catalogue_sql {
 struct catalogue {
 	struct sql *sql;
 	uint64_t applied;
+	uint64_t watched;
 	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
 	uint64_t clock;			   /* accounting time, and when */
 	int64_t clock_ms;

@@ -16,6 +16,7 @@
 
 #include "keys/announce.h"
 #include "keys/front_state.h"
+#include "keys/lookout.h"
 #include "keys/verifier.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -216,6 +217,17 @@ front_connect(struct front *f, struct broker_how *how)
 	how->send = front_link_send;
 	how->wake = wake;
 	how->recorded = recorded;
+	how->arg = f;
+}
+
+void
+front_lookout(struct front *f, struct lookout_how *how)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	how->now_ms = (int64_t)now.tv_sec * 1000;
+	how->wake = wake;
 	how->arg = f;
 }
 

@@ -27,6 +27,10 @@ OWNED_TYPE(front);
 /* How the broker reaches the front: sets send, wake, recorded and arg. */
 void front_connect(struct front *f, struct broker_how *how);
 
+struct lookout_how;
+/* The same for the lookout: sets now_ms, wake and arg. */
+void front_lookout(struct front *f, struct lookout_how *how);
+
 /*
  * Listen at run/keyd.sock beneath the vault, for everybody (service) or for
  * the own uid.  A socket that a killed keyd left is replaced: the caller holds

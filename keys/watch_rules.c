@@ -106,6 +106,9 @@ static const struct section sections[] = {
 };
 /* clang-format on */
 
+/* Where alerts are taken to: keys/deliver.h has it. */
+#define OTHERS "deliver"
+
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 static const char *const severities[] = { "info", "low", "medium", "high" };
@@ -162,6 +165,7 @@ struct parse {
 	const struct why *why;
 	unsigned int line;
 	size_t section;		     /* SECTIONS: none yet */
+	bool others;		     /* in a section of somebody else's */
 	unsigned int seen[SECTIONS]; /* the line, 0: not yet */
 	unsigned int key_seen[SECTIONS][KEYS_MAX + OF_RULE];
 };
@@ -192,6 +196,9 @@ begin_section(struct parse *p, char *line)
 	if (n < 3 || line[n - 1] != ']')
 		return wrong(p, "a section is [NAME]");
 	line[n - 1] = '\0';
+	p->others = strcmp(line + 1, OTHERS) == 0;
+	if (p->others)
+		return 0;
 	for (size_t s = 0; s < SECTIONS; s++) {
 		if (strcmp(sections[s].name, line + 1) != 0)
 			continue;
@@ -284,6 +291,8 @@ parse_line(struct parse *p, char *line)
 		return 0;
 	if (*s == '[')
 		return begin_section(p, s);
+	if (p->others)
+		return 0;
 	equals = strchr(s, '=');
 	if (equals == NULL)
 		return wrong(p, "neither [RULE] nor KEY = VALUE: '%s'",

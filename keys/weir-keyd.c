@@ -13,12 +13,15 @@
 #include "keys/announce.h"
 #include "keys/broker.h"
 #include "keys/catalogue.h"
+#include "keys/courier.h"
 #include "keys/front.h"
 #include "keys/keyring.h"
+#include "keys/lookout.h"
 #include "keys/peer.h"
 #include "keys/unlock.h"
 #include "keys/vaultdir.h"
 #include "keys/verifier.h"
+#include "keys/watchfile.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -28,6 +31,7 @@
 
 #define VERSION "0.1"
 #define FIRST_FD 3
+#define DELIVER_MS 3000 /* for what is new when keyd stops */
 
 struct options {
 	const char *vault;
@@ -160,6 +164,9 @@ struct keyd {
 	struct catalogue *catalogue;
 	struct trail *trail;
 	struct store *store;
+	struct watchfile watch;
+	struct lookout *lookout;
+	struct courier *courier;
 	struct front *front;
 	struct broker *broker;
 };
@@ -170,6 +177,8 @@ keyd_clear(struct keyd *k)
 	if (k->front != NULL)
 		front_close(k->front);
 	broker_free(k->broker);
+	lookout_free(k->lookout);
+	courier_free(k->courier);
 	trail_free(k->trail);
 	catalogue_free(k->catalogue);
 	store_free(k->store);
@@ -342,6 +351,31 @@ open_records(struct keyd *k)
 	return err == 0 ? catalogue_flush(k->catalogue) : err;
 }
 
+/* What looks at the trail, and takes alerts elsewhere. */
+static int
+open_watch(struct keyd *k)
+{
+	struct lookout_how lookout = {
+		.vault = k->vault,
+		.rules = &k->watch.rules,
+		.seen = catalogue_watched(k->catalogue),
+		.from = catalogue_applied(k->catalogue),
+		.lazy = k->o->embedded,
+	};
+	struct courier_how courier = {
+		.vault = k->vault,
+		.last = catalogue_next(k->catalogue, CATALOGUE_ALERT) - 1,
+	};
+	int err;
+
+	if (watchfile_load(&k->watch, k->vault) != 0)
+		announce_watchfile(k->vault->path, k->watch.state);
+	courier.rules = k->watch.deliver;
+	front_lookout(k->front, &lookout);
+	err = lookout_new(&k->lookout, &lookout);
+	return err == 0 ? courier_new(&k->courier, &courier) : err;
+}
+
 static int
 open_broker(struct keyd *k)
 {
@@ -351,6 +385,9 @@ open_broker(struct keyd *k)
 		.catalogue = k->catalogue,
 		.trail = k->trail,
 		.store = k->store,
+		.lookout = k->lookout,
+		.courier = k->courier,
+		.rules = k->watch.state,
 		.program = VERSION,
 		.service = !k->o->embedded,
 		.own_uid = geteuid(),
@@ -378,6 +415,8 @@ start(struct keyd *k)
 		err = front_new(&k->front, k->vault->path);
 	if (err == 0)
 		err = open_records(k);
+	if (err == 0)
+		err = open_watch(k);
 	if (err == 0)
 		err = open_broker(k);
 	return err;
@@ -428,6 +467,7 @@ run(const struct options *o)
 	sd_notify(0, "STOPPING=1");
 	/* In any case: who waits is told that it failed. */
 	stopped = broker_stop(k.broker);
+	courier_settle(k.courier, DELIVER_MS);
 	if (err == 0)
 		err = stopped;
 	if (err != 0)
