@@ -234,6 +234,10 @@ main(int argc, char **argv)
 		    stderr);
 		return 2;
 	}
+	if (o.scene != NULL && scene_find(o.scene) == NULL) {
+		log_err(ERR_USAGE, "there is no scene '%s'", o.scene);
+		return 2;
+	}
 	watch_rules_default(&rules);
 	if (o.rules != NULL && read_rules(&rules, o.rules) != 0)
 		return 1;

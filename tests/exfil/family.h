@@ -26,6 +26,7 @@ struct family_version {
 	uint16_t *files; /* of each row */
 	size_t rows;
 	uint64_t weights; /* bytes */
+	bool revoked;
 };
 
 struct family {

@@ -35,6 +35,7 @@ scene_kind_name(enum scene_kind k)
 		[SCENE_COPY] = "no load grant",
 		[SCENE_TRICK] = "shared chunks",
 		[SCENE_GROUP] = "coalition",
+		[SCENE_SPREAD] = "a little of much",
 		[SCENE_LOAD] = "load grant",
 		[SCENE_FACT] = "fact",
 		[SCENE_HABIT] = "against habit",

@@ -13,6 +13,7 @@ enum scene_kind {
 	SCENE_COPY,   /* no load grant: flagged, and blocked at 2 % */
 	SCENE_TRICK,  /* the same, by versions that share chunks */
 	SCENE_GROUP,  /* the same, by several: blocked at 5 % */
+	SCENE_SPREAD, /* a little of much: flagged, and blocked nowhere */
 	SCENE_LOAD,   /* with a load grant: stopped after the loads granted */
 	SCENE_FACT,   /* flagged at the first chunk, or before it */
 	SCENE_HABIT,  /* granted, but not when or where it is done */

@@ -275,7 +275,7 @@ many_hosts(struct world *w)
 }
 
 static void
-sweep(struct world *w)
+sweep_of(struct world *w, double share)
 {
 	struct principal *who = NULL;
 	struct actor_how a;
@@ -288,11 +288,24 @@ sweep(struct world *w)
 			who = a.who;
 		a.who = who;
 		a.grant = world_grant(w, who, f, MSG_GRANT_BROWSE, 0, false);
-		a.plan = plan_whole(f, a.version);
+		a.plan = plan_part(f, a.version, 0.1, share);
 		a.start_ms = i * 10 * WORLD_MINUTE;
 		actor_add(w, &a);
 	}
 	world_wait(w, PATIENCE + WORLD_MINUTE);
+}
+
+static void
+sweep(struct world *w)
+{
+	sweep_of(w, 0.9);
+}
+
+/* Under what is flagged of one model, of each of them. */
+static void
+sweep_low(struct world *w)
+{
+	sweep_of(w, 0.004);
 }
 
 /* While somebody else's job loads the same. */
@@ -439,5 +452,7 @@ const struct scene scene_copies[] = {
 	{ "16 drips 0.01 %/h", SCENE_GROUP, "", NULL, split_drip },
 	{ "50 forks, by 16", SCENE_GROUP, "", NULL, forks_16 },
 	{ "50 padded, by 16", SCENE_GROUP, "", NULL, padded_16 },
+	{ "0.4 % of 12 models", SCENE_SPREAD, "one after another", NULL,
+	    sweep_low },
 	{ 0 },
 };

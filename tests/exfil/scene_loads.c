@@ -174,11 +174,30 @@ after_revoke(struct world *w)
 static void
 older_version(struct world *w)
 {
-	struct actor_how a = a_loader(w, 1, false);
+	struct principal *who = world_principal(w, "thief", true, "thief");
+	struct family *f = fleet_family(w);
+	struct actor_how a = { .who = who,
+		.grant = world_grant(w, who, f, MSG_GRANT_LOAD, 1, false),
+		.version = 0,
+		.window = 64 };
 
-	a.version = 0;
-	world_promote(w, a.grant->family, a.grant->family->count - 1);
+	world_wait(w, 2 * WORLD_HOUR);
 	load(w, &a);
+}
+
+/* Its session is ended; it asks on, and wants another. */
+static void
+revoked_version(struct world *w)
+{
+	struct actor_how a = a_loader(w, 1, false);
+	struct world_session *s = world_open(w, a.who, a.grant, a.version,
+	    a.host);
+
+	world_revoke(w, a.grant->family, a.version);
+	world_wait(w, WORLD_MINUTE);
+	w->score.began_ms = w->now_ms;
+	world_open(w, a.who, a.grant, a.version, a.host);
+	insist(w, s);
 }
 
 static void
@@ -248,6 +267,8 @@ const struct scene scene_loads[] = {
 	    after_revoke },
 	{ "older version", SCENE_FACT, "a newer one is promoted", NULL,
 	    older_version },
+	{ "revoked version", SCENE_FACT, "opened again", NULL,
+	    revoked_version },
 	{ "second mount", SCENE_FACT, "one session granted", NULL,
 	    second_mount },
 	{ "other uid reads", SCENE_FACT, "the session is the job's", NULL,

@@ -127,6 +127,23 @@ world_promote(struct world *w, struct family *f, size_t version)
 	world_record(w, &e);
 }
 
+void
+world_revoke(struct world *w, struct family *f, size_t version)
+{
+	struct watch_event e = { .kind = ENTRY_STATEMENT_ADD,
+		.by = "user:manager",
+		.model = f->model,
+		.revokes = true,
+		.version = f->versions[version].digest };
+
+	f->versions[version].revoked = true;
+	world_record(w, &e);
+	for (size_t i = 0; i < w->session_count; i++)
+		if (w->sessions[i]->family == f &&
+		    w->sessions[i]->version == version)
+			world_close(w, w->sessions[i], "version revoked");
+}
+
 /* A model like any other, as far as anybody can see. */
 void
 world_decoy(struct world *w, struct family *f)

@@ -126,6 +126,8 @@ struct family *world_family(struct world *w, const char *prefix);
 void world_put(struct world *w, struct family *f, size_t version,
     const char *by);
 void world_promote(struct world *w, struct family *f, size_t version);
+/* keyd ends its sessions, and opens no others. */
+void world_revoke(struct world *w, struct family *f, size_t version);
 void world_decoy(struct world *w, struct family *f);
 
 struct world_grant *world_grant(struct world *w, struct principal *to,

@@ -38,6 +38,8 @@ open_wrong(const struct world *w, const struct principal *who,
 
 	if (g->removed)
 		return "no grant";
+	if (g->family->versions[version].revoked)
+		return "the version is not accepted: it was revoked";
 	if (g->host != NULL && strcmp(g->host, host) != 0)
 		return "host not listed";
 	if (g->from_hour != g->to_hour &&

@@ -42,6 +42,10 @@ broken(const struct trial *t)
 		if (t->flag_leak.worst > (alone ? ONE : ALL) / 2 + CHUNK)
 			return "flagged after more than half of it";
 		break;
+	case SCENE_SPREAD:
+		if (t->flagged != t->runs)
+			return "not flagged";
+		break;
 	case SCENE_LOAD:
 		if (t->loaded.worst > LOADS)
 			return "more than 1.05 of the loads granted";
