@@ -29,7 +29,7 @@ check_order(struct watch *w, const struct watch_event *e)
 {
 	int err = 0;
 
-	if (w->begun && e->index != w->last_index + 1)
+	if (w->begun && e->index <= w->last_index)
 		err = broken(w, w->last_index, "the number of an entry",
 		    w->last_index, e->index);
 	w->begun = true;

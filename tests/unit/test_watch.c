@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/lookout.h"
+#include "tests/lib/sentry.h"
 
 /* Facts: what is exact. */
 
@@ -16,11 +16,11 @@
 static int
 setup(void **state)
 {
-	struct lookout *l = calloc(1, sizeof(*l));
+	struct sentry *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return -1;
-	lookout_begin(l);
+	sentry_begin(l);
 	*state = l;
 	return 0;
 }
@@ -28,14 +28,14 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	lookout_end(*state);
+	sentry_end(*state);
 	free(*state);
 	return 0;
 }
 
 /* Exactly this one so far. */
-static const struct lookout_alert *
-only(const struct lookout *l, const char *rule)
+static const struct sentry_alert *
+only(const struct sentry *l, const char *rule)
 {
 	if (l->count != 1)
 		fail_msg("%zu alerts, the first: %s", l->count,
@@ -45,26 +45,26 @@ only(const struct lookout *l, const char *rule)
 }
 
 static uint64_t
-loads(struct lookout *l, const char *who)
+loads(struct sentry *l, const char *who)
 {
-	lookout_put(l, "m", 1);
-	lookout_grant(l, who, "m", MSG_GRANT_LOAD, 0);
-	return lookout_open(l, who, "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_put(l, "m", 1);
+	sentry_grant(l, who, "m", MSG_GRANT_LOAD, 0);
+	return sentry_open(l, who, "m", 1, MSG_GRANT_LOAD, "prod");
 }
 
 static void
 reading_after_the_session_ended_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
-	const struct lookout_alert *a;
+	const struct sentry_alert *a;
 
-	lookout_close(l, s, "its job is over");
+	sentry_close(l, s, "its job is over");
 	l->clock += 5;
-	lookout_refused(l, "user:eve", "session ended");
+	sentry_refused(l, "user:eve", "session ended");
 	assert_int_equal(l->count, 0);
 	l->clock += 1;
-	lookout_refused(l, "user:eve", "session ended");
+	sentry_refused(l, "user:eve", "session ended");
 	a = only(l, "session-ended");
 	assert_string_equal(a->principal, "user:eve");
 	assert_int_equal(a->entry_count, 2);
@@ -75,28 +75,28 @@ reading_after_the_session_ended_is_said(void **state)
 static void
 reading_after_the_grant_was_removed_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
-	lookout_close(l, s, "grant 1 was removed");
+	sentry_close(l, s, "grant 1 was removed");
 	l->clock += 60;
-	lookout_refused(l, "user:eve", "grant removed");
+	sentry_refused(l, "user:eve", "grant removed");
 	only(l, "session-ended");
 }
 
 static void
 other_refusals_are_not_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 
 	loads(l, "user:eve");
-	lookout_refused(l, "user:eve", "not a session of this connection");
-	lookout_refused(l, "user:eve", "more chunks than the window");
+	sentry_refused(l, "user:eve", "not a session of this connection");
+	sentry_refused(l, "user:eve", "more chunks than the window");
 	assert_int_equal(l->count, 0);
 }
 
 static void
-refused(struct lookout *l, const char *ref, const char *reason)
+refused(struct sentry *l, const char *ref, const char *reason)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_REFUSED,
 		.by = "user:eve",
@@ -105,7 +105,7 @@ refused(struct lookout *l, const char *ref, const char *reason)
 		.model = ref,
 		.reason = reason };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 static void
@@ -121,10 +121,10 @@ refusals_to_open_are_said_by_their_reason(void **state)
 		    "revoked-version" },
 		{ "no grant for m:prod", NULL },
 		{ "m:prod is not signed", NULL } };
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	size_t said = 0;
 
-	lookout_put(l, "m", 1);
+	sentry_put(l, "m", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		refused(l, "m:prod", cases[i].reason);
 		said += cases[i].rule != NULL;
@@ -139,36 +139,36 @@ refusals_to_open_are_said_by_their_reason(void **state)
 }
 
 static void
-statement(struct lookout *l, unsigned int version, bool revokes)
+statement(struct sentry *l, unsigned int version, bool revokes)
 {
 	struct watch_event e = { .kind = ENTRY_STATEMENT_SIGN,
 		.by = "user:boss",
 		.uid = -1,
 		.model = "m",
-		.version = lookout_version(version),
+		.version = sentry_version(version),
 		.revokes = revokes,
 		.promotes = !revokes };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 static void
 a_release_of_a_revoked_version_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 	uint64_t revoked;
 
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_int_equal(l->count, 0);
 	revoked = l->index;
 	statement(l, 1, true);
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_int_equal(only(l, "revoked-version")->entries[0], revoked);
 }
 
 static uint64_t
-open_under(struct lookout *l, const char *who, uint64_t grant)
+open_under(struct sentry *l, const char *who, uint64_t grant)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_OPEN,
 		.by = who,
@@ -176,29 +176,29 @@ open_under(struct lookout *l, const char *who, uint64_t grant)
 		.principal = who,
 		.host = "node1",
 		.model = "m",
-		.version = lookout_version(1),
+		.version = sentry_version(1),
 		.grant = grant,
 		.type = MSG_GRANT_LOAD };
 
 	e.session = ++l->ids;
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 	return e.session;
 }
 
 static void
 an_older_version_by_its_digest_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t grant;
 
-	lookout_put(l, "m", 1);
-	grant = lookout_grant(l, "user:eve", "m", MSG_GRANT_LOAD, 0);
-	lookout_put(l, "m", 2);
+	sentry_put(l, "m", 1);
+	grant = sentry_grant(l, "user:eve", "m", MSG_GRANT_LOAD, 0);
+	sentry_put(l, "m", 2);
 	l->clock += 3599;
 	open_under(l, "user:bob", grant);
 	assert_int_equal(l->count, 0);
 	l->clock += 1;
-	lookout_open(l, "user:amy", "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_open(l, "user:amy", "m", 1, MSG_GRANT_LOAD, "prod");
 	assert_int_equal(l->count, 0);
 	open_under(l, "user:eve", grant);
 	assert_string_equal(only(l, "older-version")->principal, "user:eve");
@@ -207,14 +207,14 @@ an_older_version_by_its_digest_is_said(void **state)
 static void
 who_goes_on_with_a_version_or_was_granted_it_is_not_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t any, exact;
 
-	lookout_put(l, "m", 1);
-	any = lookout_grant(l, "user:job", "m", MSG_GRANT_LOAD, 0);
-	exact = lookout_grant(l, "user:lab", "m", MSG_GRANT_LOAD, 1);
-	lookout_close(l, open_under(l, "user:job", any), "its client has gone");
-	lookout_put(l, "m", 2);
+	sentry_put(l, "m", 1);
+	any = sentry_grant(l, "user:job", "m", MSG_GRANT_LOAD, 0);
+	exact = sentry_grant(l, "user:lab", "m", MSG_GRANT_LOAD, 1);
+	sentry_close(l, open_under(l, "user:job", any), "its client has gone");
+	sentry_put(l, "m", 2);
 	l->clock += 30 * DAY;
 	open_under(l, "user:job", any);
 	open_under(l, "user:lab", exact);
@@ -224,20 +224,20 @@ who_goes_on_with_a_version_or_was_granted_it_is_not_said(void **state)
 }
 
 static void
-decoy(struct lookout *l, const char *model, enum entry_kind kind)
+decoy(struct sentry *l, const char *model, enum entry_kind kind)
 {
 	struct watch_event e = { .kind = kind,
 		.by = "user:owner",
 		.uid = -1,
 		.model = model };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 static void
 the_first_chunk_of_a_decoy_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	enum entry_kind add, rm;
 	uint64_t s;
 
@@ -247,79 +247,79 @@ the_first_chunk_of_a_decoy_is_said(void **state)
 	s = loads(l, "user:eve");
 	decoy(l, "m", add);
 	assert_int_equal(l->count, 0);
-	lookout_release(l, s, 1, 0, 0, 0);
+	sentry_release(l, s, 1, 0, 0, 0);
 	assert_int_equal(only(l, "decoy")->severity, WATCH_HIGH);
 	decoy(l, "m", rm);
 	l->clock += 30 * DAY;
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_int_equal(l->count, 1);
 }
 
 static void
 another_uid_that_reads_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
-	lookout_extents(l, s, 1000, 1000);
+	sentry_extents(l, s, 1000, 1000);
 	assert_int_equal(l->count, 0);
-	lookout_extents(l, s, 1000, 1001);
+	sentry_extents(l, s, 1000, 1001);
 	assert_non_null(strstr(only(l, "other-reader")->reason, "uid 1001"));
 }
 
 static void
 a_session_opened_by_another_is_of_who_reads_first(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	struct watch_event e = { .kind = ENTRY_SESSION_OPEN,
 		.by = "user:root",
 		.uid = 0,
 		.principal = "user:eve",
 		.session = 9,
 		.model = "m",
-		.version = lookout_version(1),
+		.version = sentry_version(1),
 		.type = MSG_GRANT_LOAD };
 
-	lookout_tell(l, &e);
-	lookout_extents(l, 9, 1000, 1000);
+	sentry_tell(l, &e);
+	sentry_extents(l, 9, 1000, 1000);
 	assert_int_equal(l->count, 0);
-	lookout_extents(l, 9, 1000, 0);
+	sentry_extents(l, 9, 1000, 0);
 	only(l, "other-reader");
 }
 
 static void
 a_clock_that_jumps_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
 	l->ahead_ms += 300000;
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_int_equal(l->count, 0);
 	l->ahead_ms += 300001;
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_non_null(strstr(only(l, "clock-jump")->reason, "forward"));
 	l->clock += 3600;
 	l->ahead_ms -= 300001;
-	lookout_release(l, s, 1, 1000, 0, 0);
+	sentry_release(l, s, 1, 1000, 0, 0);
 	assert_int_equal(l->count, 2);
 	assert_non_null(strstr(l->alerts[1].reason, "back by 300 s"));
 }
 
 static void
-starts(struct lookout *l)
+starts(struct sentry *l)
 {
 	struct watch_event e = { .kind = ENTRY_KEYD_START,
 		.by = "keyd",
 		.uid = -1 };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 static void
 a_long_stop_is_no_jump_of_the_clock(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 
 	starts(l);
 	l->clock += DAY;
@@ -334,14 +334,17 @@ a_long_stop_is_no_jump_of_the_clock(void **state)
 }
 
 static void
-an_entry_that_is_missing_is_said(void **state)
+numbers_of_entries_that_go_back_are_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 
 	starts(l);
 	starts(l);
 	assert_int_equal(l->count, 0);
-	l->index++;
+	l->index++; /* not everything need be shown to it */
+	starts(l);
+	assert_int_equal(l->count, 0);
+	l->index--;
 	starts(l);
 	assert_int_equal(only(l, "trail-broken")->severity, WATCH_HIGH);
 }
@@ -349,7 +352,7 @@ an_entry_that_is_missing_is_said(void **state)
 static void
 accounting_time_that_goes_back_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 
 	starts(l);
 	l->clock--;
@@ -361,20 +364,20 @@ accounting_time_that_goes_back_is_said(void **state)
 static void
 keys_that_were_never_read_with_are_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
-	lookout_release(l, s, 1, 256 * MIB, 0, 0);
+	sentry_release(l, s, 1, 256 * MIB, 0, 0);
 	l->clock += 15;
-	lookout_release(l, s, 1, GIB, 0, 0); /* too new to count */
-	lookout_close(l, s, "its client has been gone for 60 seconds");
+	sentry_release(l, s, 1, GIB, 0, 0); /* too new to count */
+	sentry_close(l, s, "its client has been gone for 60 seconds");
 	assert_int_equal(l->count, 0);
 
-	s = lookout_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
-	lookout_release(l, s, 1, 256 * MIB + 1, 0, 0);
+	s = sentry_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_release(l, s, 1, 256 * MIB + 1, 0, 0);
 	l->clock += 15;
-	lookout_release(l, s, 1, 1, 0, 0);
-	lookout_close(l, s, "its client has been gone for 60 seconds");
+	sentry_release(l, s, 1, 1, 0, 0);
+	sentry_close(l, s, "its client has been gone for 60 seconds");
 	assert_non_null(strstr(only(l, "unread-releases")->reason,
 	    "268 MB that its worker never told of"));
 }
@@ -382,37 +385,37 @@ keys_that_were_never_read_with_are_said(void **state)
 static void
 very_many_keys_are_said_however_new(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
-	lookout_release(l, s, 1, 4 * GIB, 0, 0);
-	lookout_close(l, s, "its client has gone");
+	sentry_release(l, s, 1, 4 * GIB, 0, 0);
+	sentry_close(l, s, "its client has gone");
 	assert_int_equal(l->count, 0);
-	s = lookout_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
-	lookout_release(l, s, 1, 4 * GIB + 1, 0, 0);
-	lookout_close(l, s, "its client has gone");
+	s = sentry_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_release(l, s, 1, 4 * GIB + 1, 0, 0);
+	sentry_close(l, s, "its client has gone");
 	only(l, "unread-releases");
 }
 
 static void
 what_was_read_is_not_missed(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 
 	for (int i = 0; i < 10; i++) {
-		lookout_release(l, s, 1, 2 * GIB, 0, 0);
-		lookout_extents(l, s, 2 * GIB, 1000);
+		sentry_release(l, s, 1, 2 * GIB, 0, 0);
+		sentry_extents(l, s, 2 * GIB, 1000);
 		l->clock += 15;
 	}
-	lookout_close(l, s, "its client has gone");
+	sentry_close(l, s, "its client has gone");
 	assert_int_equal(l->count, 0);
 }
 
 static void
 damage_is_said(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	uint64_t s = loads(l, "user:eve");
 	struct watch_event check = { .kind = ENTRY_CHECK, .by = "user:boss" };
 	struct watch_event fault = { .kind = ENTRY_FAULT,
@@ -420,34 +423,34 @@ damage_is_said(void **state)
 		.session = s,
 		.reason = "bytes that are not the ones vouched for" };
 
-	lookout_tell(l, &check);
+	sentry_tell(l, &check);
 	assert_int_equal(l->count, 0);
-	lookout_tell(l, &fault);
+	sentry_tell(l, &fault);
 	assert_string_equal(only(l, "damage")->model, "m");
 	check.damaged = 1;
-	lookout_tell(l, &check);
+	sentry_tell(l, &check);
 	assert_int_equal(l->count, 2);
 }
 
 static void
 what_is_known_otherwise_is_only_remembered(void **state)
 {
-	struct lookout *l = *state;
+	struct sentry *l = *state;
 	struct watch_event e = { .index = WATCH_KNOWN,
 		.kind = ENTRY_PUT,
 		.by = "keyd",
 		.model = "m",
-		.version = lookout_version(1),
-		.total = LOOKOUT_WEIGHTS };
+		.version = sentry_version(1),
+		.total = SENTRY_WEIGHTS };
 	uint64_t s;
 
 	starts(l);
 	assert_int_equal(watch_feed(l->watch, &e, NULL, NULL), 0);
 	starts(l);
-	lookout_grant(l, "user:eve", "m", MSG_GRANT_BROWSE, 0);
-	s = lookout_open(l, "user:eve", "m", 1, MSG_GRANT_BROWSE, "prod");
+	sentry_grant(l, "user:eve", "m", MSG_GRANT_BROWSE, 0);
+	s = sentry_open(l, "user:eve", "m", 1, MSG_GRANT_BROWSE, "prod");
 	assert_int_equal(l->count, 0);
-	lookout_release(l, s, 1, 5000 * LOOKOUT_PPM, 5000, 5000);
+	sentry_release(l, s, 1, 5000 * SENTRY_PPM, 5000, 5000);
 	only(l, "burst"); /* it knows what a share of it is */
 }
 
@@ -468,7 +471,7 @@ main(void)
 		T(a_session_opened_by_another_is_of_who_reads_first),
 		T(a_clock_that_jumps_is_said),
 		T(a_long_stop_is_no_jump_of_the_clock),
-		T(an_entry_that_is_missing_is_said),
+		T(numbers_of_entries_that_go_back_are_said),
 		T(accounting_time_that_goes_back_is_said),
 		T(keys_that_were_never_read_with_are_said),
 		T(very_many_keys_are_said_however_new),

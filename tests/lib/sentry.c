@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/lib/lookout.h"
+#include "tests/lib/sentry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +8,16 @@
 #define START INT64_C(1790000000000)
 
 void
-lookout_begin(struct lookout *l)
+sentry_begin(struct sentry *l)
 {
-	*l = (struct lookout){ .clock = 100000 };
+	*l = (struct sentry){ .clock = 100000 };
 	watch_rules_default(&l->rules);
 	if (watch_new(&l->watch, &l->rules) != 0)
 		abort();
 }
 
 void
-lookout_end(struct lookout *l)
+sentry_end(struct sentry *l)
 {
 	watch_free(l->watch);
 	l->watch = NULL;
@@ -26,10 +26,10 @@ lookout_end(struct lookout *l)
 static int
 keep(void *arg, const struct watch_alert *a)
 {
-	struct lookout *l = arg;
-	struct lookout_alert *to;
+	struct sentry *l = arg;
+	struct sentry_alert *to;
 
-	if (l->count++ >= LOOKOUT_ALERTS)
+	if (l->count++ >= SENTRY_ALERTS)
 		return 0;
 	to = &l->alerts[l->count - 1];
 	snprintf(to->rule, sizeof(to->rule), "%s", a->rule);
@@ -48,26 +48,26 @@ keep(void *arg, const struct watch_alert *a)
 }
 
 size_t
-lookout_count(const struct lookout *l, const char *rule)
+sentry_count(const struct sentry *l, const char *rule)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < l->count && i < LOOKOUT_ALERTS; i++)
+	for (size_t i = 0; i < l->count && i < SENTRY_ALERTS; i++)
 		n += strcmp(l->alerts[i].rule, rule) == 0;
 	return n;
 }
 
-const struct lookout_alert *
-lookout_find(const struct lookout *l, const char *rule)
+const struct sentry_alert *
+sentry_find(const struct sentry *l, const char *rule)
 {
-	for (size_t i = 0; i < l->count && i < LOOKOUT_ALERTS; i++)
+	for (size_t i = 0; i < l->count && i < SENTRY_ALERTS; i++)
 		if (strcmp(l->alerts[i].rule, rule) == 0)
 			return &l->alerts[i];
 	return NULL;
 }
 
 void
-lookout_tell(struct lookout *l, struct watch_event *e)
+sentry_tell(struct sentry *l, struct watch_event *e)
 {
 	e->index = l->index++;
 	e->time_ms = START + (int64_t)l->clock * 1000 + l->ahead_ms;
@@ -77,26 +77,26 @@ lookout_tell(struct lookout *l, struct watch_event *e)
 }
 
 struct digest
-lookout_version(unsigned int number)
+sentry_version(unsigned int number)
 {
 	return digest_of(&number, sizeof(number));
 }
 
 void
-lookout_put(struct lookout *l, const char *model, unsigned int version)
+sentry_put(struct sentry *l, const char *model, unsigned int version)
 {
 	struct watch_event e = { .kind = ENTRY_PUT,
 		.by = "user:up",
 		.uid = -1,
 		.model = model,
-		.version = lookout_version(version),
-		.total = LOOKOUT_WEIGHTS };
+		.version = sentry_version(version),
+		.total = SENTRY_WEIGHTS };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 uint64_t
-lookout_grant(struct lookout *l, const char *to, const char *model,
+sentry_grant(struct sentry *l, const char *to, const char *model,
     enum msg_grant_type type, unsigned int exact_version)
 {
 	struct watch_event e = { .kind = ENTRY_GRANT_ADD,
@@ -108,13 +108,13 @@ lookout_grant(struct lookout *l, const char *to, const char *model,
 		.type = type };
 
 	if (exact_version != 0)
-		e.version = lookout_version(exact_version);
-	lookout_tell(l, &e);
+		e.version = sentry_version(exact_version);
+	sentry_tell(l, &e);
 	return e.grant;
 }
 
 uint64_t
-lookout_open(struct lookout *l, const char *who, const char *model,
+sentry_open(struct sentry *l, const char *who, const char *model,
     unsigned int version, enum msg_grant_type type, const char *channel)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_OPEN,
@@ -125,24 +125,24 @@ lookout_open(struct lookout *l, const char *who, const char *model,
 		.purpose = "mount",
 		.model = model,
 		.channel = channel,
-		.version = lookout_version(version),
+		.version = sentry_version(version),
 		.grant = l->ids,
 		.type = type };
 
 	e.session = ++l->ids;
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 	return e.session;
 }
 
 void
-lookout_release(struct lookout *l, uint64_t session, unsigned int version,
+sentry_release(struct sentry *l, uint64_t session, unsigned int version,
     uint64_t fresh, uint32_t used, uint32_t pool)
 {
 	struct watch_event e = { .kind = ENTRY_RELEASE,
 		.by = "user:any",
 		.uid = 1000,
 		.session = session,
-		.version = lookout_version(version),
+		.version = sentry_version(version),
 		.first = l->first,
 		.count = 1,
 		.bytes = fresh,
@@ -152,12 +152,11 @@ lookout_release(struct lookout *l, uint64_t session, unsigned int version,
 		.pool_ppm = pool };
 
 	l->first += 2; /* not from front to back */
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 void
-lookout_extents(struct lookout *l, uint64_t session, uint64_t bytes,
-    uint32_t uid)
+sentry_extents(struct sentry *l, uint64_t session, uint64_t bytes, uint32_t uid)
 {
 	struct watch_event e = { .kind = ENTRY_EXTENTS,
 		.by = "user:any",
@@ -167,11 +166,11 @@ lookout_extents(struct lookout *l, uint64_t session, uint64_t bytes,
 		.readers = { uid },
 		.reader_count = 1 };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 void
-lookout_close(struct lookout *l, uint64_t session, const char *reason)
+sentry_close(struct sentry *l, uint64_t session, const char *reason)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_CLOSE,
 		.by = "keyd",
@@ -179,11 +178,11 @@ lookout_close(struct lookout *l, uint64_t session, const char *reason)
 		.session = session,
 		.reason = reason };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
 
 void
-lookout_refused(struct lookout *l, const char *by, const char *reason)
+sentry_refused(struct sentry *l, const char *by, const char *reason)
 {
 	struct watch_event e = { .kind = ENTRY_REFUSED,
 		.by = by,
@@ -191,5 +190,5 @@ lookout_refused(struct lookout *l, const char *by, const char *reason)
 		.request = "release",
 		.reason = reason };
 
-	lookout_tell(l, &e);
+	sentry_tell(l, &e);
 }
