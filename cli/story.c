@@ -548,6 +548,8 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_BUDGET_RESET] = tell_reset,
 	[ENTRY_ALERT] = tell_alert,
 	[ENTRY_ALERT_ACK] = tell_alert,
+	[ENTRY_DECOY_ADD] = tell_alert,
+	[ENTRY_DECOY_RM] = tell_alert,
 };
 
 int

@@ -63,6 +63,9 @@ static const struct broker_request requests[] = {
 	{ MSG_ALERT_LS, "alert.ls", ROLE_MANAGER | ROLE_REVIEWER,
 	    broker_alert_ls },
 	{ MSG_ALERT_ACK, "alert.ack", ROLE_REVIEWER, broker_alert_ack },
+	{ MSG_DECOY_ADD, "decoy.add", ROLE_REVIEWER, broker_decoy_add },
+	{ MSG_DECOY_RM, "decoy.rm", ROLE_REVIEWER, broker_decoy_rm },
+	{ MSG_DECOY_LS, "decoy.ls", ROLE_REVIEWER, broker_decoy_ls },
 };
 
 static const struct broker_request *

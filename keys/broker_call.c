@@ -56,6 +56,9 @@ words(const struct broker_call *c)
 		{ MSG_CHECK_REPORT, "'weir check'" },
 		{ MSG_ALERT_LS, "'weir alert ls'" },
 		{ MSG_ALERT_ACK, "'weir alert ack'" },
+		{ MSG_DECOY_ADD, "'weir decoy add'" },
+		{ MSG_DECOY_RM, "'weir decoy rm'" },
+		{ MSG_DECOY_LS, "'weir decoy ls'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -523,5 +523,8 @@ int broker_channel_log(struct broker_call *c);
 int broker_oms_sign(struct broker_call *c);
 int broker_alert_ls(struct broker_call *c);
 int broker_alert_ack(struct broker_call *c);
+int broker_decoy_ls(struct broker_call *c);
+int broker_decoy_add(struct broker_call *c);
+int broker_decoy_rm(struct broker_call *c);
 
 #endif

@@ -354,6 +354,20 @@ void *catalogue_alert_json(const struct catalogue_alert *a);
 /* How many nobody has looked at yet. */
 int catalogue_alert_count(struct catalogue *c, uint64_t *count) MUST_USE;
 
+/* Models that are decoys, by name, behind `after`.  Text is borrowed during the
+ * call; what each returns ends the list. */
+struct catalogue_decoy {
+	const char *model;
+	const char *reason;
+	const char *by;
+	int64_t since_ms;
+};
+int catalogue_decoy_each(struct catalogue *c, const char *after,
+    int (*each)(void *arg, const struct catalogue_decoy *d), void *arg)
+    MUST_USE;
+int catalogue_decoy_has(struct catalogue *c, const char *model, bool *has)
+    MUST_USE;
+
 /* Sessions.  The open ones behind number `after`, in order; each gets the
  * session for its own, and what it returns ends it. */
 int catalogue_session_get(struct catalogue *c, uint64_t id,

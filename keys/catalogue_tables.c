@@ -96,7 +96,9 @@ static const char schema[] =
     " releases integer not null default 0, bytes integer not null default 0,"
     " fresh integer not null default 0, last integer not null default 0,"
     " primary key (session, n)) without rowid;"
-    "create index session_grants on session_versions (grant_id, session);";
+    "create index session_grants on session_versions (grant_id, session);"
+    "create table decoys (model text primary key, reason text not null,"
+    " by text not null, since integer not null) without rowid;";
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
@@ -291,6 +293,13 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		       " and (?2 = '' or model = ?2) and (?3 = 0 or id = ?3)"
 		       " and (?4 or disposition = 0) order by id",
 	[ALERT_COUNT] = "select count(*) from alerts where disposition = 0",
+
+	[DECOY_ADD] = "replace into decoys (model, reason, by, since)"
+		      " values (?, ?, ?, ?)",
+	[DECOY_RM] = "delete from decoys where model = ?",
+	[DECOY_HAS] = "select 1 from decoys where model = ?",
+	[DECOY_EACH] = "select model, reason, by, since from decoys"
+		       " where model > ? order by model",
 
 	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
 			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",

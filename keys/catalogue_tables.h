@@ -86,6 +86,10 @@ enum catalogue_sql {
 	ALERT_ACK,
 	ALERT_EACH,
 	ALERT_COUNT,
+	DECOY_ADD,
+	DECOY_RM,
+	DECOY_HAS,
+	DECOY_EACH,
 	SESSION_ADD,
 	SESSION_ADD_VERSION,
 	SESSION_CLOSE,
@@ -119,6 +123,8 @@ int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
 int catalogue_budget_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_alert_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_decoy_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */

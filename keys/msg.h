@@ -60,6 +60,9 @@ enum msg_type {
 	MSG_TRAIL_CONSISTENCY = 80,
 	MSG_ALERT_LS = 90,
 	MSG_ALERT_ACK = 91,
+	MSG_DECOY_ADD = 94,
+	MSG_DECOY_RM = 95,
+	MSG_DECOY_LS = 96,
 	MSG_GRANT_EXPLAIN = 97,
 	MSG_GRANT_REVIEW = 98,
 };
@@ -314,6 +317,11 @@ struct msg_alert_ack {
 	char *note;
 };
 
+struct msg_decoy { /* decoy.add and decoy.rm */
+	char *model;
+	char *reason;
+};
+
 #define MSG_PAIR(x)                                                            \
 	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
 	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
@@ -344,5 +352,6 @@ MSG_PAIR(statement_sign);
 MSG_PAIR(sign_oms);
 MSG_PAIR(consistency);
 MSG_PAIR(alert_ack);
+MSG_PAIR(decoy);
 
 #endif

@@ -180,16 +180,12 @@ watch_fact(struct watch *w, const struct watch_event *e)
 		[ENTRY_REFUSED] = request_refused,
 	};
 	/* clang-format on */
-	const char *name;
 
 	if (e->kind == ENTRY_GRANT_RM) {
 		watch_state_grant_end(w, e->grant);
 		return 0;
 	}
-	if (of_kind[e->kind] != NULL)
-		return of_kind[e->kind](w, e);
-	name = entry_kind_name(e->kind);
-	if (strcmp(name, "decoy.add") == 0 || strcmp(name, "decoy.rm") == 0)
-		return watch_learn_decoy(w, e, name[6] == 'a');
-	return 0;
+	if (e->kind == ENTRY_DECOY_ADD || e->kind == ENTRY_DECOY_RM)
+		return watch_learn_decoy(w, e, e->kind == ENTRY_DECOY_ADD);
+	return of_kind[e->kind] != NULL ? of_kind[e->kind](w, e) : 0;
 }

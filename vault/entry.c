@@ -48,6 +48,8 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_BUDGET_RESET] = "budget.reset",
 	[ENTRY_ALERT] = "alert",
 	[ENTRY_ALERT_ACK] = "alert.ack",
+	[ENTRY_DECOY_ADD] = "decoy.add",
+	[ENTRY_DECOY_RM] = "decoy.rm",
 };
 
 const char *

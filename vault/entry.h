@@ -46,6 +46,8 @@ enum entry_kind {
 	ENTRY_BUDGET_RESET,
 	ENTRY_ALERT,
 	ENTRY_ALERT_ACK,
+	ENTRY_DECOY_ADD,
+	ENTRY_DECOY_RM,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

@@ -39,5 +39,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(statement_sign);
 	TRY(sign_oms);
 	TRY(alert_ack);
+	TRY(decoy);
 	return 0;
 }

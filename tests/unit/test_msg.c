@@ -52,6 +52,7 @@ AGAIN(check_report);
 AGAIN(statement_sign);
 AGAIN(sign_oms);
 AGAIN(alert_ack);
+AGAIN(decoy);
 AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
@@ -355,6 +356,14 @@ sample_alert_ack(struct writer *w)
 	msg_alert_ack_write(w, &m);
 }
 
+static void
+sample_decoy(struct writer *w)
+{
+	const struct msg_decoy m = { text, text };
+
+	msg_decoy_write(w, &m);
+}
+
 #define MESSAGE(x)                                                             \
 	{                                                                      \
 #x, sample_##x, again_##x                                      \
@@ -389,6 +398,7 @@ static const struct {
 	MESSAGE(sign_oms),
 	MESSAGE(consistency),
 	MESSAGE(alert_ack),
+	MESSAGE(decoy),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
