@@ -118,14 +118,18 @@ forgotten 'the channel'
 put_back old
 mkdir "$tmp/fork"
 echo other >"$tmp/fork/w.bin"
-other=$(WEIR_STATE_DIR=$tmp/elsewhere weir put llama "$tmp/fork" 2>/dev/null)
+here=$WEIR_STATE_DIR
+WEIR_STATE_DIR=$tmp/elsewhere	# on a host that has seen nothing newer
+other=$(weir put llama "$tmp/fork" 2>/dev/null)
 promoted "$other" prod
+WEIR_STATE_DIR=$here
 keep fork
 jq -c 'del(.root, .checkpoint)' "$tmp"/host/*/seen.json \
     >"$(echo "$WEIR_STATE_DIR"/*/seen.json)"
 refused 'another promotion with serial 2' 'an equal serial, another version'
 forgotten 'an equal serial'
-exits 0 'a third one there' sh -c "weir trust set '$tmp/policy' --key carol \
+exits 0 'a third one there' env \
+    WEIR_STATE_DIR="$tmp/elsewhere" sh -c "weir trust set '$tmp/policy' --key carol \
     --yes; weir put llama '$tmp/fork'; for i in 1 2 3 4 5 6 7 8 9; do \
     weir grant add llama --to '$me' --browse --reason t; done"
 jq -c 'del(.root, .channels)+{"channels":{}}' "$tmp"/host/*/seen.json \
