@@ -423,7 +423,8 @@ check-crash: tests
 		$(sort $(wildcard tests/crash/*.sh))
 
 # The program tests that fit in the time that a check may take.
-ASAN_CLI_TESTS = tests/cli/put-get-roundtrip.sh tests/cli/mount-basic.sh
+ASAN_CLI_TESTS = $(addprefix tests/cli/,put-get-roundtrip.sh mount-basic.sh \
+	mount-signed.sh oms-directory.sh oms-openssl.sh)
 check-asan:
 	@status=0; \
 	$(MAKE) BUILD=build-asan CC=clang SAN=address,undefined check-unit || \
