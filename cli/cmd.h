@@ -33,6 +33,8 @@ cmd_fn cmd_role_rm;
 cmd_fn cmd_grant_ls;
 cmd_fn cmd_grant_add;
 cmd_fn cmd_grant_rm;
+cmd_fn cmd_grant_show;
+cmd_fn cmd_grant_reset;
 cmd_fn cmd_grant_explain;
 cmd_fn cmd_grant_review;
 cmd_fn cmd_mount;

@@ -127,9 +127,7 @@ cmd_grant_ls(struct options *o, int argc, char **argv)
 	if (i == 0 && !o->quiet)
 		log_info("no grants are here that you may see");
 	else if (!o->quiet)
-		log_info("not yet counted: the number of loads, and the 2 %% "
-			 "that browsing may see; enforced: existence, end, "
-			 "export, and small steps for browsing");
+		log_info("what is used and left of one: weir grant show ID");
 	return 0;
 }
 

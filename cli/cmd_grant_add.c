@@ -189,9 +189,9 @@ say_added(const struct grant_args *a, const struct msg_grant_add *m,
 	    m->until_ms != 0 ? out_time(m->until_ms, until) : "",
 	    m->until_ms != 0 ? " UTC" : "");
 	say_limits(a, m);
-	log_info("not counted yet: %s; the rest of the grant is in force",
-	    m->type == MSG_GRANT_LOAD ? "the number of loads" :
-					"the 2 % that browsing may see");
+	if (m->type == MSG_GRANT_BROWSE)
+		log_info(
+		    "browsing sees at most 2 %% of the weights in 30 days");
 	log_info("next: as %s: weir mount %s MOUNTPOINT%s",
 	    a->to + strlen("user:"), a->reference,
 	    a->export ? ", or weir get" : "");

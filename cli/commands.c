@@ -94,6 +94,13 @@ static const struct commands_row rows[] = {
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",
 	    "ID [--reason TEXT]\n" },
+	{ "grant show", cmd_grant_show, 1, 1, false,
+	    "what is used and left of a grant", "ID\n" },
+	{ "grant reset", cmd_grant_reset, 1, 1, false,
+	    "let all who browse a model begin anew, together",
+	    "MODEL --reason TEXT\n"
+	    "Each one's own 2 % stays.  Not for who browses it, too.\n"
+	    "  --reason TEXT  why; it is recorded\n" },
 	{ "grant explain", cmd_grant_explain, 2, 2, false,
 	    "why somebody can or cannot read something, rule by rule",
 	    "PRINCIPAL REF [--host NAME] [--export] [--at TIME]\n"

@@ -25,6 +25,8 @@ static const struct broker_request requests[] = {
 	{ MSG_GRANT_ADD, "grant.add", ROLE_MANAGER, broker_grant_add },
 	{ MSG_GRANT_RM, "grant.rm", ROLE_MANAGER, broker_grant_rm },
 	{ MSG_GRANT_LS, "grant.ls", 0, broker_grant_ls },
+	{ MSG_GRANT_SHOW, "grant.show", 0, broker_grant_show },
+	{ MSG_BUDGET_RESET, "budget.reset", ROLE_MANAGER, broker_grant_reset },
 	{ MSG_GRANT_EXPLAIN, "grant.explain", 0, broker_explain_explain },
 	{ MSG_GRANT_REVIEW, "grant.review", ROLE_MANAGER | ROLE_REVIEWER,
 	    broker_review_review },

@@ -361,6 +361,18 @@ broker_budget_session_end(struct broker *b, uint64_t session)
 		budget_session_end(f->budget, session);
 }
 
+int
+broker_budget_contributors(struct broker *b, const char *family,
+    int (*each)(void *arg, const char *principal, uint32_t used_ppm), void *arg)
+{
+	struct broker_family *f;
+	int err = family_of(b, family, &f);
+
+	return err == 0 ?
+	    budget_contributors(f->budget, broker_budget_clock(b), each, arg) :
+	    err;
+}
+
 void
 broker_budget_reset(struct broker *b, const char *family)
 {

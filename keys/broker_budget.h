@@ -41,6 +41,10 @@ int broker_budget_spent(struct broker *b, const struct broker_ask *a,
  * while nothing is on its way to the disk. */
 void broker_budget_forget(struct broker *b, const char *family);
 void broker_budget_session_end(struct broker *b, uint64_t session);
+/* Who has read of any version of the family, and of which the most. */
+int broker_budget_contributors(struct broker *b, const char *family,
+    int (*each)(void *arg, const char *principal, uint32_t used_ppm), void *arg)
+    MUST_USE;
 void broker_budget_reset(struct broker *b, const char *family);
 void broker_budget_free_all(struct broker *b);
 

@@ -50,6 +50,7 @@ words(const struct broker_call *c)
 		{ MSG_ROLE_RM, "'weir role rm'" },
 		{ MSG_GRANT_ADD, "'weir grant add'" },
 		{ MSG_GRANT_RM, "'weir grant rm'" },
+		{ MSG_BUDGET_RESET, "'weir grant reset'" },
 		{ MSG_PUT_BEGIN, "'weir put'" },
 		{ MSG_PUT_KEYS, "'weir put'" },
 		{ MSG_PUT_COMMIT, "'weir put'" },

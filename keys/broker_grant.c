@@ -247,7 +247,7 @@ broker_grant_json(const struct grant *g, bool expired)
 	    g->per_day, "export", g->export, "until",
 	    g->until_ms != 0 ? entry_time_text(g->until_ms, until) : NULL,
 	    "reason", g->reason, "by", g->by, "created",
-	    entry_time_text(g->created_ms, created), "counted", 0, "expired",
+	    entry_time_text(g->created_ms, created), "counted", 1, "expired",
 	    expired);
 	if (j == NULL || set_text(j, "channel", g->channel) != 0 ||
 	    set_text(j, "version", g->version) != 0 ||

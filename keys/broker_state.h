@@ -496,6 +496,8 @@ int broker_role_rm(struct broker_call *c);
 int broker_grant_add(struct broker_call *c);
 int broker_grant_rm(struct broker_call *c);
 int broker_grant_ls(struct broker_call *c);
+int broker_grant_show(struct broker_call *c);
+int broker_grant_reset(struct broker_call *c);
 int broker_explain_explain(struct broker_call *c);
 int broker_review_review(struct broker_call *c);
 int broker_put_begin(struct broker_call *c);

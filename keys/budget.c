@@ -293,6 +293,8 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 
 		used.loaded += s.fresh;
 		used.repeats += s.all - s.fresh;
+		if (g->of[i].version == ask->version)
+			used.loaded_here = s.fresh;
 	}
 	budget_load_shares(b, ask, &used.load_ppm, &used.all_ppm);
 	used.spent = is_spent(b, ask, &used);
@@ -300,21 +302,39 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 	return 0;
 }
 
+static uint32_t
+highest(const struct budget *b, const struct budget_times *t)
+{
+	uint32_t ppm = 0;
+
+	for (size_t v = 0; v < b->count; v++) {
+		uint32_t share = budget_share(t->sums[v],
+		    b->versions[v].weights);
+
+		if (share > ppm)
+			ppm = share;
+	}
+	return ppm;
+}
+
 int
-budget_contributors(struct budget *b, uint32_t version, uint64_t clock,
+budget_contributors(struct budget *b, uint64_t clock,
     int (*each)(void *arg, const char *principal, uint32_t used_ppm), void *arg)
 {
 	struct budget_principal *p, *next;
-	int err = version < b->count ? 0 : ERR_USAGE;
+	int err = 0;
 
 	HASH_ITER(hh, b->principals, p, next) {
+		uint32_t ppm;
+
 		if (err == 0)
 			err = budget_times_bring_up(b, &p->times,
 			    budget_hour(clock));
-		if (err == 0 && p->times.sums[version] != 0)
-			err = each(arg, p->name,
-			    budget_share(p->times.sums[version],
-				b->versions[version].weights));
+		if (err != 0)
+			return err;
+		ppm = highest(b, &p->times);
+		if (ppm != 0)
+			err = each(arg, p->name, ppm);
 	}
 	return err;
 }

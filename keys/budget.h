@@ -125,8 +125,9 @@ int budget_restore_grant(struct budget *b, uint64_t grant, uint32_t version,
 struct budget_used {
 	uint32_t used_ppm; /* of this version, in the window */
 	uint32_t pool_ppm;
-	uint64_t weights; /* of the version */
-	uint64_t loaded;  /* bytes, of the grant; repeats: on top */
+	uint64_t weights;     /* of the version */
+	uint64_t loaded;      /* bytes, of the grant; repeats: on top */
+	uint64_t loaded_here; /* of these, of this version */
 	uint64_t repeats;
 	/* Of the grant, over all its versions: in millionths of a load. */
 	uint64_t load_ppm;
@@ -136,7 +137,8 @@ struct budget_used {
 };
 int budget_used(struct budget *b, const struct budget_ask *ask,
     struct budget_used *out) MUST_USE;
-int budget_contributors(struct budget *b, uint32_t version, uint64_t clock,
+/* Everybody of whom something counts, with the highest share of a version. */
+int budget_contributors(struct budget *b, uint64_t clock,
     int (*each)(void *arg, const char *principal, uint32_t used_ppm), void *arg)
     MUST_USE;
 

@@ -60,6 +60,8 @@ enum msg_type {
 	MSG_TRAIL_CONSISTENCY = 80,
 	MSG_ALERT_LS = 90,
 	MSG_ALERT_ACK = 91,
+	MSG_GRANT_SHOW = 92,
+	MSG_BUDGET_RESET = 93,
 	MSG_DECOY_ADD = 94,
 	MSG_DECOY_RM = 95,
 	MSG_DECOY_LS = 96,
@@ -143,6 +145,10 @@ struct msg_grant_add {
 	uint32_t max_sessions; /* 0: any number */
 };
 
+struct msg_budget_reset {
+	char *model;
+	char *reason;
+};
 struct msg_grant_explain {
 	char *principal;
 	char *reference;
@@ -331,6 +337,7 @@ MSG_PAIR(hello);
 MSG_PAIR(hello_reply);
 MSG_PAIR(role);
 MSG_PAIR(grant_add);
+MSG_PAIR(budget_reset);
 MSG_PAIR(grant_explain);
 MSG_PAIR(id_reason);
 MSG_PAIR(list);

@@ -112,3 +112,33 @@ msg_grant_explain_clear(struct msg_grant_explain *m)
 	free(m->host);
 	*m = (struct msg_grant_explain){ 0 };
 }
+
+void
+msg_budget_reset_write(struct writer *w, const struct msg_budget_reset *m)
+{
+	writer_string(w, m->model);
+	writer_string(w, m->reason);
+}
+
+int
+msg_budget_reset_read(struct msg_budget_reset *out, struct reader *r)
+{
+	struct msg_budget_reset m = { 0 };
+
+	m.model = msg_field_string(r);
+	m.reason = msg_field_string(r);
+	if (!reader_end(r)) {
+		msg_budget_reset_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_budget_reset_clear(struct msg_budget_reset *m)
+{
+	free(m->model);
+	free(m->reason);
+	*m = (struct msg_budget_reset){ 0 };
+}

@@ -48,7 +48,7 @@ id=$out
 like "$id" '^[0-9]+$' 'prints its number'
 like "$err" "grant $id: $me may load 2 times a day '.*', and get plain copies, without an end" \
     'says what was granted'
-like "$err" 'not counted yet' 'what of it is not in force'
+unlike "$err" 'not counted' 'all of it is in force'
 like "$err" "next: .* weir mount llama@" 'and what to do next'
 unlike "$err" 'while a weir-keyd runs' 'and nothing about others to its owner'
 exits 0 'a grant for another account' weir grant add llama \
