@@ -19,6 +19,7 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 };
 #define APPLIED "applied"
 #define WATCHED "watched"
+#define COUNTED "counted"
 #define CLOCK "clock"
 #define CLOCK_MS "clock_ms"
 
@@ -67,6 +68,8 @@ open_at(struct catalogue **out, const char *path, bool create)
 		err = meta_get(c, APPLIED, &c->applied);
 	if (err == 0)
 		err = number_get(c, NOTE_GET, WATCHED, &c->watched);
+	if (err == 0)
+		err = meta_get(c, COUNTED, &c->counted);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_get(c, counters[i], &c->last[i]);
 	if (err == 0)
@@ -76,6 +79,11 @@ open_at(struct catalogue **out, const char *path, bool create)
 	if (err != 0)
 		return err;
 	c->clock_ms = (int64_t)wall;
+	/* Nobody knows what the tables of budgets hold. */
+	if (c->counted == 0 && c->applied != 0)
+		err = catalogue_budget_drop(c);
+	if (err != 0)
+		return err;
 	*out = c;
 	c = NULL;
 	return 0;
@@ -113,7 +121,7 @@ catalogue_free(struct catalogue *c)
 uint64_t
 catalogue_applied(const struct catalogue *c)
 {
-	return c->applied;
+	return c->counted < c->applied ? c->counted : c->applied;
 }
 
 uint64_t
@@ -170,6 +178,8 @@ catalogue_flush(struct catalogue *c)
 	if (err == 0)
 		err = sql_run(c->sql, NOTE_SET,
 		    SQL_BIND(SQL_TEXT(WATCHED), SQL_NUMBER(c->watched)));
+	if (err == 0)
+		err = meta_set(c, COUNTED, c->counted);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_set(c, counters[i], c->last[i]);
 	if (err == 0)

@@ -32,7 +32,8 @@ int catalogue_open(struct catalogue **out, const char *path) MUST_USE;
 void catalogue_free(struct catalogue *c);
 OWNED_TYPE(catalogue);
 
-/* The index of the next entry to apply. */
+/* The index of the next entry to apply: to budgets, when they are to be made again,
+ * or to all. */
 uint64_t catalogue_applied(const struct catalogue *c);
 
 /*
@@ -233,11 +234,9 @@ struct catalogue_budget_take {
 };
 int catalogue_budget_get(struct catalogue *c, const char *family,
     const struct catalogue_budget_take *take) MUST_USE;
-/* Drop all of it, and make it again from entries that were applied before:
- * catalogue_budget_again takes them in order. */
+/* Drop all of it: the next start makes it again from the whole trail, by
+ * catalogue_applied and catalogue_apply. */
 int catalogue_budget_drop(struct catalogue *c) MUST_USE;
-int catalogue_budget_again(struct catalogue *c, const struct entry_view *e)
-    MUST_USE;
 /* Accounting time of the last entry that has it, and when that was. */
 uint64_t catalogue_clock(const struct catalogue *c, int64_t *wall_ms);
 

@@ -330,6 +330,25 @@ note_clock(struct catalogue *c, const struct entry_view *e)
 	c->clock_ms = e->time_ms;
 }
 
+/* An entry that was applied before, but for what budgets count. */
+static int
+count_again(struct catalogue *c, uint64_t index, const struct entry_view *e)
+{
+	int err = catalogue_begin(c);
+
+	if (err == 0)
+		err = catalogue_budget_apply(c, e);
+	if (err == ERR_FORMAT)
+		return log_err(ERR_INTEGRITY,
+		    "catalogue: entry %ju lacks what its kind must have",
+		    (uintmax_t)index);
+	if (err != 0)
+		return err;
+	c->counted = index + 1;
+	c->dirty = true;
+	return 0;
+}
+
 int
 catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry)
@@ -337,9 +356,11 @@ catalogue_apply(struct catalogue *c, uint64_t index,
 	apply_function *function = functions[entry->kind];
 	int err = 0;
 
-	if (index < c->applied)
+	if (index < c->counted && index < c->applied)
 		return 0;
-	if (index > c->applied)
+	if (index == c->counted && index < c->applied)
+		return count_again(c, index, entry);
+	if (index > c->applied || index != c->counted)
 		return log_err(ERR_INTEGRITY,
 		    "catalogue: entry %ju came before entry %ju",
 		    (uintmax_t)index, (uintmax_t)c->applied);
@@ -354,7 +375,7 @@ catalogue_apply(struct catalogue *c, uint64_t index,
 	if (err != 0)
 		return err;
 	note_clock(c, entry);
-	c->applied = index + 1;
+	c->applied = c->counted = index + 1;
 	c->dirty = true;
 	return 0;
 }

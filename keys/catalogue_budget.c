@@ -240,17 +240,9 @@ catalogue_budget_drop(struct catalogue *c)
 		err = sql_run(c->sql, BITS_DROP, SQL_NONE);
 	if (err == 0)
 		err = sql_run(c->sql, USED_DROP, SQL_NONE);
+	c->counted = 0;
 	c->dirty = true;
 	return err;
-}
-
-int
-catalogue_budget_again(struct catalogue *c, const struct entry_view *e)
-{
-	int err = catalogue_begin(c);
-
-	c->dirty = true;
-	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 
 /* --- taken into memory --- */
