@@ -320,6 +320,23 @@ static const struct commands_row rows[] = {
 	{ "audit checkpoint", cmd_audit_checkpoint, 0, 0, false,
 	    "print the trail's signed checkpoint; keep it elsewhere",
 	    "[--offline]\n" },
+	{ "audit replay", cmd_audit_replay, 0, 0, true,
+	    "what the watch would have said by other rules",
+	    "[--rules FILE] [--from TIME] [--to TIME] [--offline]\n"
+	    "The trail is shown to the watch again, in its own time; what is "
+	    "raised is\ncompared with the alerts that were.\n"
+	    "  --rules FILE  as watch.ini is ('weir watch check'); without it: "
+	    "the vault's\n"
+	    "  --from, --to TIME\n"
+	    "                alerts of this time only: 2026-12-31, or 90d "
+	    "(ago); what was\n"
+	    "                before is shown to the watch, too\n"
+	    "  --offline     do not ask keyd: published entries only\n" },
+	{ "watch check", cmd_watch_check, 1, 1, false,
+	    "whether rules of the watch are sound; prints them all",
+	    "RULES\n"
+	    "A file as watch.ini in the vault's directory is.  Whatever it does "
+	    "not set is\nprinted as it is without.\n" },
 	{ "alert ls", cmd_alert_ls, 0, 0, false,
 	    "list what looks like theft, and nobody has looked at",
 	    "[--all] [--model MODEL]\n"

@@ -200,3 +200,16 @@ progress_check(void *arg, const struct check_totals *now)
 	    (unsigned long long)now->damaged, (unsigned long long)now->missing);
 	draw(p, line);
 }
+
+void
+progress_entries(struct progress *p, uint64_t done, uint64_t total)
+{
+	char line[LINE_SIZE];
+
+	/* The clock need not be asked for each. */
+	if (done % 1024 != 0 || !due(p, done))
+		return;
+	snprintf(line, sizeof(line), "entry %llu of %llu, %.0f/s",
+	    (unsigned long long)done, (unsigned long long)total, p->rate);
+	draw(p, line);
+}
