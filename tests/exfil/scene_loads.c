@@ -211,6 +211,19 @@ second_mount(struct world *w)
 	load(w, &a);
 }
 
+static void
+decoy(struct world *w)
+{
+	struct actor_how a = a_loader(w, 1, false);
+	struct family *f = fleet_family(w);
+
+	world_decoy(w, f);
+	a.grant = world_grant(w, a.who, f, MSG_GRANT_BROWSE, 0, false);
+	a.version = f->current;
+	a.window = 1;
+	load(w, &a);
+}
+
 /* The job opens, somebody else reads. */
 static void
 other_uid(struct world *w)
@@ -271,6 +284,7 @@ const struct scene scene_loads[] = {
 	    revoked_version },
 	{ "second mount", SCENE_FACT, "one session granted", NULL,
 	    second_mount },
+	{ "decoy", SCENE_FACT, "a model nobody needs", NULL, decoy },
 	{ "other uid reads", SCENE_FACT, "the session is the job's", NULL,
 	    other_uid },
 	{ "load and upload", SCENE_UNSEEN, "as granted: egress caps see it",

@@ -148,9 +148,10 @@ world_revoke(struct world *w, struct family *f, size_t version)
 void
 world_decoy(struct world *w, struct family *f)
 {
-	struct watch_event e = { .by = "user:owner", .model = f->model };
+	struct watch_event e = { .kind = ENTRY_DECOY_ADD,
+		.by = "user:owner",
+		.model = f->model };
 
-	must_ok(entry_kind_parse(&e.kind, "decoy.add"), "decoy.add");
 	world_record(w, &e);
 }
 
