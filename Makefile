@@ -70,6 +70,7 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
 	weir-keyd-generous weir-poisoned weir-leaky test_trust_loose \
+	test_budget_blind \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -317,6 +318,13 @@ $(BUILD)/tests/mutants/test_trust_loose: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/test_trust_loose: \
 		$(BUILD)/tests/unit/test_trust_counts.o \
 		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(BUILD)/tests/mutants/test_budget_blind: private LINK += $(call wraps,\
+	budget_judge budget_debit catalogue_budget_apply)
+$(BUILD)/tests/mutants/test_budget_blind: \
+		$(BUILD)/tests/unit/test_broker_budget.o \
+		$(BUILD)/tests/mutants/blind_budget.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \

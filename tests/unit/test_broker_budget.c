@@ -358,10 +358,13 @@ static void
 of_64_connections_no_more_get_it_than_there_is(void **state)
 {
 	struct scene *s = *state;
+	const char *fewer = getenv("WEIR_RACES");
+	unsigned int rounds = fewer != NULL ? (unsigned int)atoi(fewer) :
+					      ROUNDS;
 
 	for (s->count = 0; s->count < LINKS; s->count++)
 		desk_person_come(&s->links[s->count], &s->d, 0);
-	for (unsigned int round = 0; round < ROUNDS; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		uint64_t session, taken = round % HARD;
 		OWNED_WRITER body = writer_of(256);
 		struct msg_id_reason m = { 0 };
