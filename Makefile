@@ -320,8 +320,12 @@ $(BUILD)/tests/mutants/test_trust_loose: \
 		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
+# Clocks that the test moves.
+$(BUILD)/tests/unit/test_broker_budget: private LINK += $(call wraps,\
+	accounting_boot broker_record_clock)
 $(BUILD)/tests/mutants/test_budget_blind: private LINK += $(call wraps,\
-	budget_judge budget_debit catalogue_budget_apply)
+	budget_judge budget_debit catalogue_budget_apply \
+	accounting_boot broker_record_clock)
 $(BUILD)/tests/mutants/test_budget_blind: \
 		$(BUILD)/tests/unit/test_broker_budget.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBHELP) $(LIBS)

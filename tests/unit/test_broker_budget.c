@@ -19,6 +19,26 @@ static const size_t sizes[] = { 250 * 65536 };
 #define CHUNK_PPM 4000
 #define ROUNDS 1000
 
+/* How far keyd's clocks are from what they were: since boot, and the wall's. */
+static int64_t boot_off_s, wall_off_ms;
+
+int64_t __real_accounting_boot(void);
+int64_t __wrap_accounting_boot(void);
+int64_t __real_broker_record_clock(void);
+int64_t __wrap_broker_record_clock(void);
+
+int64_t
+__wrap_accounting_boot(void)
+{
+	return __real_accounting_boot() + boot_off_s;
+}
+
+int64_t
+__wrap_broker_record_clock(void)
+{
+	return __real_broker_record_clock() + wall_off_ms;
+}
+
 struct scene {
 	struct desk d;
 	struct desk_person owner;
@@ -42,6 +62,7 @@ setup(void **state)
 
 	assert_non_null(s);
 	log_sink(ignore, NULL);
+	boot_off_s = wall_off_ms = 0;
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	assert_int_equal(desk_put(&s->owner, "llama", sizes, 1, &version), 0);
@@ -195,6 +216,40 @@ a_debit_outlives_a_reply_that_never_came(void **state)
 	assert_int_equal(s->owner.replies, before);
 	restart(s, false);
 	assert_int_equal(shown(s, id, "used_ppm"), CHUNK_PPM);
+}
+
+#define DAY_S INT64_C(86400)
+
+static void
+clocks_that_are_moved_refill_nothing(void **state)
+{
+	static const struct {
+		int64_t boot_s, wall_s;
+		bool restart;
+		uint64_t used;
+	} moves[] = {
+		{ 0, 400 * DAY_S, false, 20000 }, /* forward, */
+		{ 0, -400 * DAY_S, true, 20000 }, /* back, */
+		{ 0, 4000 * DAY_S, true, 20000 }, /* a leap, */
+		{ 0, 4000 * DAY_S, true, 20000 }, /* and there it stays */
+		{ -9 * DAY_S, 0, false, 20000 },  /* a boot that goes back */
+		{ 28 * DAY_S, 0, false, 20000 },
+		{ 32 * DAY_S, 0, false, 0 }, /* time that has passed */
+	};
+	struct scene *s = *state;
+	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE), session;
+	uint8_t token[32];
+
+	session = open_for(s, "user:r", token);
+	for (uint64_t i = 0; i < HARD; i++)
+		assert_int_equal(release(&s->owner, session, i), 0);
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		boot_off_s = moves[i].boot_s;
+		wall_off_ms = moves[i].wall_s * 1000;
+		if (moves[i].restart)
+			restart(s, i % 2 == 0);
+		assert_int_equal(shown(s, id, "used_ppm"), moves[i].used);
+	}
 }
 
 static void
@@ -400,6 +455,7 @@ main(void)
 		TEST(who_browses_is_refused_beyond_two_percent),
 		TEST(the_count_outlives_restarts_and_crashes),
 		TEST(a_debit_outlives_a_reply_that_never_came),
+		TEST(clocks_that_are_moved_refill_nothing),
 		TEST(made_again_from_the_trail_it_is_the_same),
 		TEST(above_one_percent_replies_wait_and_nobody_else_does),
 		TEST(a_reset_is_not_for_who_browses),
