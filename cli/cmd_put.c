@@ -8,11 +8,10 @@
 
 #include "cli/cmd.h"
 #include "cli/out.h"
-#include "cli/progress.h"
 #include "cli/talk.h"
+#include "cli/upload.h"
 #include "vault/err.h"
 #include "vault/file.h"
-#include "vault/intake.h"
 #include "vault/log.h"
 
 #define NAME_SIZE 256
@@ -30,8 +29,6 @@ struct put {
 	size_t path_count;
 
 	struct client *client;
-	uint64_t upload;
-	struct digest digests[MSG_PUT_KEYS_MAX];
 };
 
 static bool
@@ -85,100 +82,6 @@ make_labels(const struct put *p, char **out)
 	}
 	*out = json_dumps(j, JSON_COMPACT);
 	return *out != NULL ? 0 : ERR_NOMEM;
-}
-
-/* What --allow-pickle let in, as a list. */
-static int
-make_imports(const struct model_imports *imports, char **out)
-{
-	OWNED_JSON j = json_array();
-
-	for (size_t i = 0; i < imports->count; i++)
-		if (json_array_append_new(j, json_string(imports->names[i])) !=
-		    0)
-			return ERR_NOMEM;
-	*out = json_dumps(j, JSON_COMPACT);
-	return *out != NULL ? 0 : ERR_NOMEM;
-}
-
-static int
-chunk_keys(void *arg, const struct digest *digests, size_t count,
-    uint8_t (*keys)[KEY_SIZE])
-{
-	struct put *p = arg;
-	struct msg_put_keys_reply reply;
-	struct msg_put_keys m = {
-		.upload = p->upload,
-		.count = (uint32_t)count,
-		.digests = p->digests,
-	};
-	int r;
-
-	memcpy(p->digests, digests, count * sizeof(*digests));
-	if ((r = client_put_keys(p->client, &m, &reply)) != 0)
-		return r;
-	if (reply.count == count)
-		memcpy(keys, reply.keys, count * KEY_SIZE);
-	else
-		r = log_err(ERR_FORMAT, "keyd answered with %u keys, not %zu",
-		    reply.count, count);
-	msg_put_keys_reply_clear(&reply);
-	return r;
-}
-
-/* Take the tree in under the keys that put.begin gave. */
-static int
-take_in(struct put *p, struct progress *progress,
-    const struct msg_put_begin_reply *begun, struct intake_result *out)
-{
-	OWNED(page_key) manifest_key = NULL;
-	OWNED(page_key) lockbox_key = NULL;
-	OWNED(store) store = NULL;
-	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = p };
-	struct intake_how how = {
-		.keys = &keys,
-		.paths = p->paths,
-		.path_count = p->path_count,
-		.stdin_name = p->stdin_name,
-		.allow_pickle = p->allow_pickle,
-		.progress = progress_intake,
-		.progress_arg = progress,
-		.stop = p->o->stop,
-	};
-	int r;
-
-	if ((r = talk_store(&store, p->o, true)) != 0 ||
-	    (r = page_key_from(&manifest_key, begun->manifest_key)) != 0 ||
-	    (r = page_key_from(&lockbox_key, begun->lockbox_key)) != 0)
-		return r;
-	how.store = store;
-	keys.manifest_key = manifest_key;
-	keys.lockbox_key = lockbox_key;
-	return intake_run(&how, out);
-}
-
-static int
-commit(struct put *p, const struct intake_result *result, bool *known)
-{
-	OWNED_MEM(char) labels = NULL;
-	OWNED_MEM(char) imports = NULL;
-	struct msg_put_commit m = {
-		.upload = p->upload,
-		.version = result->version,
-		.object = result->object,
-		.files = result->files,
-		.bytes = result->bytes,
-		.weights = result->weights,
-		.chunks = result->chunks,
-	};
-	int r;
-
-	if ((r = make_labels(p, &labels)) != 0 ||
-	    (r = make_imports(&result->imports, &imports)) != 0)
-		return r;
-	m.labels = labels;
-	m.imports = imports;
-	return client_put_commit(p->client, &m, known);
 }
 
 /*
@@ -268,38 +171,39 @@ say_labels(const struct put *p, const char *reference)
 }
 
 static int
-print_json(const struct put *p, const struct intake_result *result,
-    const char *hex, const char *reference, bool known, double seconds)
+print_json(const struct put *p, const struct upload_done *d,
+    const char *reference)
 {
+	const struct intake_result *result = &d->result;
 	OWNED_JSON j = json_pack(
 	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f}", "model",
-	    p->model, "version", hex, "reference", reference, "files",
+	    p->model, "version", d->hex, "reference", reference, "files",
 	    (json_int_t)result->files, "bytes", (json_int_t)result->bytes,
 	    "weights", (json_int_t)result->weights, "chunks",
 	    (json_int_t)result->chunks, "new_bytes",
 	    (json_int_t)result->totals.bytes_new, "stored_bytes",
-	    (json_int_t)result->totals.stored_bytes, "known", known, "seconds",
-	    (double)(int64_t)(seconds * 1000 + 0.5) / 1000);
+	    (json_int_t)result->totals.stored_bytes, "known", d->known,
+	    "seconds", (double)(int64_t)(d->seconds * 1000 + 0.5) / 1000);
 
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
 
 /* What people want to know; the reference itself goes to stdout. */
 static void
-say_result(const struct put *p, const struct intake_result *result, bool known,
-    double seconds)
+say_result(const struct put *p, const struct upload_done *d)
 {
 	char bytes[OUT_SIZE], fresh[OUT_SIZE], stored[OUT_SIZE];
+	const struct intake_result *result = &d->result;
 	char files[OUT_COUNT];
 
 	if (p->o->quiet)
 		return;
 	log_info("%s, %s in %.1f s; %s were new, stored in %s",
 	    out_count(result->files, "file", files),
-	    out_size(result->bytes, bytes), seconds,
+	    out_size(result->bytes, bytes), d->seconds,
 	    out_size(result->totals.bytes_new, fresh),
 	    out_size(result->totals.stored_bytes, stored));
-	if (known)
+	if (d->known)
 		log_info("this version was in the vault already");
 	log_info("%s:latest is unsigned: it names what was put last, and "
 		 "nobody has vouched for it",
@@ -307,70 +211,50 @@ say_result(const struct put *p, const struct intake_result *result, bool known,
 }
 
 static int
-finish(struct put *p, const struct intake_result *result, double seconds)
+finish(struct put *p, const struct upload_done *d)
 {
 	OWNED_MEM(char) reference = NULL;
-	char hex[DIGEST_HEX_SIZE];
-	bool known;
 	int r = 0;
 
-	if (result->files == 0)
-		return log_err(ERR_USAGE,
-		    "there is no file in '%s': nothing was put", p->paths[0]);
-	if ((r = commit(p, result, &known)) != 0)
-		return r;
-
-	digest_hex(&result->version, hex);
-	if (asprintf(&reference, "%s@%s", p->model, hex) < 0) {
+	if (asprintf(&reference, "%s@%s", p->model, d->hex) < 0) {
 		reference = NULL;
 		return ERR_NOMEM;
 	}
-	say_result(p, result, known, seconds);
+	say_result(p, d);
 	if (p->o->json)
-		r = print_json(p, result, hex, reference, known, seconds);
+		r = print_json(p, d, reference);
 	else
 		printf("%s\n", reference);
 	if (r == 0)
 		r = write_ref(p, reference);
 	/* The version is there, whatever can be told of its labels. */
-	if (known && p->labels.count > 0)
+	if (d->known && p->labels.count > 0)
 		(void)!say_labels(p, reference);
 	return r;
 }
 
 static int
-run(struct put *p)
+run(struct put *p, const char *labels)
 {
+	const struct upload u = {
+		.o = p->o,
+		.model = p->model,
+		.paths = p->paths,
+		.path_count = p->path_count,
+		.stdin_name = p->stdin_name,
+		.allow_pickle = p->allow_pickle,
+		.labels = labels,
+	};
 	OWNED(client) client = NULL;
-	OWNED(progress) progress = NULL;
-	struct msg_put_begin_reply begun;
-	struct intake_result result;
-	double seconds;
+	struct upload_done done;
 	int r;
 
 	if ((r = talk_open(&client, p->o)) != 0 ||
-	    (r = progress_new(&progress, p->o->quiet)) != 0 ||
-	    (r = client_put_begin(client, p->model, &begun)) != 0)
+	    (r = upload_run(&done, &u, client)) != 0)
 		return r;
 	p->client = client;
-	p->upload = begun.upload;
-
-	r = take_in(p, progress, &begun, &result);
-	msg_put_begin_reply_clear(&begun);
-	progress_clear(progress);
-	seconds = progress_seconds(progress);
-	if (*p->o->stop) {
-		if (r == 0)
-			intake_result_clear(&result);
-		log_info("interrupted: no version was made; what is stored "
-			 "is found again when the command is run again");
-		return CMD_INTERRUPTED;
-	}
-	if (r != 0)
-		return r;
-
-	r = finish(p, &result, seconds);
-	intake_result_clear(&result);
+	r = finish(p, &done);
+	upload_done_clear(&done);
 	return r;
 }
 
@@ -398,7 +282,7 @@ cmd_put(struct options *o, int argc, char **argv)
 	    (r = make_labels(&p, &labels)) != 0)
 		return r;
 	if ((r = open_ref(&p)) == 0)
-		r = run(&p);
+		r = run(&p, labels);
 	close_ref(&p, r);
 	return r;
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/progress.h"
+#include "cli/talk.h"
+#include "vault/err.h"
+#include "vault/log.h"
+
+/* An upload under way. */
+struct way {
+	const struct upload *u;
+	struct client *client;
+	uint64_t id;
+	struct digest digests[MSG_PUT_KEYS_MAX];
+};
+
+void
+upload_done_clear(struct upload_done *d)
+{
+	intake_result_clear(&d->result);
+}
+
+/* What --allow-pickle let in, as a list. */
+static int
+make_imports(const struct model_imports *imports, char **out)
+{
+	OWNED_JSON j = json_array();
+
+	for (size_t i = 0; i < imports->count; i++)
+		if (json_array_append_new(j, json_string(imports->names[i])) !=
+		    0)
+			return ERR_NOMEM;
+	*out = json_dumps(j, JSON_COMPACT);
+	return *out != NULL ? 0 : ERR_NOMEM;
+}
+
+static int
+chunk_keys(void *arg, const struct digest *digests, size_t count,
+    uint8_t (*keys)[KEY_SIZE])
+{
+	struct way *w = arg;
+	struct msg_put_keys_reply reply;
+	struct msg_put_keys m = {
+		.upload = w->id,
+		.count = (uint32_t)count,
+		.digests = w->digests,
+	};
+	int r;
+
+	memcpy(w->digests, digests, count * sizeof(*digests));
+	if ((r = client_put_keys(w->client, &m, &reply)) != 0)
+		return r;
+	if (reply.count == count)
+		memcpy(keys, reply.keys, count * KEY_SIZE);
+	else
+		r = log_err(ERR_FORMAT, "keyd answered with %u keys, not %zu",
+		    reply.count, count);
+	msg_put_keys_reply_clear(&reply);
+	return r;
+}
+
+/* Take the tree in under the keys that put.begin gave. */
+static int
+take_in(struct way *w, struct progress *progress,
+    const struct msg_put_begin_reply *begun, struct intake_result *out)
+{
+	const struct upload *u = w->u;
+	OWNED(page_key) manifest_key = NULL;
+	OWNED(page_key) lockbox_key = NULL;
+	OWNED(store) store = NULL;
+	struct intake_keys keys = { .chunk_keys = chunk_keys, .arg = w };
+	struct intake_how how = {
+		.keys = &keys,
+		.paths = u->paths,
+		.path_count = u->path_count,
+		.stdin_name = u->stdin_name,
+		.allow_pickle = u->allow_pickle,
+		.progress = progress_intake,
+		.progress_arg = progress,
+		.stop = u->o->stop,
+	};
+	int r;
+
+	if ((r = talk_store(&store, u->o, true)) != 0 ||
+	    (r = page_key_from(&manifest_key, begun->manifest_key)) != 0 ||
+	    (r = page_key_from(&lockbox_key, begun->lockbox_key)) != 0)
+		return r;
+	how.store = store;
+	keys.manifest_key = manifest_key;
+	keys.lockbox_key = lockbox_key;
+	return intake_run(&how, out);
+}
+
+static int
+commit(struct way *w, const struct intake_result *result, bool *known)
+{
+	OWNED_MEM(char) labels = strdup(w->u->labels);
+	OWNED_MEM(char) imports = NULL;
+	struct msg_put_commit m = {
+		.upload = w->id,
+		.version = result->version,
+		.object = result->object,
+		.files = result->files,
+		.bytes = result->bytes,
+		.weights = result->weights,
+		.chunks = result->chunks,
+	};
+	int r;
+
+	if (result->files == 0)
+		return log_err(ERR_USAGE,
+		    "there is no file in '%s': nothing was put",
+		    w->u->paths[0]);
+	if (labels == NULL)
+		return ERR_NOMEM;
+	if ((r = make_imports(&result->imports, &imports)) != 0)
+		return r;
+	m.labels = labels;
+	m.imports = imports;
+	return client_put_commit(w->client, &m, known);
+}
+
+int
+upload_run(struct upload_done *out, const struct upload *u,
+    struct client *client)
+{
+	struct way w = { .u = u, .client = client };
+	OWNED(progress) progress = NULL;
+	struct msg_put_begin_reply begun;
+	struct upload_done d = { 0 };
+	int r;
+
+	if ((r = progress_new(&progress, u->o->quiet)) != 0 ||
+	    (r = client_put_begin(client, u->model, &begun)) != 0)
+		return r;
+	w.id = begun.upload;
+	r = take_in(&w, progress, &begun, &d.result);
+	msg_put_begin_reply_clear(&begun);
+	progress_clear(progress);
+	d.seconds = progress_seconds(progress);
+	if (*u->o->stop) {
+		if (r == 0)
+			upload_done_clear(&d);
+		log_info("interrupted: no version was made; what is stored "
+			 "is found again when the command is run again");
+		return CMD_INTERRUPTED;
+	}
+	if (r != 0)
+		return r;
+	if ((r = commit(&w, &d.result, &d.known)) != 0) {
+		upload_done_clear(&d);
+		return r;
+	}
+	digest_hex(&d.result.version, d.hex);
+	*out = d;
+	return 0;
+}
