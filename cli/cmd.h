@@ -77,6 +77,9 @@ cmd_fn cmd_watch_check;
 cmd_fn cmd_alert_ls;
 cmd_fn cmd_alert_show;
 cmd_fn cmd_alert_ack;
+cmd_fn cmd_decoy_add;
+cmd_fn cmd_decoy_ls;
+cmd_fn cmd_decoy_rm;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 /* For --version, before any verb. */

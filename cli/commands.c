@@ -352,6 +352,21 @@ static const struct commands_row rows[] = {
 	    "ID --disposition benign|real|unclear [--note TEXT]\n"
 	    "  --disposition WORD  benign, real, or unclear\n"
 	    "  --note TEXT         why; it is recorded\n" },
+	{ "decoy add", cmd_decoy_add, 1, 1, true,
+	    "have a model alert on the first chunk that is read of it",
+	    "MODEL [--like REF] --reason TEXT\n"
+	    "MODEL is one that was put for it.  Owners and reviewers alone are "
+	    "told that it\nis a decoy.\n"
+	    "  --like REF     make it: names, sizes and tensors of REF, and "
+	    "random content\n"
+	    "  --reason TEXT  why; it is recorded\n" },
+	{ "decoy ls", cmd_decoy_ls, 0, 0, false,
+	    "list decoys",
+	    "\n" },
+	{ "decoy rm", cmd_decoy_rm, 1, 1, false,
+	    "make a decoy a model like others again",
+	    "MODEL --reason TEXT\n"
+	    "  --reason TEXT  why; it is recorded\n" },
 	{ "status", cmd_status, 0, 0, false,
 	    "how the vault is: keyd, sessions, mounts on this host",
 	    "\n" },
