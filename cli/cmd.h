@@ -74,6 +74,7 @@ cmd_fn cmd_audit_cosign;
 cmd_fn cmd_status;
 cmd_fn cmd_doctor;
 cmd_fn cmd_watch_check;
+cmd_fn cmd_audit_export;
 cmd_fn cmd_alert_ls;
 cmd_fn cmd_alert_show;
 cmd_fn cmd_alert_ack;

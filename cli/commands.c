@@ -337,6 +337,18 @@ static const struct commands_row rows[] = {
 	    "RULES\n"
 	    "A file as watch.ini in the vault's directory is.  Whatever it does "
 	    "not set is\nprinted as it is without.\n" },
+	{ "audit export", cmd_audit_export, 0, 0, false,
+	    "the trail for other tools: OCSF events, or JSON lines",
+	    "--format ocsf|jsonl [--from INDEX | --state FILE]\n"
+	    "           [--offline]\n"
+	    "One JSON object a line; says where the next one goes on.\n"
+	    "  --format FORMAT  ocsf: OCSF 1.8.0; jsonl: the entries, with "
+	    "names\n"
+	    "  --from INDEX     entries from this one on\n"
+	    "  --state FILE     go on where FILE says, and write there where "
+	    "it ended\n"
+	    "  --offline        do not ask keyd: no file names, published "
+	    "entries only\n" },
 	{ "alert ls", cmd_alert_ls, 0, 0, false,
 	    "list what looks like theft, and nobody has looked at",
 	    "[--all] [--model MODEL]\n"

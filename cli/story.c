@@ -256,6 +256,18 @@ story_json(struct story *s, uint64_t index, const struct entry_view *v,
 	return 0;
 }
 
+const char *
+story_model(const struct story *s, const struct entry_view *v)
+{
+	return model_of(s, v);
+}
+
+const struct manifest_file *
+story_file(struct story *s, const struct entry_view *v, uint64_t row)
+{
+	return story_version_file(s->versions, text_of(v, "version"), row);
+}
+
 size_t
 story_unnamed(const struct story *s)
 {

@@ -9,6 +9,7 @@
 
 #include "keys/client.h"
 #include "vault/entry.h"
+#include "vault/manifest.h"
 #include "vault/owned.h"
 #include "vault/store.h"
 
@@ -47,6 +48,12 @@ int story_tell(struct story *s, const struct entry_view *v, char **out)
  */
 int story_json(struct story *s, uint64_t index, const struct entry_view *v,
     json_t **out) MUST_USE;
+
+/* The model of an entry about a version or a model, and a row of its version's
+ * file table; NULL when not known.  Borrowed until the next call. */
+const char *story_model(const struct story *s, const struct entry_view *v);
+const struct manifest_file *story_file(struct story *s,
+    const struct entry_view *v, uint64_t row);
 
 /* Versions whose files could not be named. */
 size_t story_unnamed(const struct story *s);

@@ -134,8 +134,8 @@ let_go(struct story_versions *s)
 	s->open = 0;
 }
 
-const char *
-story_version_path(struct story_versions *s, const char *digits, uint64_t row)
+const struct manifest_file *
+story_version_file(struct story_versions *s, const char *digits, uint64_t row)
 {
 	struct known *k = find(s, digits);
 	const struct manifest *m;
@@ -154,7 +154,15 @@ story_version_path(struct story_versions *s, const char *digits, uint64_t row)
 	if (k->version == NULL)
 		return NULL;
 	m = version_manifest(k->version);
-	return row < m->file_count ? m->files[row].path : NULL;
+	return row < m->file_count ? &m->files[row] : NULL;
+}
+
+const char *
+story_version_path(struct story_versions *s, const char *digits, uint64_t row)
+{
+	const struct manifest_file *f = story_version_file(s, digits, row);
+
+	return f != NULL ? f->path : NULL;
 }
 
 size_t

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "keys/client.h"
+#include "vault/manifest.h"
 #include "vault/owned.h"
 #include "vault/store.h"
 
@@ -24,6 +25,8 @@ int story_version_learn(struct story_versions *s, const char *digits,
 /* Borrowed; NULL when not known.  A version's manifest is fetched once. */
 const char *story_version_model(const struct story_versions *s,
     const char *digits);
+const struct manifest_file *story_version_file(struct story_versions *s,
+    const char *digits, uint64_t row);
 const char *story_version_path(struct story_versions *s, const char *digits,
     uint64_t row);
 
