@@ -349,15 +349,15 @@ broker_call_go_on(struct broker_link *l, struct broker_check *k)
 	struct broker_call c = {
 		.b = l->b,
 		.from = l,
-		.request = find_request(k->type),
+		.request = find_request((uint16_t)k->type),
 		.id = k->id,
 		.reply = writer_of(FRAME_BUFFER),
 	};
-	enum msg_type type = k->type;
+	uint16_t type = (uint16_t)k->type;
 	int err;
 
 	l->waiting--;
-	frame_begin(&c.reply, (uint16_t)(type | FRAME_REPLY), k->id);
+	frame_begin(&c.reply, type | FRAME_REPLY, k->id);
 	msg_ok_write(&c.reply);
 	err = type == MSG_PUT_COMMIT ? broker_put_checked(&c, k) :
 				       broker_oms_checked(&c, k);

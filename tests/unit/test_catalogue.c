@@ -32,6 +32,10 @@
 	     "\"export\":true,\"until\":\"2027-01-01T00:00:00.000Z\","         \
 	     "\"reason\":\"r\"}"
 
+#define RELEASE(rows)                                                          \
+	HEAD "\"kind\":\"release\"" BY "\"session\":1,\"version\":\"" VA       \
+	     "\",\"file\":0,\"grant\":1,\"clock\":1,\"weights\":0,"            \
+	     "\"fresh\":0,\"first\":" rows "}"
 /* A life of a vault. */
 static const char *const life[] = {
 	HEAD "\"kind\":\"init\"" BY "\"vault\":\"x\",\"origin\":\"y\"}",
@@ -54,14 +58,8 @@ static const char *const life[] = {
 	     "\"channel\":\"latest\",\"version\":\"" VA
 	     "\",\"grant\":1,\"type\":\"load\"},{\"model\":\"llama\","
 	     "\"version\":\"" VB "\",\"grant\":1,\"type\":\"browse\"}]}",
-	HEAD
-	"\"kind\":\"release\"" BY "\"session\":1,\"version\":\"" VA
-	"\",\"file\":0,\"first\":0,\"count\":2,\"bytes\":70,\"grant\":1,\"clock\":1,"
-	"\"weights\":0,\"fresh\":0}",
-	HEAD
-	"\"kind\":\"release\"" BY "\"session\":1,\"version\":\"" VA
-	"\",\"file\":0,\"first\":2,\"count\":1,\"bytes\":7,\"grant\":1,\"clock\":1,"
-	"\"weights\":0,\"fresh\":0}",
+	RELEASE("0,\"count\":2,\"bytes\":70"),
+	RELEASE("2,\"count\":1,\"bytes\":7"),
 	HEAD "\"kind\":\"fault\"" BY "\"session\":1,\"version\":\"" VA
 	     "\",\"object\":\"" OBJECT "\",\"reason\":\"r\"}",
 	HEAD "\"kind\":\"extents\"" BY "\"session\":1,\"version\":\"" VA
