@@ -454,8 +454,7 @@ an_entry_that_lacks_something_is_refused(void **state)
 		     "\"user:root\"}",
 		HEAD "\"kind\":\"role.add\"" BY "\"to\":\"user:root\"}",
 		HEAD "\"kind\":\"grant.add\"" BY "\"model\":\"llama\"}",
-		HEAD "\"kind\":\"grant.add\"" BY "\"grant\":0,\"type\":"
-		     "\"load\"}",
+		HEAD "\"kind\":\"grant.add\"" BY "\"grant\":0}",
 		HEAD "\"kind\":\"grant.add\"" BY "\"grant\":1,\"type\":"
 		     "\"load\",\"until\":\"soon\"}",
 		HEAD "\"kind\":\"put.begin\"" BY "\"model\":\"llama\"}",
