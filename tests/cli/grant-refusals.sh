@@ -36,10 +36,10 @@ is "$(printf '%s' "$out" | jq '[.grants[] | select(.expired)] | length')" 0 \
 exits 0 'grant ls --all' weir grant ls --json --all
 is "$(printf '%s' "$out" | jq '[.grants[] | select(.expired)] | length')" 1 \
     'has it'
-is "$(printf '%s' "$out" | jq '[.grants[].counted] | any')" false \
-    'that nothing counts is said'
+is "$(printf '%s' "$out" | jq '[.grants[].counted] | all')" true \
+    'that all of them count is said'
 exits 0 'grant ls for people' weir grant ls
-like "$err" 'not yet' 'says it, too'
+like "$err" 'weir grant show ID' 'says where what is left is told'
 
 exits 0 'a grant for one version, by some digits' weir grant add \
     "$(printf '%s' "$ref" | cut -c 1-20)" --to "$me" --loads 2/day --export \
