@@ -97,6 +97,8 @@ broker_explain_says(const struct broker_explain *x, enum grant_answer why,
 		    g->max_sessions == 1 ? "" : "s", x->shown);
 		break;
 	case GRANT_SPENT:
+		/* Another grant to browse would lend nothing more. */
+		write_command(x, NULL, "", command);
 		snprintf(out, BROKER_SENTENCE,
 		    "what grant %ju lets %s read of %s is used up: weir grant"
 		    " show %ju says how; a manager may add another: %s",
