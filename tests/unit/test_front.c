@@ -111,8 +111,9 @@ count(void *arg, const char *line)
 {
 	atomic_uint *lines = arg;
 
-	(void)line;
-	atomic_fetch_add(lines, 1);
+	/* Others miss descriptors, too, and say so. */
+	if (strstr(line, "connection") != NULL)
+		atomic_fetch_add(lines, 1);
 }
 
 /* It says so once, and neither burns the processor nor forgets who waits. */
