@@ -6,6 +6,9 @@
 
 #include "keys/watch_parts.h"
 
+/* What an honest worker has read of what it asked for, at least. */
+#define READ_PART 8
+
 static int
 opens_revoked(struct watch *w, const struct watch_session *s,
     const struct watch_opened *o, const struct watch_version *v)
@@ -152,11 +155,29 @@ watch_session_model(const struct watch_session *s)
 	    NULL;
 }
 
-static int
-check_unread(struct watch *w, const struct watch_session *s, const char *why)
+/*
+ * A worker that ends by itself tells of all reads first, and reads ahead by no more
+ * than it has read; one that was killed owes the last second.
+ */
+static bool
+is_unread(const struct watch *w, const struct watch_session *s, bool closed)
 {
 	uint64_t all = s->released > s->read ? s->released - s->read : 0;
 	uint64_t old = s->settled > s->read ? s->settled - s->read : 0;
+
+	if (closed && all > w->rules->unread_slack &&
+	    s->read < s->released / READ_PART)
+		return true;
+	return old > w->rules->unread_slack || all > w->rules->unread_most;
+}
+
+static int
+check_unread(struct watch *w, const struct watch_session *s,
+    const struct watch_event *e)
+{
+	bool closed = e->by != NULL && strcmp(e->by, "keyd") != 0;
+	uint64_t all = s->released > s->read ? s->released - s->read : 0;
+	const char *why = e->reason;
 	char advice[WATCH_REASON];
 	const struct watch_about about = {
 		.rule = WATCH_UNREAD_RELEASES,
@@ -167,7 +188,7 @@ check_unread(struct watch *w, const struct watch_session *s, const char *why)
 		.trace = &s->trace,
 	};
 
-	if ((old <= w->rules->unread_slack && all <= w->rules->unread_most) ||
+	if (!is_unread(w, s, closed) ||
 	    !watch_may(w, about.rule, about.who, about.model))
 		return 0;
 	watch_advice(advice, "weir session show %" PRIu64, s->id);
@@ -187,7 +208,7 @@ watch_session_close(struct watch *w, const struct watch_event *e)
 
 	if (s == NULL)
 		return 0;
-	err = check_unread(w, s, e->reason);
+	err = check_unread(w, s, e);
 	s->who->closed_ms = e->time_ms;
 	s->who->closed_session = s->id;
 	s->who->closed_index = e->index;

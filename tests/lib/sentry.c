@@ -173,7 +173,7 @@ void
 sentry_close(struct sentry *l, uint64_t session, const char *reason)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_CLOSE,
-		.by = "keyd",
+		.by = strcmp(reason, "unmounted") == 0 ? "user:any" : "keyd",
 		.uid = -1,
 		.session = session,
 		.reason = reason };

@@ -59,6 +59,7 @@ void sentry_release(struct sentry *l, uint64_t session, unsigned int version,
     uint64_t fresh, uint32_t used, uint32_t pool);
 void sentry_extents(struct sentry *l, uint64_t session, uint64_t bytes,
     uint32_t uid);
+/* By keyd, but for "unmounted". */
 void sentry_close(struct sentry *l, uint64_t session, const char *reason);
 void sentry_refused(struct sentry *l, const char *by, const char *reason);
 

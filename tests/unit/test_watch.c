@@ -393,6 +393,27 @@ very_many_keys_are_said_however_new(void **state)
 }
 
 static void
+who_unmounts_has_told_of_its_reads(void **state)
+{
+	struct sentry *l = *state;
+	uint64_t s = loads(l, "user:eve");
+
+	/* It read ahead, and then no more was wanted. */
+	sentry_release(l, s, 1, 2 * GIB, 0, 0);
+	sentry_extents(l, s, 256 * MIB, 1000);
+	sentry_close(l, s, "unmounted");
+	s = sentry_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_release(l, s, 1, 256 * MIB, 0, 0);
+	sentry_close(l, s, "unmounted");
+	assert_int_equal(l->count, 0);
+	s = sentry_open(l, "user:eve", "m", 1, MSG_GRANT_LOAD, "prod");
+	sentry_release(l, s, 1, 2 * GIB, 0, 0);
+	sentry_extents(l, s, 256 * MIB - 1, 1000);
+	sentry_close(l, s, "unmounted");
+	only(l, "unread-releases");
+}
+
+static void
 what_was_read_is_not_missed(void **state)
 {
 	struct sentry *l = *state;
@@ -470,6 +491,7 @@ main(void)
 		T(accounting_time_that_goes_back_is_said),
 		T(keys_that_were_never_read_with_are_said),
 		T(very_many_keys_are_said_however_new),
+		T(who_unmounts_has_told_of_its_reads),
 		T(what_was_read_is_not_missed),
 		T(damage_is_said),
 		T(what_is_known_otherwise_is_only_remembered),
