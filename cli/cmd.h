@@ -37,6 +37,7 @@ cmd_fn cmd_grant_show;
 cmd_fn cmd_grant_reset;
 cmd_fn cmd_grant_explain;
 cmd_fn cmd_grant_review;
+cmd_fn cmd_grant_approve;
 cmd_fn cmd_mount;
 cmd_fn cmd_umount;
 cmd_fn cmd_session_ls;

@@ -61,6 +61,12 @@ describe_limits(const json_t *g, char **out)
 		fprintf(f, "%s%s%s%s %s", ftell(f) > 0 ? "; " : "", days,
 		    *days != '\0' && *hours != '\0' ? " " : "", hours,
 		    *zone != '\0' ? zone : "UTC");
+	if (talk_number(g, "approvals") != 0 &&
+	    talk_text(g, "approved")[0] == '\0')
+		fprintf(f, "%sWAITS for %llu approval%s",
+		    ftell(f) > 0 ? "; " : "",
+		    (unsigned long long)talk_number(g, "approvals"),
+		    talk_number(g, "approvals") == 1 ? "" : "s");
 	if (sessions != 0)
 		fprintf(f, "%s%llu session%s", ftell(f) > 0 ? "; " : "",
 		    (unsigned long long)sessions, sessions == 1 ? "" : "s");

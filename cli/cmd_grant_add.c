@@ -197,21 +197,49 @@ say_added(const struct grant_args *a, const struct msg_grant_add *m,
 	    a->export ? ", or weir get" : "");
 }
 
+/* Whether it waits for approvals, by keyd's list. */
+static int
+find_waiting(struct client *c, uint64_t id, uint64_t *approvals)
+{
+	struct msg_list all = { 0 };
+	OWNED_JSON j = NULL;
+	const json_t *g;
+	size_t i;
+	int r = talk_list(c, MSG_GRANT_LS, "grants", &all, &j);
+
+	*approvals = 0;
+	json_array_foreach(json_object_get(j, "grants"), i, g) {
+		if (talk_number(g, "grant") == id &&
+		    talk_text(g, "terms")[0] != '\0')
+			*approvals = talk_number(g, "approvals");
+	}
+	return r;
+}
+
 static int
 print_added(const struct grant_args *a, const struct msg_grant_add *m,
     struct client *c, uint64_t id)
 {
 	OWNED_JSON j = NULL;
+	uint64_t approvals;
+	int r;
 
+	if ((r = find_waiting(c, id, &approvals)) != 0)
+		return r;
 	if (!a->o->quiet)
 		say_added(a, m, id);
+	if (!a->o->quiet && approvals > 0)
+		log_info("proposed G%ju: 0 of %ju approvals, and not in force "
+			 "before; next: weir grant approve %ju --key KEY",
+		    (uintmax_t)id, (uintmax_t)approvals, (uintmax_t)id);
 	talk_about(a->o, c, a->to);
 	if (!a->o->json) {
 		printf("%llu\n", (unsigned long long)id);
 		return 0;
 	}
-	j = json_pack("{s:I, s:s, s:s}", "grant", (json_int_t)id, "reference",
-	    a->reference, "to", a->to);
+	j = json_pack("{s:I, s:s, s:s, s:I}", "grant", (json_int_t)id,
+	    "reference", a->reference, "to", a->to, "approvals",
+	    (json_int_t)approvals);
 	return j != NULL ? out_json(j) : ERR_NOMEM;
 }
 

@@ -315,7 +315,7 @@ cmd_promote_ls(struct options *o, int argc, char **argv)
 static int
 number(const struct options *o, const char *text, uint64_t *out)
 {
-	char letter = text[0] != '\0' && strchr("PSTR", text[0]) != NULL ?
+	char letter = text[0] != '\0' && strchr("APSTR", text[0]) != NULL ?
 	    text[0] :
 	    'P';
 

@@ -101,6 +101,12 @@ static const struct commands_row rows[] = {
 	    "MODEL --reason TEXT\n"
 	    "Each one's own 2 % stays.  Not for who browses it, too.\n"
 	    "  --reason TEXT  why; it is recorded\n" },
+	{ "grant approve", cmd_grant_approve, 1, 1, false,
+	    "sign a grant that waits for approvals",
+	    "G7 --key KEY... [--terms TEXT] [--yes]\n"
+	    "  --terms TEXT  what it must say, to the letter, as 'grant ls "
+	    "--json' has it;\n                with --yes it must be given\n"
+	    SIGNS },
 	{ "grant explain", cmd_grant_explain, 2, 2, false,
 	    "why somebody can or cannot read something, rule by rule",
 	    "PRINCIPAL REF [--host NAME] [--export] [--at TIME]\n"

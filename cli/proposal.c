@@ -192,6 +192,8 @@ question(const struct statement_fields *f)
 		return "Sign that the channel moves?";
 	case STATEMENT_TRUST:
 		return "Sign this trust root?";
+	case STATEMENT_GRANT:
+		return "Approve this grant?";
 	case STATEMENT_REVOCATION:
 		break;
 	}
@@ -327,6 +329,13 @@ check_version(const struct proposal *p, const struct statement *s)
 	char model[REF_NAME_MAX + 1], hex[DIGEST_HEX_SIZE];
 	const char *digits;
 
+	if (f->about == STATEMENT_GRANT)
+		return strcmp(f->terms, p->terms) == 0 ?
+		    0 :
+		    log_err(ERR_INTEGRITY,
+			"its terms are '%s', not those of the grant: nothing "
+			"was signed",
+			f->terms);
 	if (p->version == NULL || !split_version(p->version, model, &digits))
 		return 0;
 	digest_hex(&f->version, hex);
@@ -437,7 +446,7 @@ proposal_join(struct proposal *p, uint64_t id, enum statement_about about)
 	if ((r = fetch(p, id, about, &s)) != 0)
 		return r;
 	r = about == STATEMENT_TRUST ? check_root(p, s) : check_version(p, s);
-	if (r == 0 && about != STATEMENT_TRUST)
+	if (r == 0 && about != STATEMENT_TRUST && about != STATEMENT_GRANT)
 		r = show_version(p, s);
 	if (r != 0)
 		return r;

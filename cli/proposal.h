@@ -23,6 +23,7 @@ struct proposal {
 	struct options_list trust;   /* --trust */
 	bool first_use;		     /* --trust-on-first-use */
 	const char *version;	     /* --version: what join is to be about */
+	const char *terms;	     /* of a grant: the same */
 
 	struct client *client;
 	struct store *store;

@@ -89,6 +89,8 @@ title(const struct statement_fields *f)
 		    "This channel moves to a version:";
 	case STATEMENT_TRUST:
 		return "These are the keys and rules from now on:";
+	case STATEMENT_GRANT:
+		return "This grant is approved:";
 	case STATEMENT_REVOCATION:
 		break;
 	}
@@ -109,6 +111,14 @@ review_statement(FILE *f, const struct statement *s)
 		return;
 	}
 	line(f, "model", v->model);
+	if (v->about == STATEMENT_GRANT) {
+		out_line_to(f, "  %-15s %ju", "grant", (uintmax_t)v->number);
+		line(f, "to", v->grantee);
+		line(f, "terms", v->terms);
+		line(f, "reason", v->reason);
+		line_time(f, "time", v->time_ms);
+		return;
+	}
 	line(f, "version", digest_hex(&v->version, hex));
 	line(f, "root digest", digest_hex(&v->root, hex));
 	if (v->about == STATEMENT_VERSION)
@@ -176,6 +186,10 @@ review_root(FILE *f, const struct statement *s, const struct trust_root *root)
 	}
 	json_array_foreach(json_object_get(p, "channels"), i, rule)
 		channel_rule(f, rule);
+	json_array_foreach(json_object_get(p, "grants"), i, rule) {
+		out_line_to(f, "  grants for %s", talk_text(rule, "models"));
+		role_line(f, "approve", json_object_get(rule, "approve"));
+	}
 	out_line_to(f, "  log %s", trust_root_log(root));
 }
 

@@ -38,6 +38,9 @@ tell_limits(const struct entry_view *v, FILE *f)
 		fprintf(f, ", %s%s%s %s", days,
 		    *days != '\0' && *hours != '\0' ? " " : "", hours,
 		    *zone != '\0' ? zone : "UTC");
+	if (number_of(v, "approvals") != 0)
+		fprintf(f, ", once %llu have approved it",
+		    (unsigned long long)number_of(v, "approvals"));
 	if (sessions != 0)
 		fprintf(f, ", at most %llu session%s",
 		    (unsigned long long)sessions, sessions == 1 ? "" : "s");

@@ -84,6 +84,8 @@ letter_of(const char *about)
 		return 'P';
 	if (strcmp(about, "trust") == 0)
 		return 'T';
+	if (strcmp(about, "grant") == 0)
+		return 'A';
 	return strcmp(about, "revocation") == 0 ? 'R' : '#';
 }
 
@@ -141,6 +143,11 @@ tell_subject(const struct story_signed *s, const struct entry_view *v, FILE *f)
 	case 'T':
 		fprintf(f, "trust root %llu",
 		    (unsigned long long)number_of(v, "number"));
+		break;
+	case 'A':
+		fprintf(f, "grant %llu of %s",
+		    (unsigned long long)number_of(v, "grant"),
+		    text_of(v, "model"));
 		break;
 	case 'R':
 		fprintf(f, "%s@%.12s revoked", text_of(v, "model"),

@@ -288,6 +288,37 @@ agree_root(struct broker_offer *o, const struct catalogue_version *v)
 	    o->title);
 }
 
+/* The grant waits, and is what was signed, to the letter. */
+static int
+agree_grant(struct broker_offer *o)
+{
+	const struct statement_fields *f = o->f;
+	char terms[GRANT_TERMS];
+	struct grant g;
+	int err = catalogue_grant_get(o->c->b->how.catalogue, f->number, &g);
+
+	if (err == ERR_NOT_FOUND)
+		return broker_call_fail(o->c, err,
+		    "there is no grant %ju; 'weir grant ls' lists them",
+		    (uintmax_t)f->number);
+	if (err != 0)
+		return unreadable(o, err);
+	if (g.approvals == 0 || g.approved_ms != 0)
+		return broker_call_fail(o->c, ERR_CONFLICT,
+		    "grant %ju does not wait for approvals",
+		    (uintmax_t)f->number);
+	if (grant_expired(&g, broker_record_clock()))
+		return broker_call_fail(o->c, ERR_CONFLICT,
+		    "grant %ju has ended before it was approved",
+		    (uintmax_t)f->number);
+	grant_terms(&g, terms);
+	if (strcmp(g.model, f->model) != 0 || strcmp(g.to, f->grantee) != 0 ||
+	    strcmp(terms, f->terms) != 0 || strcmp(g.reason, f->reason) != 0)
+		return broker_offer_reject(o->c, ERR_INTEGRITY,
+		    "%s says something else than the grant does", o->title);
+	return 0;
+}
+
 static int
 agree_about(struct broker_offer *o, const struct catalogue_version *v)
 {
@@ -298,6 +329,7 @@ agree_about(struct broker_offer *o, const struct catalogue_version *v)
 		return agree_promotion(o, v);
 	case STATEMENT_REVOCATION:
 	case STATEMENT_TRUST:
+	case STATEMENT_GRANT:
 		break;
 	}
 	return agree_revocation(o);
@@ -311,6 +343,8 @@ agree(struct broker_offer *o)
 
 	if (o->f->about == STATEMENT_TRUST)
 		return agree_trust(o);
+	if (o->f->about == STATEMENT_GRANT)
+		return agree_grant(o);
 	err = find_version(o, &v);
 	if (err == 0)
 		err = agree_about(o, &v);
@@ -340,6 +374,9 @@ verdict_of(struct broker_offer *o, enum trust_verdict *out)
 		*out = o->root != NULL ?
 		    trust_accept_next(o->root, o->next, o->s) :
 		    trust_accept_first(o->next, o->s);
+		break;
+	case STATEMENT_GRANT:
+		*out = trust_accept_grant(o->root, o->s);
 		break;
 	case STATEMENT_REVOCATION:
 		*out = trust_accept_revocation(o->root, &want, o->s);

@@ -77,6 +77,13 @@ broker_explain_says(const struct broker_explain *x, enum grant_answer why,
 		    (uintmax_t)g->id, x->principal, x->shown,
 		    entry_time_text(g->until_ms, until), command);
 		break;
+	case GRANT_WAITS:
+		snprintf(out, BROKER_SENTENCE,
+		    "grant %ju of %s for %s waits for %u approval%s; who may"
+		    " give them: weir grant approve %ju --key KEY",
+		    (uintmax_t)g->id, x->principal, x->shown, g->approvals,
+		    g->approvals == 1 ? "" : "s", (uintmax_t)g->id);
+		break;
 	case GRANT_NO_EXPORT:
 		snprintf(out, BROKER_SENTENCE,
 		    "%s may read %s, but not write plain copies of it; a"
@@ -226,6 +233,12 @@ rule_says(const struct explaining *x, const struct grant *g,
 		    g->until_ms != 0 ? "until " : "it has no end",
 		    g->until_ms != 0 ? entry_time_text(g->until_ms, until) :
 				       "");
+		break;
+	case GRANT_WAITS:
+		snprintf(out, BROKER_SENTENCE,
+		    g->approvals == 0	    ? "it takes none" :
+			g->approved_ms != 0 ? "it has them" :
+					      "it waits for them");
 		break;
 	case GRANT_NO_EXPORT:
 		snprintf(out, BROKER_SENTENCE, "%s plain copies",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "vault/err.h"
 
 /* The reference that the fields make. */
@@ -81,7 +82,7 @@ write_limits(struct entry *e, const struct msg_grant_add *m)
 
 static void
 write_grant(struct entry *e, uint64_t id, const struct msg_grant_add *m,
-    const char *version)
+    const char *version, uint32_t approvals)
 {
 	entry_number(e, "grant", id);
 	entry_text(e, "model", m->model);
@@ -96,7 +97,34 @@ write_grant(struct entry *e, uint64_t id, const struct msg_grant_add *m,
 	if (m->until_ms != 0)
 		entry_time(e, "until", m->until_ms);
 	write_limits(e, m);
+	if (approvals != 0)
+		entry_number(e, "approvals", approvals);
 	entry_text(e, "reason", m->reason);
+}
+
+/* How many must approve it, by the trust root in force. */
+static int
+find_approvers(struct broker_call *c, const struct msg_grant_add *m,
+    uint32_t *out)
+{
+	OWNED(trust_root) root = NULL;
+	struct trust_approvers a = { 0 };
+	int err = broker_trust_root(c->b, &root);
+
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	if (root != NULL)
+		a = trust_root_approvers(root, m->model, m->to);
+	if (a.may < a.need)
+		return broker_call_fail(c, ERR_USAGE,
+		    "nobody could approve it: a grant for %s takes %u approvals"
+		    " by trust root %ju, and of those who may give them only %u"
+		    " %s not %s; owners of its root keys may change that: weir"
+		    " trust set",
+		    m->model, a.need, (uintmax_t)trust_root_number(root), a.may,
+		    a.may == 1 ? "is" : "are", m->to);
+	*out = a.need;
+	return 0;
 }
 
 static int
@@ -106,15 +134,18 @@ add(struct broker_call *c, const struct msg_grant_add *m)
 	const char *wrong = grant_wrong(m, broker_record_clock());
 	char version[DIGEST_HEX_SIZE];
 	OWNED_ENTRY e = { 0 };
+	uint32_t approvals = 0;
 	int err;
 
 	if (wrong != NULL)
 		return broker_call_fail(c, ERR_USAGE, "%s", wrong);
 	err = find_target(c, m, version);
+	if (err == 0)
+		err = find_approvers(c, m, &approvals);
 	if (err != 0)
 		return err;
 	broker_call_entry(c, &e, ENTRY_GRANT_ADD);
-	write_grant(&e, id, m, version);
+	write_grant(&e, id, m, version, approvals);
 	err = broker_call_record(c, &e);
 	if (err == 0)
 		msg_number_write(&c->reply, id);
@@ -219,6 +250,25 @@ describe_limits(json_t *j, const struct grant *g)
 					  json_integer(g->max_sessions));
 }
 
+/* How many it takes, and when it had them; of one that waits, what is to be
+ * approved. */
+static int
+describe_approvals(json_t *j, const struct grant *g)
+{
+	char when[ENTRY_TIME_SIZE], terms[GRANT_TERMS];
+
+	if (g->approvals == 0)
+		return 0;
+	if (json_object_set_new(j, "approvals", json_integer(g->approvals)) !=
+	    0)
+		return -1;
+	if (g->approved_ms != 0)
+		return set_text(j, "approved",
+		    entry_time_text(g->approved_ms, when));
+	grant_terms(g, terms);
+	return set_text(j, "terms", terms);
+}
+
 /* When, by whom and why it was removed. */
 static int
 describe_end(json_t *j, const struct grant *g)
@@ -251,7 +301,8 @@ broker_grant_json(const struct grant *g, bool expired)
 	    expired);
 	if (j == NULL || set_text(j, "channel", g->channel) != 0 ||
 	    set_text(j, "version", g->version) != 0 ||
-	    describe_limits(j, g) != 0 || describe_end(j, g) != 0) {
+	    describe_approvals(j, g) != 0 || describe_limits(j, g) != 0 ||
+	    describe_end(j, g) != 0) {
 		json_decref(j);
 		return NULL;
 	}

@@ -53,6 +53,11 @@ write_title(struct broker_offer *o)
 		snprintf(o->title, sizeof(o->title), "trust root %ju",
 		    (uintmax_t)f->number);
 		break;
+	case STATEMENT_GRANT:
+		snprintf(o->title, sizeof(o->title),
+		    "the approval of grant %ju to %s for %s",
+		    (uintmax_t)f->number, f->grantee, f->model);
+		break;
 	case STATEMENT_REVOCATION:
 		snprintf(o->title, sizeof(o->title), "the revocation of %s@%s",
 		    f->model, digest_hex(&f->version, hex));

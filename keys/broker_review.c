@@ -280,7 +280,9 @@ review_grant(void *arg, const struct grant *g)
 	int err;
 
 	/* As it was then. */
-	if (g->created_ms > r->at_ms || grant_expired(g, r->at_ms) ||
+	if ((g->approvals == 0 ? g->created_ms : g->approved_ms) > r->at_ms ||
+	    (g->approvals != 0 && g->approved_ms == 0) ||
+	    grant_expired(g, r->at_ms) ||
 	    (g->removed_ms != 0 && g->removed_ms <= r->at_ms))
 		return 0;
 	err = catalogue_grant_used(r->b->how.catalogue, g->id, r->at_ms,

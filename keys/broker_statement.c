@@ -58,6 +58,10 @@ write_about(struct entry *e, const struct broker_offer *o, uint64_t id,
 		return;
 	}
 	entry_text(e, "model", f->model);
+	if (f->about == STATEMENT_GRANT) {
+		entry_number(e, "grant", f->number);
+		return;
+	}
 	entry_digest(e, "version", &f->version);
 	if (f->about != STATEMENT_PROMOTION)
 		return;
@@ -68,6 +72,44 @@ write_about(struct entry *e, const struct broker_offer *o, uint64_t id,
 }
 
 /* --- statement.add --- */
+
+/* The statement that waits for the same grant. */
+struct same_grant {
+	uint64_t grant;
+	uint64_t id; /* 0: none */
+};
+
+static int
+find_same(void *arg, const struct catalogue_statement *s)
+{
+	struct same_grant *same = arg;
+
+	if (s->about == STATEMENT_GRANT && s->state == CATALOGUE_WAITING &&
+	    s->number == same->grant)
+		same->id = s->id;
+	return 0;
+}
+
+/* Signatures for a grant go under one statement. */
+static int
+check_same(struct broker_offer *o)
+{
+	struct same_grant same = { .grant = o->f->number };
+	int err;
+
+	if (o->f->about != STATEMENT_GRANT)
+		return 0;
+	err = catalogue_statement_each(o->c->b->how.catalogue, o->f->model,
+	    find_same, &same);
+	if (err != 0)
+		return broker_call_fail(o->c, err,
+		    "the catalogue cannot be read");
+	if (same.id != 0)
+		return broker_call_fail(o->c, ERR_CONFLICT,
+		    "grant %ju waits already, as A%ju: sign that",
+		    (uintmax_t)same.grant, (uintmax_t)same.id);
+	return 0;
+}
 
 static int
 check_room(struct broker_offer *o)
@@ -141,6 +183,8 @@ add(struct broker_call *c, const struct statement *s)
 		err = broker_offer_signed(&o);
 	if (err == 0)
 		err = broker_agree_judge(&o);
+	if (err == 0)
+		err = check_same(&o);
 	if (err == 0)
 		err = check_room(&o);
 	if (err == 0)

@@ -86,6 +86,7 @@ broker_trust_name(const struct catalogue_statement *s,
 		[STATEMENT_PROMOTION] = 'P',
 		[STATEMENT_TRUST] = 'T',
 		[STATEMENT_REVOCATION] = 'R',
+		[STATEMENT_GRANT] = 'A',
 	};
 
 	snprintf(out, BROKER_NAME, "%c%ju", letters[s->about],

@@ -100,15 +100,24 @@ apply_grant_add(struct catalogue *c, const struct entry_view *e)
 		SQL_TEXT(text(e, "reason")), SQL_TEXT(e->by),
 		SQL_NUMBER(e->time_ms), SQL_TEXT(hosts),
 		SQL_TEXT(text(e, "days")), SQL_TEXT(text(e, "hours")),
-		SQL_TEXT(text(e, "zone")), SQL_NUMBER(number(e, "sessions"))));
+		SQL_TEXT(text(e, "zone")), SQL_NUMBER(number(e, "sessions")),
+		SQL_NUMBER(number(e, "approvals"))));
 }
 
+/* Nobody can approve it any more. */
 static int
 apply_grant_rm(struct catalogue *c, const struct entry_view *e)
 {
-	return sql_run(c->sql, GRANT_RM,
+	uint64_t id = number(e, "grant");
+	int err = sql_run(c->sql, GRANT_RM,
 	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_TEXT(e->by),
-		SQL_TEXT(text(e, "reason")), SQL_NUMBER(number(e, "grant"))));
+		SQL_TEXT(text(e, "reason")), SQL_NUMBER(id)));
+
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, STATEMENT_ABANDON,
+	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_NUMBER(STATEMENT_GRANT),
+		SQL_NUMBER(id)));
 }
 
 static int

@@ -6,7 +6,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define COLUMNS 18 /* of every grant; those behind are of removed ones */
+#define COLUMNS 20 /* of every grant; those behind are of removed ones */
 
 static int
 read_grant(struct grant *g, const struct sql_query *q)
@@ -21,6 +21,8 @@ read_grant(struct grant *g, const struct sql_query *q)
 		.until_ms = sql_number(q, 9),
 		.created_ms = sql_number(q, 12),
 		.max_sessions = (uint32_t)sql_count(q, 17),
+		.approvals = (uint32_t)sql_count(q, 18),
+		.approved_ms = sql_number(q, 19),
 	};
 	snprintf(g->model, sizeof(g->model), "%s", sql_text(q, 1));
 	snprintf(g->channel, sizeof(g->channel), "%s", sql_text(q, 2));

@@ -29,6 +29,8 @@ about_of(int64_t n)
 		return STATEMENT_PROMOTION;
 	case STATEMENT_TRUST:
 		return STATEMENT_TRUST;
+	case STATEMENT_GRANT:
+		return STATEMENT_GRANT;
 	case STATEMENT_REVOCATION:
 		return STATEMENT_REVOCATION;
 	default:
@@ -169,6 +171,9 @@ take_effect(struct catalogue *c, uint64_t id, int64_t time_ms)
 		    SQL_BIND(SQL_TEXT(s->model), SQL_TEXT(s->channel),
 			SQL_TEXT(s->hex)));
 		break;
+	case STATEMENT_GRANT:
+		return sql_run(c->sql, GRANT_APPROVE,
+		    SQL_BIND(SQL_NUMBER(time_ms), SQL_NUMBER(s->number)));
 	case STATEMENT_TRUST:
 	case STATEMENT_REVOCATION:
 		break;
@@ -198,7 +203,7 @@ add(struct catalogue *c, uint64_t id, const struct entry_view *e,
 	if (err != 0 || signers == NULL)
 		return err == ERR_NOMEM ? err : ERR_FORMAT;
 	f = statement_fields(s);
-	if (f->about != STATEMENT_TRUST)
+	if (f->about != STATEMENT_TRUST && f->about != STATEMENT_GRANT)
 		digest_hex(&f->version, version);
 	digest = statement_digest(s);
 	return sql_run(c->sql, STATEMENT_ADD,

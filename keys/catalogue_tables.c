@@ -23,7 +23,8 @@ static const char schema[] =
     " export integer not null, until integer not null, reason text not null,"
     " by text not null, created integer not null, hosts text not null,"
     " days text not null, hours text not null, zone text not null,"
-    " max_sessions integer not null,"
+    " max_sessions integer not null, approvals integer not null,"
+    " approved integer not null,"
     " removed integer not null default 0,"
     " removed_by text not null default '',"
     " removed_reason text not null default '');"
@@ -103,7 +104,7 @@ static const char schema[] =
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
 	" export, until, reason, by, created, hosts, days, hours, zone,"       \
-	" max_sessions"
+	" max_sessions, approvals, approved"
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
@@ -140,7 +141,9 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 
 	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
 		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		      " ?)",
+		      " ?, ?, 0)",
+	[GRANT_APPROVE] = "update grants set approved = ? where id = ?"
+			  " and approved = 0",
 	[GRANT_RM] = "update grants set removed = ?, removed_by = ?,"
 		     " removed_reason = ? where id = ? and removed = 0",
 	[GRANT_GET] = "select " GRANT_COLUMNS ", removed, removed_by,"
@@ -208,6 +211,9 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 			       " where about = ? and state = ? and model = ?"
 			       " and channel = ? and (?6 = '' or version = ?6)"
 			       " and id <> ?7",
+	/* What waits for a grant that is gone. */
+	[STATEMENT_ABANDON] = "update statements set state = 3, settled = ?1"
+			      " where about = ?2 and state = 0 and number = ?3",
 	[STATEMENT_GET] = "select " STATEMENT_COLUMNS " from statements"
 			  " where id = ?",
 	[STATEMENT_LIST] = STATEMENT_LAST("(?1 = '' or model = ?1)"),

@@ -105,6 +105,8 @@ role_of(const struct statement_fields *f)
 		return f->act == STATEMENT_ROLLBACK ? "rollback" : "promote";
 	case STATEMENT_TRUST:
 		return "root";
+	case STATEMENT_GRANT:
+		return "approve";
 	case STATEMENT_REVOCATION:
 		return "revoke";
 	}

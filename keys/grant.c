@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/grant.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "vault/entry.h"
 #include "vault/err.h"
 
 #define BROWSE_READAHEAD_KB 128
@@ -93,6 +95,9 @@ grant_keeps(const struct grant *g, const struct grant_want *want,
 		return grant_covers(g, want);
 	case GRANT_EXPIRED:
 		return !grant_expired(g, want->now_ms);
+	case GRANT_WAITS:
+		return g->approvals == 0 ||
+		    (g->approved_ms != 0 && g->approved_ms <= want->now_ms);
 	case GRANT_NO_EXPORT:
 		return !want->export || g->export;
 	case GRANT_HOST:
@@ -180,6 +185,35 @@ grant_choose(const struct grant *grants, size_t n,
 	return best != NULL ? GRANT_OK : nearest;
 }
 
+void
+grant_terms(const struct grant *g, char out[static GRANT_TERMS])
+{
+	bool timed = g->days[0] != '\0' || g->hours[0] != '\0';
+	char loads[40] = "browse", sessions[40] = "", until[ENTRY_TIME_SIZE];
+
+	if (g->type == MSG_GRANT_LOAD)
+		snprintf(loads, sizeof(loads), "load %u time%s%s", g->loads,
+		    g->loads == 1 ? "" : "s", g->per_day ? " a day" : "");
+	if (g->max_sessions != 0)
+		snprintf(sessions, sizeof(sessions), ", at most %u at once",
+		    g->max_sessions);
+	snprintf(out, GRANT_TERMS,
+	    "%s may %s %s%s%s%s%s%s, %s%s%s%s%s%s%s%s%s%s%s", g->to, loads,
+	    g->model, g->channel[0] != '\0' ? ":" : "", g->channel,
+	    g->version[0] != '\0' ? "@" : "", g->version,
+	    g->export ? " and write plain copies" : "",
+	    g->until_ms != 0 ? "until " : "without an end",
+	    g->until_ms != 0 ? entry_time_text(g->until_ms, until) : "",
+	    g->hosts[0] != '\0' ? ", on hosts " : "", g->hosts,
+	    timed ? ", " : "", g->days,
+	    g->days[0] != '\0' && g->hours[0] != '\0' ? " " : "", g->hours,
+	    timed ? " " : "",
+	    !timed		   ? "" :
+		g->zone[0] != '\0' ? g->zone :
+				     "UTC",
+	    sessions);
+}
+
 const char *
 grant_answer_text(enum grant_answer a)
 {
@@ -187,6 +221,7 @@ grant_answer_text(enum grant_answer a)
 		[GRANT_OK] = "granted",
 		[GRANT_NONE] = "no grant",
 		[GRANT_EXPIRED] = "grant expired",
+		[GRANT_WAITS] = "grant waits for approvals",
 		[GRANT_NO_EXPORT] = "no export",
 		[GRANT_HOST] = "host not listed",
 		[GRANT_HOURS] = "outside the granted hours",
@@ -204,6 +239,7 @@ grant_rule_name(enum grant_answer rule)
 		[GRANT_OK] = "",
 		[GRANT_NONE] = "reference",
 		[GRANT_EXPIRED] = "end",
+		[GRANT_WAITS] = "approvals",
 		[GRANT_NO_EXPORT] = "export",
 		[GRANT_HOST] = "host",
 		[GRANT_HOURS] = "hours",

@@ -34,6 +34,8 @@ struct grant {
 	char zone[GRANT_ZONE_MAX + 1];
 	struct grant_when when; /* and what they come to */
 	uint32_t max_sessions;	/* open at once; 0: any number */
+	uint32_t approvals;	/* that it takes; 0: none */
+	int64_t approved_ms;	/* when it had them; 0: not yet */
 	char reason[GRANT_REASON_MAX + 1];
 	char by[REF_PRINCIPAL_MAX + 1];
 	int64_t created_ms;
@@ -73,6 +75,7 @@ enum grant_answer {
 	GRANT_OK = 0,
 	GRANT_NONE, /* it is for something else */
 	GRANT_EXPIRED,
+	GRANT_WAITS, /* for approvals */
 	GRANT_NO_EXPORT,
 	GRANT_HOST,
 	GRANT_HOURS,
@@ -101,6 +104,10 @@ int64_t grant_ends(const struct grant *g, int64_t now_ms);
  */
 enum grant_answer grant_choose(const struct grant *grants, size_t n,
     const struct grant_want *want, const struct grant **out) MUST_USE;
+
+/* What it lets whom, in words, all of it but the reason: what approvers sign. */
+#define GRANT_TERMS 2048
+void grant_terms(const struct grant *g, char out[static GRANT_TERMS]);
 
 /* "outside the granted hours": what a refusal is recorded with. */
 const char *grant_answer_text(enum grant_answer a);

@@ -21,6 +21,7 @@
 #define STATEMENT_SIGNATURES_MAX 64
 #define STATEMENT_TEXT_MAX 256
 #define STATEMENT_REASON_MAX 1024
+#define STATEMENT_TERMS_MAX 2048
 #define STATEMENT_LABELS_MAX 64
 #define STATEMENT_NAME_MAX 64
 #define STATEMENT_SIG 64
@@ -30,6 +31,7 @@ enum statement_about {
 	STATEMENT_PROMOTION,
 	STATEMENT_TRUST,
 	STATEMENT_REVOCATION,
+	STATEMENT_GRANT,
 };
 const char *statement_about_name(enum statement_about a); /* "version" */
 
@@ -100,8 +102,12 @@ struct statement_fields {
 	struct digest previous;
 	int64_t expires_ms;
 	const char *ticket;
-	/* trust */
+	/* trust; grant: the grant's */
 	uint64_t number;
+	/* grant: whom it is to, and what it lets them, in words (grant_terms);
+	 * root is the words' digest, and reason the grant's */
+	const char *grantee;
+	const char *terms;
 };
 
 /* A parsed or new statement: a payload, its fields, its signatures. */

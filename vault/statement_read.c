@@ -18,6 +18,7 @@ static const char *const abouts[] = {
 	[STATEMENT_PROMOTION] = "promotion",
 	[STATEMENT_TRUST] = "trust",
 	[STATEMENT_REVOCATION] = "revocation",
+	[STATEMENT_GRANT] = "grant",
 };
 
 const char *
@@ -154,6 +155,25 @@ read_promotion(struct statement *s, struct fields *f)
 	out->ticket = fields_text_if(f, "ticket", STATEMENT_TEXT_MAX);
 }
 
+/* The subject's digest is that of the terms: no other can be put beneath. */
+static void
+read_grant(struct statement *s, struct fields *f)
+{
+	struct statement_fields *out = &s->fields;
+	struct digest terms;
+
+	out->number = (uint64_t)fields_number(f, "grant", 1, FIELDS_NUMBER_MAX);
+	out->grantee = fields_name(f, "to", ref_principal_ok);
+	out->terms = fields_text(f, "terms", STATEMENT_TERMS_MAX);
+	out->reason = fields_text(f, "reason", STATEMENT_REASON_MAX);
+	if (out->terms == NULL)
+		return;
+	terms = digest_of(out->terms, strlen(out->terms));
+	if (!digest_equal(&terms, &out->root))
+		fields_fail(f, ERR_FORMAT, "terms",
+		    "is not what the subject's digest is of");
+}
+
 static int
 read_predicate(struct statement *s, const struct why *why)
 {
@@ -168,6 +188,10 @@ read_predicate(struct statement *s, const struct why *why)
 		return f.err; /* the rest is for trust_root_parse */
 	}
 	out->model = fields_name(&f, "model", ref_name_ok);
+	if (out->about == STATEMENT_GRANT) {
+		read_grant(s, &f);
+		return fields_end(&f);
+	}
 	out->version = fields_digest(&f, "version");
 	if (out->about == STATEMENT_VERSION)
 		read_version(s, &f);

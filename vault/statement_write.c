@@ -196,6 +196,14 @@ make_predicate(const struct statement_fields *f, const char *trust_json,
 	put_text(&m, "model", f->model, why);
 	if (f->about == STATEMENT_PROMOTION)
 		put_text(&m, "channel", f->channel, why);
+	if (f->about == STATEMENT_GRANT) {
+		put_number(&m, "grant", f->number, why);
+		put_text(&m, "to", f->grantee, why);
+		put_text(&m, "terms", f->terms, why);
+		put_time(&m, "time", f->time_ms);
+		put_text(&m, "reason", f->reason, why);
+		return m;
+	}
 	put_digest(&m, "version", &f->version);
 	if (f->about == STATEMENT_VERSION) {
 		put_version(&m, f, why);

@@ -94,23 +94,50 @@ trust_root_days(const struct trust_root *r, const char *model,
 	return rule != NULL ? rule->days : 0;
 }
 
+static const struct trust_grant_rule *
+grant_rule(const struct trust_root *r, const char *model)
+{
+	for (size_t i = 0; i < r->grant_count; i++)
+		if (trust_pattern_matches(r->grants[i].models, model))
+			return &r->grants[i];
+	return NULL;
+}
+
 static bool
 same_vault(const struct trust_root *r, const uint8_t vault[static 16])
 {
 	return memcmp(r->vault, vault, sizeof(r->vault)) == 0;
 }
 
-/* Take out the keys of whoever put the version. */
+/* Take out the keys of somebody: who put the version, or gets the grant. */
 static void
-drop_uploader(struct trust_role *role, const struct trust_root *r,
-    const char *put_by)
+drop_person(struct trust_role *role, const struct trust_root *r,
+    const char *who)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		const char *principal = r->people[i].principal;
 
-		if (principal != NULL && strcmp(principal, put_by) == 0)
+		if (principal != NULL && strcmp(principal, who) == 0)
 			role->keys.has[i] = false;
 	}
+}
+
+struct trust_approvers
+trust_root_approvers(const struct trust_root *r, const char *model,
+    const char *to)
+{
+	const struct trust_grant_rule *rule = grant_rule(r, model);
+	struct trust_approvers out = { 0 };
+	struct trust_role role;
+
+	if (rule == NULL)
+		return out;
+	role = rule->approve;
+	drop_person(&role, r, to);
+	out.need = role.threshold;
+	for (size_t i = 0; i < r->count; i++)
+		out.may += role.keys.has[i];
+	return out;
 }
 
 /* Whose signatures count, and how many it takes; false where no rule says. */
@@ -121,6 +148,7 @@ role_for(struct trust_role *out, const struct trust_root *r,
 	const struct statement_fields *f = statement_fields(s);
 	const struct trust_channel_rule *channel;
 	const struct trust_model_rule *model;
+	const struct trust_grant_rule *grant;
 
 	if (!same_vault(r, f->vault))
 		return false;
@@ -143,7 +171,14 @@ role_for(struct trust_role *out, const struct trust_root *r,
 		*out = f->act == STATEMENT_ROLLBACK ? channel->rollback :
 						      channel->promote;
 		if (!channel->uploader_may_approve)
-			drop_uploader(out, r, f->put_by);
+			drop_person(out, r, f->put_by);
+		return true;
+	case STATEMENT_GRANT:
+		grant = grant_rule(r, f->model);
+		if (grant == NULL)
+			return false;
+		*out = grant->approve;
+		drop_person(out, r, f->grantee);
 		return true;
 	}
 	return false;

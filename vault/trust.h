@@ -73,6 +73,18 @@ void trust_count_of(struct trust_count *out, const struct trust_root *r,
 uint32_t trust_root_days(const struct trust_root *r, const char *model,
     const char *channel);
 
+/*
+ * How many must approve a grant for this model to somebody, and how many may: the
+ * keys of whoever it is to do not count.  need 0: no rule, and managers add grants
+ * alone.
+ */
+struct trust_approvers {
+	uint32_t need;
+	uint32_t may;
+};
+struct trust_approvers trust_root_approvers(const struct trust_root *r,
+    const char *model, const char *to);
+
 /* Verdicts.  TRUST_OK, or why not; trust_text gives a phrase for people that
  * goes on after "is" ("signed by fewer keys than must sign"). */
 enum trust_verdict {
@@ -117,6 +129,9 @@ enum trust_verdict trust_accept_version(const struct trust_root *r,
 enum trust_verdict trust_accept_promotion(const struct trust_root *r,
     const struct trust_want *want, const struct statement *promotion,
     const struct statement *earlier);
+/* Whether enough have approved a grant. */
+enum trust_verdict trust_accept_grant(const struct trust_root *r,
+    const struct statement *s);
 /* TRUST_OK: it is a revocation of want->version that counts. */
 enum trust_verdict trust_accept_revocation(const struct trust_root *r,
     const struct trust_want *want, const struct statement *s);

@@ -113,6 +113,18 @@ trust_accept_revocation(const struct trust_root *r,
 	return v == TRUST_OK ? enough(r, s) : v;
 }
 
+enum trust_verdict
+trust_accept_grant(const struct trust_root *r, const struct statement *s)
+{
+	const struct statement_fields *f = statement_fields(s);
+
+	if (memcmp(r->vault, f->vault, sizeof(r->vault)) != 0)
+		return TRUST_OTHER_VAULT;
+	if (f->about != STATEMENT_GRANT)
+		return TRUST_OTHER_THING;
+	return enough(r, s);
+}
+
 /* A promotion of what is wanted to the channel that is wanted, whenever. */
 static enum trust_verdict
 was_promoted(const struct trust_root *r, const struct trust_want *want,

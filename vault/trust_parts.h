@@ -33,6 +33,11 @@ struct trust_channel_rule {
 	bool uploader_may_approve;
 };
 
+struct trust_grant_rule {
+	const char *models;
+	struct trust_role approve;
+};
+
 struct trust_root {
 	json_t *json; /* a copy of the predicate: names lie in it */
 	uint8_t vault[16];
@@ -48,6 +53,8 @@ struct trust_root {
 	struct trust_model_rule models[TRUST_RULES_MAX];
 	size_t channel_count;
 	struct trust_channel_rule channels[TRUST_RULES_MAX];
+	size_t grant_count;
+	struct trust_grant_rule grants[TRUST_RULES_MAX];
 };
 
 /* Whether text is of the pattern: '*' stands for any run of characters. */

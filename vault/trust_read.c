@@ -193,10 +193,29 @@ read_channels(struct trust_root *r, const json_t *list, const struct why *why)
 }
 
 static int
+read_grants(struct trust_root *r, const json_t *list, const struct why *why)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct trust_grant_rule *rule = &r->grants[i];
+		struct fields f;
+		char where[32];
+
+		snprintf(where, sizeof(where), "grants rule %zu", i + 1);
+		f = fields_of(json_array_get(list, i), where, why);
+		rule->models = fields_name(&f, "models", pattern_ok);
+		rule_role(&f, &rule->approve, r, "approve");
+		if (fields_end(&f) != 0)
+			return f.err;
+	}
+	r->grant_count = json_array_size(list);
+	return 0;
+}
+
+static int
 read_policy(struct trust_root *r, const struct why *why)
 {
 	struct fields f = fields_of(r->json, "root", why);
-	const json_t *keys, *root, *models, *channels;
+	const json_t *keys, *root, *models, *channels, *grants = NULL;
 	int err;
 
 	fields_value(&f, "vault"); /* these three were read by statement.c */
@@ -207,6 +226,8 @@ read_policy(struct trust_root *r, const struct why *why)
 	root = fields_value(&f, "root");
 	models = fields_array(&f, "models", TRUST_RULES_MAX);
 	channels = fields_array(&f, "channels", TRUST_RULES_MAX);
+	if (fields_has(&f, "grants"))
+		grants = fields_array(&f, "grants", TRUST_RULES_MAX);
 	err = fields_end(&f);
 	if (err == 0)
 		err = read_people(r, keys, why);
@@ -214,7 +235,9 @@ read_policy(struct trust_root *r, const struct why *why)
 		err = read_role(&r->root, r, root, "root role", why);
 	if (err == 0)
 		err = read_models(r, models, why);
-	return err == 0 ? read_channels(r, channels, why) : err;
+	if (err == 0)
+		err = read_channels(r, channels, why);
+	return err == 0 ? read_grants(r, grants, why) : err;
 }
 
 int

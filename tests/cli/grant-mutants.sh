@@ -17,7 +17,7 @@ run()
 	    >"$tmp/out" 2>&1
 }
 
-for test in refusals limits; do
+for test in refusals limits approvals; do
 	run none $test
 	ok $? "without a hole: grant-$test" || diag "$(grep -A9 '^not' "$tmp/out")"
 done
@@ -35,5 +35,6 @@ reference refusals and not the next one
 host limits lets nothing be read here
 hours limits lets nothing be read before
 sessions limits a second one
+approvals approvals and lets nothing be read
 E2
 done_testing

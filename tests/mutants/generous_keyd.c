@@ -46,6 +46,8 @@ loosen(struct grant *g)
 		*g->hosts = '\0';
 	if (mutant_is("export"))
 		g->export = true;
+	if (mutant_is("approvals"))
+		g->approvals = 0;
 	if (mutant_is("sessions"))
 		g->max_sessions = 0;
 	if (mutant_is("reference"))

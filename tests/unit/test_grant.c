@@ -207,6 +207,62 @@ what_is_used_up_gives_way_to_what_is_not(void **state)
 	assert_int_equal(g->id, 7);
 }
 
+static void
+a_grant_that_waits_lets_nothing_before_it_is_approved(void **state)
+{
+	struct grant g = { .model = "llama", .approvals = 2 };
+
+	(void)state;
+	assert_int_equal(grant_judge(&g, &want), GRANT_WAITS);
+	g.approved_ms = NOW + 1;
+	assert_int_equal(grant_judge(&g, &want), GRANT_WAITS);
+	g.approved_ms = NOW;
+	assert_int_equal(grant_judge(&g, &want), GRANT_OK);
+}
+
+static void
+terms_say_all_that_a_grant_lets(void **state)
+{
+	struct grant g = { .model = "llama",
+		.to = "user:bob",
+		.type = MSG_GRANT_BROWSE };
+	char terms[GRANT_TERMS];
+
+	(void)state;
+	grant_terms(&g, terms);
+	assert_string_equal(terms, "user:bob may browse llama, without an end");
+	g = (struct grant){ .model = "llama",
+		.channel = "prod",
+		.to = "user:bob",
+		.type = MSG_GRANT_LOAD,
+		.loads = 1,
+		.per_day = true,
+		.export = true,
+		.until_ms = NOW,
+		.hosts = "gpu-* node-1",
+		.days = "mon-fri",
+		.hours = "08:00-18:00",
+		.zone = "+02:00",
+		.max_sessions = 3 };
+	grant_terms(&g, terms);
+	assert_string_equal(terms,
+	    "user:bob may load 1 time a day llama:prod and write plain copies,"
+	    " until 2023-11-14T22:13:20.000Z, on hosts gpu-* node-1, mon-fri"
+	    " 08:00-18:00 +02:00, at most 3 at once");
+	*g.zone = *g.hours = '\0';
+	*g.channel = '\0';
+	snprintf(g.version, sizeof(g.version), "%s", V1);
+	grant_terms(&g, terms);
+	assert_non_null(strstr(terms, "llama@" V1));
+	assert_non_null(strstr(terms, ", mon-fri UTC, at most"));
+	/* The longest that there may be. */
+	memset(g.model, 'm', sizeof(g.model) - 1);
+	memset(g.to, 't', sizeof(g.to) - 1);
+	memset(g.hosts, 'h', sizeof(g.hosts) - 1);
+	grant_terms(&g, terms);
+	assert_non_null(strstr(terms, "at most 3 at once"));
+}
+
 /* 1970-01-05 was a Monday. */
 #define MONDAY (INT64_C(4) * 86400000)
 #define HOUR INT64_C(3600000)
@@ -240,7 +296,7 @@ what_was_opened_ends_with_the_grant_or_its_hours(void **state)
 static void
 the_nearest_is_the_one_that_gets_furthest(void **state)
 {
-	struct grant list[7];
+	struct grant list[8];
 	struct grant_want w = want;
 	const struct grant *g;
 	uint32_t n = 1;
@@ -251,19 +307,20 @@ the_nearest_is_the_one_that_gets_furthest(void **state)
 	w.sessions = open_sessions;
 	w.spent = is_spent;
 	w.arg = &n;
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < 8; i++)
 		list[i] = (struct grant){ .id = i + 100,
 			.model = "llama",
 			.export = true };
 	snprintf(list[0].channel, sizeof(list[0].channel), "other");
 	list[1].until_ms = NOW;
-	list[2].export = false;
-	snprintf(list[3].hosts, sizeof(list[3].hosts), "gpu-*");
-	assert_null(grant_when_parse(&list[4].when, "", "00:00-00:01", ""));
-	list[5].id = 7;
-	list[5].max_sessions = 1;
+	list[2].approvals = 1;
+	list[3].export = false;
+	snprintf(list[4].hosts, sizeof(list[4].hosts), "gpu-*");
+	assert_null(grant_when_parse(&list[5].when, "", "00:00-00:01", ""));
 	list[6].id = 7;
-	for (size_t k = 1; k <= 7; k++) {
+	list[6].max_sessions = 1;
+	list[7].id = 7;
+	for (size_t k = 1; k <= 8; k++) {
 		enum grant_answer a = grant_choose(list, k, &w, &g);
 
 		assert_int_equal(a, GRANT_NONE + k - 1);
@@ -278,8 +335,8 @@ the_nearest_is_the_one_that_gets_furthest(void **state)
 		assert_non_null(grant_rule_name(a));
 	}
 	/* Without the ones before, too. */
-	assert_int_equal(grant_choose(list + 3, 1, &w, &g), GRANT_HOST);
-	assert_int_equal(grant_choose(list + 5, 2, &w, &g), GRANT_SPENT);
+	assert_int_equal(grant_choose(list + 4, 1, &w, &g), GRANT_HOST);
+	assert_int_equal(grant_choose(list + 6, 2, &w, &g), GRANT_SPENT);
 }
 
 /* --- what makes a grant --- */
@@ -406,6 +463,9 @@ main(void)
 		cmocka_unit_test(a_host_that_is_not_asked_for_is_no_matter),
 		cmocka_unit_test(one_session_more_than_granted_is_too_many),
 		cmocka_unit_test(what_is_used_up_gives_way_to_what_is_not),
+		cmocka_unit_test(
+		    a_grant_that_waits_lets_nothing_before_it_is_approved),
+		cmocka_unit_test(terms_say_all_that_a_grant_lets),
 		cmocka_unit_test(
 		    what_was_opened_ends_with_the_grant_or_its_hours),
 		cmocka_unit_test(the_nearest_is_the_one_that_gets_furthest),
