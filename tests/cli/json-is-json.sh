@@ -40,7 +40,7 @@ object grant add llama --to "$me" --loads 5/day --export --until 1d \
 has '.grant == 1'
 object grant ls
 has '.grants[0].reason == "because \"so\"" and .grants[0].loads == 5'
-has '.grants[0].per_day and .grants[0].export and .grants[0].counted == false'
+has '.grants[0].per_day and .grants[0].export and .grants[0].counted == true'
 object role add uploader --family llama --to user:nobody
 object role ls
 has '[.roles[] | select(.role == "uploader" and .family == "llama")] |

@@ -414,8 +414,9 @@ of_64_connections_no_more_get_it_than_there_is(void **state)
 {
 	struct scene *s = *state;
 	const char *fewer = getenv("WEIR_RACES");
-	unsigned int rounds = fewer != NULL ? (unsigned int)atoi(fewer) :
-					      ROUNDS;
+	unsigned int rounds = fewer != NULL ?
+	    (unsigned int)strtoul(fewer, NULL, 10) :
+	    ROUNDS;
 
 	for (s->count = 0; s->count < LINKS; s->count++)
 		desk_person_come(&s->links[s->count], &s->d, 0);
