@@ -44,8 +44,9 @@ pause_ms(const struct courier_line *line)
 {
 	unsigned int n = line->failures > 9 ? 9 : line->failures;
 	int64_t s = INT64_C(1) << (n - 1);
+	int64_t unit = line->how->pause_ms > 0 ? line->how->pause_ms : 1000;
 
-	return (s < PAUSE_MAX ? s : PAUSE_MAX) * 1000;
+	return (s < PAUSE_MAX ? s : PAUSE_MAX) * unit;
 }
 
 /* The first letter that is not on the disk; under the mutex. */

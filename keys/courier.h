@@ -28,6 +28,8 @@ struct courier_how {
 	struct deliver rules;
 	uint64_t last; /* the newest alert that there is: who takes alerts for
 			* the first time begins behind it */
+	unsigned int pause_ms; /* after the first failure, doubled after each
+				* other one; 0: a second */
 };
 int courier_new(struct courier **out, const struct courier_how *how) MUST_USE;
 

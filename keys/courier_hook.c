@@ -43,7 +43,7 @@ is_trusted(const char *path, char *why)
 
 	if (real == NULL || stat(path, &st) != 0) {
 		snprintf(why, COURIER_WHY, "'%.150s': %s", path,
-		    strerror(errno));
+		    strerrordesc_np(errno));
 		return false;
 	}
 	if (strcmp(real, path) != 0) {
@@ -180,7 +180,8 @@ deliver(struct courier_line *line, const struct courier_letter *letter,
 	input = fill_pipe(letter->json);
 	r = input >= 0 ? spawn(line, input, &pid) : EIO;
 	if (r != 0) {
-		snprintf(why, COURIER_WHY, "it cannot be run: %s", strerror(r));
+		snprintf(why, COURIER_WHY, "it cannot be run: %s",
+		    strerrordesc_np(r));
 		return COURIER_AGAIN;
 	}
 	result = wait_for(line, pid, &status);

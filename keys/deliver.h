@@ -13,7 +13,7 @@
 
 /*
  * Where alerts are taken to besides the trail and the journal: section [deliver] of
- * watch.ini (docs/watch.md, "Delivery").  No I/O.
+ * watch.ini (docs/alerts.md).  No I/O.
  */
 
 #define DELIVER_URL_MAX 2047

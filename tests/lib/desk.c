@@ -82,6 +82,23 @@ replay(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 static const uint8_t key_file[32] = "a key file for a vault in tests";
 
 static void
+open_lookout(struct desk *d)
+{
+	const struct lookout_how how = {
+		.vault = d->vault,
+		.rules = &d->rules,
+		.seen = catalogue_watched(d->catalogue),
+		.from = catalogue_applied(d->catalogue),
+		.now_ms = broker_record_clock(),
+		.wake = on_wake,
+		.arg = d,
+	};
+
+	watch_rules_default(&d->rules);
+	DESK_MUST(lookout_new(&d->lookout, &how));
+}
+
+static void
 open_all(struct desk *d)
 {
 	struct unlock secret = { .kind = UNLOCK_KEY_FILE };
@@ -119,6 +136,9 @@ open_all(struct desk *d)
 	how.catalogue = d->catalogue;
 	how.trail = d->trail;
 	how.store = d->store;
+	if (d->watched)
+		open_lookout(d);
+	how.lookout = d->lookout;
 	DESK_MUST(broker_new(&d->broker, &how));
 }
 
@@ -126,6 +146,8 @@ static void
 close_all(struct desk *d)
 {
 	broker_free(d->broker);
+	lookout_free(d->lookout);
+	d->lookout = NULL;
 	trail_free(d->trail);
 	store_free(d->store);
 	catalogue_free(d->catalogue);

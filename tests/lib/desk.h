@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "keys/broker.h"
+#include "keys/lookout.h"
 #include "keys/msg.h"
+#include "keys/watch_rules.h"
 #include "tests/lib/scratch.h"
 #include "vault/writer.h"
 
@@ -39,6 +41,11 @@ struct desk {
 	struct store *store;
 	struct broker *broker;
 	bool service;
+	/* Whether the watch sees the trail, by its default rules; from the next
+	 * desk_restart on. */
+	bool watched;
+	struct watch_rules rules;
+	struct lookout *lookout;
 	/* keyd's verifier, from the next desk_restart on; arg is the desk. */
 	int (*verify)(void *arg, const struct verifier_job *job);
 	/* What the trail's thread tells. */
