@@ -3,6 +3,7 @@
 #
 # grant-or-nothing: a grant that waits for approvals lets nothing, and who may
 # not approve it does not.
+# shellcheck disable=SC2317 # functions are called by name
 . "$(dirname "$0")/lib.sh"
 requires jq
 
