@@ -109,6 +109,22 @@ print_json(const struct status *s)
 }
 
 static void
+print_alerts(const json_t *alerts)
+{
+	unsigned long long new = talk_number(alerts, "unacknowledged");
+	unsigned long long left = talk_number(alerts, "undelivered");
+
+	if (new > 0)
+		out_line("alerts    %llu that nobody has acknowledged: weir "
+			 "alert ls",
+		    new);
+	if (left > 0)
+		out_line("alerts    %llu that hook or webhook did not take "
+			 "yet: keyd's log says why",
+		    left);
+}
+
+static void
 print_keyd(const json_t *k)
 {
 	const json_t *trail = json_object_get(k, "trail");
@@ -122,6 +138,7 @@ print_keyd(const json_t *k)
 	out_line("trail     entries: %llu, under the signed checkpoint: %llu",
 	    (unsigned long long)talk_number(trail, "entries"),
 	    (unsigned long long)talk_number(trail, "checkpoint"));
+	print_alerts(json_object_get(k, "alerts"));
 	out_line("sessions  %llu open, %s under way",
 	    (unsigned long long)talk_number(k, "sessions"),
 	    out_count(talk_number(k, "uploads"), "upload", uploads));

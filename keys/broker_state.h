@@ -475,6 +475,8 @@ void broker_watch_see(struct broker *b, uint64_t index, const uint8_t *bytes,
     size_t n, const struct entry_view *v);
 /* At start: have delivered what was recorded and is in no queue. */
 int broker_watch_post_all(struct broker *b) MUST_USE;
+/* Alerts that wait for a hook or a webhook. */
+size_t broker_watch_undelivered(const struct broker *b);
 /* Have recorded what was raised. */
 void broker_watch_record(struct broker *b);
 /* Before the catalogue goes to the disk: how far the watch has come. */

@@ -52,12 +52,34 @@ published(const struct vaultdir *v)
 	return checkpoint.size;
 }
 
+/* Whom they may be about is not told that there are any. */
+static int
+set_alerts(struct broker_call *c, json_t *j)
+{
+	unsigned int held;
+	uint64_t count;
+	int err = broker_call_roles(c, &held);
+
+	if (err != 0 || !role_may(held, ROLE_MANAGER | ROLE_REVIEWER))
+		return err;
+	err = catalogue_alert_count(c->b->how.catalogue, &count);
+	if (err != 0)
+		return broker_call_fail(c, err, "the catalogue cannot be read");
+	return json_object_set_new(j, "alerts",
+		   json_pack("{s:I, s:I}", "unacknowledged", (json_int_t)count,
+		       "undelivered",
+		       (json_int_t)broker_watch_undelivered(c->b))) == 0 ?
+	    0 :
+	    ERR_NOMEM;
+}
+
 int
 broker_status_status(struct broker_call *c)
 {
 	const struct vaultdir *v = c->b->how.vault;
 	char started[ENTRY_TIME_SIZE], id[VAULTDIR_ID_SIZE];
 	uint64_t sessions, uploads;
+	json_t *j;
 	int err;
 
 	if (!reader_end(&c->body))
@@ -67,16 +89,21 @@ broker_status_status(struct broker_call *c)
 		err = catalogue_upload_count(c->b->how.catalogue, &uploads);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
-	return broker_call_json(c,
-	    json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I}",
-		"vault", vaultdir_id(v, id), "mode",
-		c->b->how.service ? "service" : "embedded", "pid",
-		(json_int_t)getpid(), "weir", c->b->how.program, "principal",
-		c->from->principal, "started",
-		entry_time_text(c->b->started_ms, started), "trail", "entries",
-		(json_int_t)trail_size(c->b->how.trail), "checkpoint",
-		(json_int_t)published(v), "sessions", (json_int_t)sessions,
-		"uploads", (json_int_t)uploads));
+	j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I}",
+	    "vault", vaultdir_id(v, id), "mode",
+	    c->b->how.service ? "service" : "embedded", "pid",
+	    (json_int_t)getpid(), "weir", c->b->how.program, "principal",
+	    c->from->principal, "started",
+	    entry_time_text(c->b->started_ms, started), "trail", "entries",
+	    (json_int_t)trail_size(c->b->how.trail), "checkpoint",
+	    (json_int_t)published(v), "sessions", (json_int_t)sessions,
+	    "uploads", (json_int_t)uploads);
+	err = j != NULL ? set_alerts(c, j) : 0;
+	if (err != 0) {
+		json_decref(j);
+		return err;
+	}
+	return broker_call_json(c, j);
 }
 
 int

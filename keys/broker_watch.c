@@ -60,6 +60,12 @@ broker_watch_post_all(struct broker *b)
 	return catalogue_alert_each(b->how.catalogue, &which, post, b);
 }
 
+size_t
+broker_watch_undelivered(const struct broker *b)
+{
+	return b->how.courier != NULL ? courier_waiting(b->how.courier) : 0;
+}
+
 void
 broker_watch_see(struct broker *b, uint64_t index, const uint8_t *bytes,
     size_t n, const struct entry_view *v)

@@ -116,6 +116,7 @@ json '.alerts[0].model == "decoy-1"' 'and the model'
 printf '%s' "$out" | jq -S '.alerts[0]' >"$tmp/listed"
 jq -S 'del(.vault)' "$tmp/posted" | cmp -s - "$tmp/listed"
 ok $? 'what is delivered is what is listed, with the vault'
+like "$(weir status)" '^alerts +1 that nobody' 'status tells of it'
 exits 0 'alert show' weir alert show 1
 like "$out" '^advice' 'has an advice'
 like "$out" '^entries .*weir audit show' 'and the entries'

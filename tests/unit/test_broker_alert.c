@@ -239,6 +239,29 @@ alerts_are_there_after_a_crash(void **state)
 	desk_person_go(&owner);
 }
 
+static void
+those_whom_it_may_be_about_are_not_told_that_there_is_one(void **state)
+{
+	struct desk_person owner, sys;
+	json_t *j;
+
+	desk_person_come(&owner, *state, 0);
+	desk_person_come(&sys, *state, 3);
+	raise_alert(*state, 1, "llama");
+	j = desk_json(&owner, MSG_STATUS, NULL);
+	assert_int_equal(json_integer_value(
+			     json_object_get(json_object_get(j, "alerts"),
+				 "unacknowledged")),
+	    1);
+	json_decref(j);
+	j = desk_json(&sys, MSG_STATUS, NULL);
+	assert_non_null(j);
+	assert_null(json_object_get(j, "alerts"));
+	json_decref(j);
+	desk_person_go(&owner);
+	desk_person_go(&sys);
+}
+
 int
 main(void)
 {
@@ -250,6 +273,7 @@ main(void)
 		T(only_reviewers_acknowledge_and_managers_look),
 		T(an_ack_of_nothing_or_with_another_word_is_refused),
 		T(alerts_are_there_after_a_crash),
+		T(those_whom_it_may_be_about_are_not_told_that_there_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
