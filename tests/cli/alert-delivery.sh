@@ -165,7 +165,8 @@ is "$(stat -c %a "$vault/alerts") $(stat -c %a "$vault/alerts/hook"/*2)" \
 # Killed: all of it is delivered by the next keyd, in order, and nothing twice.
 hook=$(pgrep -f "^/bin/sh $tmp/hook" | head -n 1)
 keyd_end KILL
-[ -z "$hook" ] || kill -9 "$hook" 2>/dev/null
+# It leads a session of its own, and outlives a keyd that is killed.
+[ -z "$hook" ] || kill -9 "-$hook" 2>/dev/null
 rm "$tmp/hang"
 touch "$tmp/fail"
 keyd_start

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct scene {
 	struct scratch scratch;
 	struct vaultdir vault;
 	struct courier_how how;
-	unsigned int warned;
+	atomic_uint warned; /* by the courier's thread */
 };
 
 static void
