@@ -97,8 +97,16 @@ out_when(const char *text, char buf[static OUT_TIME])
 char *
 out_count(uint64_t n, const char *noun, char buf[static OUT_COUNT])
 {
-	snprintf(buf, OUT_COUNT, "%llu %.40s%s", (unsigned long long)n, noun,
-	    n == 1 ? "" : "s");
+	size_t stem = strlen(noun);
+	const char *end = n == 1 ? "" : "s";
+
+	/* an entry, two entries */
+	if (n != 1 && stem > 0 && noun[stem - 1] == 'y') {
+		stem--;
+		end = "ies";
+	}
+	snprintf(buf, OUT_COUNT, "%llu %.*s%s", (unsigned long long)n,
+	    (int)(stem < 40 ? stem : 40), noun, end);
 	return buf;
 }
 
