@@ -100,8 +100,9 @@ out_count(uint64_t n, const char *noun, char buf[static OUT_COUNT])
 	size_t stem = strlen(noun);
 	const char *end = n == 1 ? "" : "s";
 
-	/* an entry, two entries */
-	if (n != 1 && stem > 0 && noun[stem - 1] == 'y') {
+	/* an entry, two entries; a key, two keys */
+	if (n != 1 && stem > 1 && noun[stem - 1] == 'y' &&
+	    strchr("aeiou", noun[stem - 2]) == NULL) {
 		stem--;
 		end = "ies";
 	}
