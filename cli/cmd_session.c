@@ -109,6 +109,9 @@ print_trouble(const json_t *s)
 	} known[] = {
 		{ "store", "its store fails or does not answer" },
 		{ "keys", "its reads got no keys for too long" },
+		{ "refused",
+		    "keyd refused it keys; 'weir audit ls --kind refused' says "
+		    "why" },
 	};
 	json_t *word;
 	size_t i;

@@ -8,7 +8,17 @@
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
+#include "fuse/clock.h"
 #include "vault/err.h"
+
+#define FAILED_KEPT 16
+#define AGAIN_MS 1000
+
+struct failed {
+	uint64_t offset;
+	uint64_t size; /* 0: unused */
+	int64_t until;
+};
 
 /* What handles of one file share. */
 struct place {
@@ -16,6 +26,8 @@ struct place {
 	unsigned int refs; /* by the set's mutex */
 	pthread_mutex_t mutex;
 	struct window window;
+	struct failed failed[FAILED_KEPT];
+	size_t next_failed;
 	UT_hash_handle hh;
 };
 
@@ -208,6 +220,25 @@ handle_hit(struct handle *h, uint64_t row, struct window_ask *out)
 		return false;
 	*out = ask;
 	return true;
+}
+
+bool
+handle_again(struct handle *h, uint64_t offset, uint64_t size)
+{
+	struct place *p = h->place;
+	LOCKED(lock, &p->mutex);
+	int64_t now = clock_ms();
+
+	for (size_t i = 0; i < FAILED_KEPT; i++)
+		if (p->failed[i].size == size &&
+		    p->failed[i].offset == offset && now < p->failed[i].until) {
+			p->failed[i].size = 0;
+			return true;
+		}
+	p->failed[p->next_failed] = (struct failed){ offset, size,
+		now + AGAIN_MS };
+	p->next_failed = (p->next_failed + 1) % FAILED_KEPT;
+	return false;
 }
 
 int

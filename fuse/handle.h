@@ -50,6 +50,11 @@ uint32_t handle_index(const struct handle *h);
 struct window_ask handle_miss(struct handle *h, uint64_t row, uint32_t need);
 bool handle_hit(struct handle *h, uint64_t row, struct window_ask *out);
 
+/* Note a request that fails because nobody may have asked for all of it.  True
+ * when the same one failed a moment ago: a kernel whose pages are as large as its
+ * requests asks for nothing smaller, and somebody waits. */
+bool handle_again(struct handle *h, uint64_t offset, uint64_t size);
+
 /*
  * Note a read.  It counts as the opener's where the uid is the same, so that
  * threads are one reader.  ERR_LIMIT, ERR_NOMEM: see extents_add.

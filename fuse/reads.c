@@ -20,9 +20,10 @@
 #define ROWS_MAX 72	 /* 1 MiB of chunks of 16 KiB, wherever it begins */
 #define RETRY_MIN_MS 150 /* of a store that fails, and twice that, and ... */
 #define RETRY_MAX_MS 2000
-#define SILENT_MS 500	/* to look whether keyd is back */
-#define PAGE_BYTES 4096 /* the least that the kernel asks for */
-#define CALM_MS 3000	/* without a failure, until a store has recovered */
+#define SILENT_MS 500	       /* to look whether keyd is back */
+#define PAGE_LEAST 4096	       /* bytes that the kernel asks for at the least */
+#define REFUSED_SHOWN_MS 60000 /* for people to see it in `weir status` */
+#define CALM_MS 3000 /* without a failure, until a store has recovered */
 #define job_of(w) ((struct job *)(w)) /* a waiter */
 
 struct reads {
@@ -262,7 +263,7 @@ reaches_ahead(struct reads *r, const struct job *j,
 {
 	const struct handle_file *h = handle_file(j->q.handle);
 
-	if (h->window > 1 || j->q.asked || j->q.size <= PAGE_BYTES)
+	if (h->window > 1 || j->q.asked || j->q.size <= PAGE_LEAST)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct manifest_row *row = &rows[i].row;
@@ -289,8 +290,11 @@ see_to_keys(struct reads *r, struct job *j, const struct version_row *rows,
 	if (!in_time(r, j) || !jobs_claim(r->jobs, j))
 		return false;
 	if (!held && reaches_ahead(r, j, rows, count)) {
-		jobs_fail(j, EIO);
-		return false;
+		j->q.asked = handle_again(j->q.handle, j->q.offset, j->q.size);
+		if (!j->q.asked) {
+			jobs_fail(j, EIO);
+			return false;
+		}
 	}
 	if (held) {
 		keep(r, j, SILENT_MS);
@@ -532,6 +536,8 @@ reads_trouble(const struct reads *r)
 		what |= MSG_TROUBLE_STORE;
 	if (atomic_load(&r->stalled) || atomic_load(&r->silent))
 		what |= MSG_TROUBLE_KEYS;
+	if (releases_refused(r->releases, REFUSED_SHOWN_MS))
+		what |= MSG_TROUBLE_REFUSED;
 	return what;
 }
 

@@ -24,7 +24,8 @@
  * Where keys come one chunk at a time (a browse grant) a reader is given no
  * weights that it did not ask for: a request that may be the kernel's
  * read-ahead, and reaches into weights whose key is not there, fails with EIO.
- * The kernel then asks for the page that is wanted, alone.
+ * The kernel then asks for the page that is wanted, alone; or for the same once
+ * more, which is answered.
  */
 struct reads;
 

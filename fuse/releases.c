@@ -19,6 +19,7 @@ struct pending {
 	uint16_t version;
 	uint64_t first;
 	uint32_t count;
+	bool weighs; /* budgets count what was asked for */
 	struct releases_waiters waiters;
 	int64_t retry_at; /* 0: on its way */
 };
@@ -30,8 +31,10 @@ struct refusal {
 
 /* What keyd made of a version. */
 struct verdict {
-	struct refusal refusal; /* the last one */
-	int64_t narrow_until;	/* a page is damaged: row by row until then */
+	/* The last ones.  A budget that is used up stops rows that weigh: what
+	 * stops one that does not stops them all. */
+	struct refusal all, weights;
+	int64_t narrow_until; /* one row at a time until then */
 };
 
 struct releases {
@@ -40,6 +43,7 @@ struct releases {
 	TAILQ_HEAD(, pending) pending;
 	struct verdict *verdicts; /* by version */
 	bool trouble;		  /* keyd answers, and cannot; it was said */
+	int64_t refused_ms;	  /* the last refusal; 0: none */
 };
 
 int
@@ -104,14 +108,17 @@ try_later(struct pending *p, int err, const char *sentence)
 	return true;
 }
 
-/* keyd has decided against the version, which it will again. */
+/* keyd has decided against what was asked for, which it will again. */
 static void
-remember(struct releases *r, uint16_t version, int err, const char *sentence)
+remember(struct releases *r, const struct pending *p, int err,
+    const char *sentence)
 {
-	struct refusal *f = &r->verdicts[version].refusal;
-	bool said = f->until != 0;
+	struct verdict *v = &r->verdicts[p->version];
+	struct refusal *f = p->weighs ? &v->weights : &v->all;
+	bool said = v->weights.until != 0 || v->all.until != 0;
 
-	*f = (struct refusal){ err, clock_ms() + REFUSED_MS };
+	r->refused_ms = clock_ms();
+	*f = (struct refusal){ err, r->refused_ms + REFUSED_MS };
 	if (!said && sentence != NULL)
 		log_warn("keyd refused a release: %s", sentence);
 }
@@ -128,7 +135,7 @@ settle(struct pending *p, int err, const char *sentence)
 
 		TAILQ_CONCAT(&waiters, &p->waiters, link);
 		if (err == ERR_DENIED) {
-			remember(r, p->version, err, sentence);
+			remember(r, p, err, sentence);
 		} else if (err == 0) {
 			if (r->trouble)
 				log_info("keyd releases keys again");
@@ -155,8 +162,9 @@ take_keys(const struct pending *p, struct reader *fields)
 	return err;
 }
 
-/* A page of the version is damaged, and the window may reach into it where the
- * reader does not: its rows are asked for one by one.  False: it was one. */
+/* A page of the version is damaged, or a budget nearly used up, and the window
+ * may reach further than the reader does: its rows are asked for one by one.
+ * False: it was one. */
 static bool
 narrow(struct pending *p)
 {
@@ -175,7 +183,7 @@ answered(void *arg, const struct link_answer *a)
 	struct pending *p = arg;
 	int err = a->err != 0 ? a->err : take_keys(p, a->fields);
 
-	if (err == ERR_INTEGRITY && narrow(p))
+	if ((err == ERR_INTEGRITY || err == ERR_DENIED) && narrow(p))
 		err = 0; /* its waiters ask again */
 	if (err == 0 || !try_later(p, err, a->sentence))
 		settle(p, err, a->sentence);
@@ -217,11 +225,23 @@ is_missing(struct releases *r, uint16_t version, uint64_t row)
 	    find_pending(r, version, row) == NULL;
 }
 
+/* Whether keyd refused such a row of the version a moment ago. */
+static const struct refusal *
+refusal_of(const struct releases *r, uint16_t version, bool weighs)
+{
+	const struct verdict *v = &r->verdicts[version];
+	int64_t now = clock_ms();
+
+	if (now < v->all.until)
+		return &v->all;
+	return weighs && now < v->weights.until ? &v->weights : NULL;
+}
+
 /* Ask for a window, but for rows around `row` that are seen to: what remains
  * is one run that holds it. */
 static struct pending *
 ask_around(struct releases *r, uint16_t version, struct window_ask ask,
-    uint64_t row)
+    uint64_t row, bool weighs)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 	uint64_t start = row, end = row + 1;
@@ -238,6 +258,7 @@ ask_around(struct releases *r, uint16_t version, struct window_ask ask,
 	p->version = version;
 	p->first = start;
 	p->count = (uint32_t)(end - start);
+	p->weighs = weighs;
 	TAILQ_INIT(&p->waiters);
 	TAILQ_INSERT_TAIL(&r->pending, p, link);
 	send_release(p);
@@ -249,24 +270,27 @@ releases_need(struct releases *r, struct handle *h,
     const struct version_row *rows, size_t count, struct releases_waiter *w,
     int *err)
 {
-	uint16_t version = handle_file(h)->version;
+	const struct handle_file *file = handle_file(h);
+	uint16_t version = file->version;
 	LOCKED(lock, &r->mutex);
-	const struct refusal *refusal = &r->verdicts[version].refusal;
 	struct pending *first = NULL;
 
 	for (size_t i = 0; i < count; i++) {
+		bool weighs = manifest_row_weighs(file->file, &rows[i].row);
+		const struct refusal *refusal = refusal_of(r, version, weighs);
 		uint64_t row = rows[i].number;
 		struct pending *p = find_pending(r, version, row);
 
 		if (p == NULL && keyslots_has(r->how.keys, version, row))
 			continue;
-		if (p == NULL && clock_ms() < refusal->until) {
+		if (p == NULL && refusal != NULL) {
 			*err = refusal->err;
 			return RELEASES_REFUSED;
 		}
 		if (p == NULL)
 			p = ask_around(r, version,
-			    handle_miss(h, row, (uint32_t)(count - i)), row);
+			    handle_miss(h, row, (uint32_t)(count - i)), row,
+			    weighs);
 		if (p == NULL) {
 			*err = ERR_NOMEM;
 			return RELEASES_REFUSED;
@@ -291,11 +315,12 @@ releases_ahead(struct releases *r, struct handle *h, uint64_t row)
 
 	LOCKED(lock, &r->mutex);
 
-	if (clock_ms() < r->verdicts[version].refusal.until)
+	/* Nobody waits for these: they are asked for as if they weighed. */
+	if (refusal_of(r, version, true) != NULL)
 		return;
 	for (uint64_t at = ask.first; at < ask.first + ask.count; at++)
 		if (is_missing(r, version, at)) {
-			(void)ask_around(r, version, ask, at);
+			(void)ask_around(r, version, ask, at, true);
 			return;
 		}
 }
@@ -332,4 +357,12 @@ releases_abandon(struct releases *r, struct releases_waiters *out)
 
 	TAILQ_FOREACH(p, &r->pending, link)
 		TAILQ_CONCAT(out, &p->waiters, link);
+}
+
+bool
+releases_refused(struct releases *r, int64_t ms)
+{
+	LOCKED(lock, &r->mutex);
+
+	return r->refused_ms != 0 && clock_ms() - r->refused_ms < ms;
 }

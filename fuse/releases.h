@@ -46,7 +46,8 @@ OWNED_TYPE(releases);
 enum releases_state {
 	RELEASES_HELD,	  /* every key is there, or was just now */
 	RELEASES_PARKED,  /* not: settled gives the waiter back */
-	RELEASES_REFUSED, /* keyd refused a moment ago; *err says why */
+	RELEASES_REFUSED, /* keyd refused a moment ago; *err says why.  What
+			     it refused of weights does not stop the rest */
 };
 
 /*
@@ -68,6 +69,9 @@ void releases_ahead(struct releases *r, struct handle *h, uint64_t row);
 void releases_tick(struct releases *r,
     bool (*overdue)(void *arg, struct releases_waiter *w), void *arg,
     struct releases_waiters *out);
+
+/* Whether keyd refused something in the last ms milliseconds. */
+bool releases_refused(struct releases *r, int64_t ms);
 
 /* Let go of all waiters. */
 void releases_abandon(struct releases *r, struct releases_waiters *out);

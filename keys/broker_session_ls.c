@@ -81,6 +81,8 @@ trouble_of(struct broker *b, const struct session *s)
 		(void)json_array_append_new(list, json_string("store"));
 	if ((open->trouble & MSG_TROUBLE_KEYS) != 0)
 		(void)json_array_append_new(list, json_string("keys"));
+	if ((open->trouble & MSG_TROUBLE_REFUSED) != 0)
+		(void)json_array_append_new(list, json_string("refused"));
 	return list;
 }
 

@@ -281,9 +281,10 @@ struct msg_fault {
 	char *reason;
 };
 /* What a session's worker has trouble with. */
-#define MSG_TROUBLE_STORE 1 /* the store fails, or does not answer */
-#define MSG_TROUBLE_KEYS 2  /* keys have not come for as long as reads wait */
-#define MSG_TROUBLE_ALL 3
+#define MSG_TROUBLE_STORE 1   /* the store fails, or does not answer */
+#define MSG_TROUBLE_KEYS 2    /* keys have not come for as long as reads wait */
+#define MSG_TROUBLE_REFUSED 4 /* keyd refused keys, a moment ago */
+#define MSG_TROUBLE_ALL 7
 struct msg_trouble {
 	uint64_t session;
 	uint8_t what; /* MSG_TROUBLE_*; 0: none any more */

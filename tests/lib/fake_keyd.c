@@ -33,7 +33,7 @@ struct fake_keyd {
 	bool cut;
 	bool stop;
 	bool hold;
-	int refuse;
+	int refuse, refuse_weights;
 	bool damaged;
 	uint64_t damaged_row;
 	int disown;
@@ -137,6 +137,13 @@ send_keys(struct fake_keyd *k, const struct frame *to,
 	reply(k, to, &body);
 }
 
+/* Whether it has rows of `big`. */
+static bool
+weighs(const struct fake_keyd *k, const struct msg_release *m)
+{
+	return m->first < k->served->manifest->files[SERVED_BIG].rows;
+}
+
 static void
 on_release(struct fake_keyd *k, const struct frame *f)
 {
@@ -153,6 +160,8 @@ on_release(struct fake_keyd *k, const struct frame *f)
 	k->record.releases++;
 	if (k->refuse != 0)
 		reply_error(k, f, k->refuse);
+	else if (k->refuse_weights != 0 && weighs(k, &m))
+		reply_error(k, f, k->refuse_weights);
 	else if (k->damaged && k->damaged_row >= m.first &&
 	    k->damaged_row - m.first < m.count)
 		reply_error(k, f, ERR_INTEGRITY);
@@ -392,6 +401,14 @@ fake_keyd_refuse(struct fake_keyd *k, int err)
 	LOCKED(lock, &k->mutex);
 
 	k->refuse = err;
+}
+
+void
+fake_keyd_refuse_weights(struct fake_keyd *k, int err)
+{
+	LOCKED(lock, &k->mutex);
+
+	k->refuse_weights = err;
 }
 
 void

@@ -29,6 +29,8 @@ void fake_keyd_cut(struct fake_keyd *k);
 void fake_keyd_hold(struct fake_keyd *k, bool hold);
 /* Refuse releases with this error; 0: no more. */
 void fake_keyd_refuse(struct fake_keyd *k, int err);
+/* The same for those of `big` alone, the one file that weighs. */
+void fake_keyd_refuse_weights(struct fake_keyd *k, int err);
 /* The same for resumes. */
 void fake_keyd_disown(struct fake_keyd *k, int err);
 /* The page that holds this row is damaged: no release with it in. */

@@ -82,7 +82,7 @@ add_file(struct served *s, struct manifest *m, struct manifest_page *p,
 		};
 	}
 	m->total_bytes += f->size;
-	m->weight_bytes += f->size;
+	m->weight_bytes += f->class == MANIFEST_WEIGHTS ? f->size : 0;
 }
 
 static void
@@ -122,6 +122,7 @@ make_tree(uint64_t bytes)
 		    .size = bytes },
 		[SERVED_DIR] = { .kind = MANIFEST_DIR, .mode = 0750 },
 		[SERVED_SMALL] = { .kind = MANIFEST_FILE,
+		    .class = MANIFEST_CONFIG,
 		    .mode = 0600,
 		    .size = SMALL_BYTES },
 		[SERVED_EMPTY] = { .kind = MANIFEST_FILE, .mode = 0644 },

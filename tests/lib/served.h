@@ -31,7 +31,7 @@ struct served {
 /*
  *	big		bytes of noise, in chunks of this length
  *	dir/		mode 0750
- *	dir/small	100 bytes in one chunk, mode 0600
+ *	dir/small	100 bytes in one chunk, mode 0600, no weights
  *	empty
  *	link		to dir/small
  */

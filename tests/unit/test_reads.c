@@ -234,6 +234,7 @@ a_browser_gets_one_row_a_release_and_nothing_ahead(void **state)
 	/* What may be read-ahead fails, until the keys are there. */
 	assert_int_equal(rig_read(r, r->big, fh, 20 * CHUNK, 3 * CHUNK), EIO);
 	assert_int_equal(rig_read(r, r->big, fh, 9 * CHUNK, 2 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 20 * CHUNK, 8192), EIO);
 	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 2 * CHUNK), 0);
 	record = fake_keyd_record(r->keyd);
 	assert_int_equal(record->releases, 10);
@@ -441,6 +442,47 @@ a_refused_release_is_denied_and_not_asked_again_at_once(void **state)
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 }
 
+/* As kernels do whose pages are large. */
+static void
+what_a_browser_asks_for_again_is_what_it_waits_for(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big);
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 3 * CHUNK), EIO);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 3 * CHUNK), 0);
+	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 3 * CHUNK), EIO);
+	pause_ms(1200);
+	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 3 * CHUNK), EIO);
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->releases, 3);
+}
+
+static void
+a_budget_that_is_used_up_stops_weights_alone(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh = rig_open(r, r->big), small = rig_open(r, r->small);
+
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	assert_int_equal(reads_trouble(r->reads), 0);
+	fake_keyd_refuse_weights(r->keyd, ERR_DENIED);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(rig_read(r, r->big, fh, 2 * MIB, 4096),
+		    EACCES);
+	assert_int_equal(reads_trouble(r->reads), MSG_TROUBLE_REFUSED);
+	/* What was given is there, and what does not weigh is given. */
+	assert_int_equal(rig_read(r, r->big, fh, 100, 4096), 0);
+	assert_int_equal(rig_read(r, r->small, small, 0, 100), 0);
+	record = fake_keyd_record(r->keyd);
+	assert_in_range(record->releases, 3, 8);
+	fake_keyd_refuse_weights(r->keyd, 0);
+	pause_ms(1200);
+	assert_int_equal(rig_read(r, r->big, fh, 2 * MIB, 4096), 0);
+}
+
 static void
 a_damaged_page_takes_no_other_rows_with_it(void **state)
 {
@@ -500,6 +542,9 @@ main(void)
 		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
 		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
+		TEST(what_a_browser_asks_for_again_is_what_it_waits_for,
+		    begin_browsing),
+		TEST(a_budget_that_is_used_up_stops_weights_alone, begin),
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
 		    begin),
 		TEST(a_damaged_page_takes_no_other_rows_with_it, begin),
