@@ -152,29 +152,45 @@ raised_then(struct replay *r, const struct watch_event *e,
 }
 
 static int
-each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
+look(struct replay *r, const struct watch_event *e)
 {
-	struct replay *r = arg;
+	r->event = e;
+	return watch_feed(r->watch, e, raise_now, r);
+}
+
+static int
+look_parsed(struct replay *r, uint64_t index, const uint8_t *entry, size_t n)
+{
 	struct watch_event e;
 	struct entry_view v;
 	int err;
 
-	if (*r->o->stop)
-		return CMD_INTERRUPTED;
 	if (entry_parse(&v, entry, n) != 0)
 		return log_err(ERR_FORMAT,
 		    "entry %llu of the trail cannot be understood; is it from "
 		    "a newer weir?",
 		    (unsigned long long)index);
 	watch_event_of(&e, index, &v);
-	r->looked_at++;
-	r->event = &e;
 	/* What was said then is no reason for these rules to be silent. */
-	err = e.kind == ENTRY_ALERT ? raised_then(r, &e, &v) :
-				      watch_feed(r->watch, &e, raise_now, r);
+	err = e.kind == ENTRY_ALERT ? raised_then(r, &e, &v) : look(r, &e);
 	entry_view_clear(&v);
-	progress_entries(r->progress, index + 1, r->end);
 	return err;
+}
+
+static int
+each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
+{
+	struct replay *r = arg;
+	struct watch_event e;
+	char by[WATCH_SCAN_BY];
+
+	if (*r->o->stop)
+		return CMD_INTERRUPTED;
+	r->looked_at++;
+	progress_entries(r->progress, index + 1, r->end);
+	return watch_scan(&e, index, entry, n, by) ?
+	    look(r, &e) :
+	    look_parsed(r, index, entry, n);
 }
 
 /* ---- what differs ---- */

@@ -102,6 +102,17 @@ int watch_feed(struct watch *w, const struct watch_event *e,
 void watch_event_of(struct watch_event *out, uint64_t index,
     const struct entry_view *v);
 
+/*
+ * keys/watch_scan.c: the same without a tree, straight from the bytes of a
+ * `release` or `extents` as the builder of entries writes them, of which a trail
+ * has most; json is NULL.  False for every other entry, and for one that is not
+ * written just so: entry_parse says what it is.  Whatever it takes, entry_parse takes as
+ * the same.  by is what out->by borrows.
+ */
+#define WATCH_SCAN_BY 96
+bool watch_scan(struct watch_event *out, uint64_t index, const void *bytes,
+    size_t n, char by[static WATCH_SCAN_BY]);
+
 /* The versions of a session.open: false when there is no n-th.  Text is
  * borrowed from the event. */
 struct watch_event_version {

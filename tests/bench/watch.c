@@ -3,9 +3,9 @@
  * How many entries a second the watch takes:
  *	watch SESSIONS EVENTS
  * Half of the sessions load, half browse; of ten entries one tells of extents,
- * the others are releases.  Prints the rate of the watch alone, that of entries as
- * JSON made into events, and that of both together, by the second of one
- * processor.
+ * the others are releases.  Prints the rates of the watch alone, of entries as JSON
+ * made into events by the parser and by the scanner, and of scanner and watch
+ * together, by the second of one processor.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +20,8 @@
 #define WEIGHTS UINT64_C(810000000000)
 #define CHUNK (UINT64_C(4) << 20)
 #define MODELS 64
+#define ENTRY_ROOM 1024
+#define WRITTEN 500000 /* entries, at most */
 
 struct bench {
 	struct watch *watch;
@@ -178,51 +180,66 @@ entry_of(const struct watch_event *e, uint8_t *out, size_t size)
 	return n;
 }
 
-/* Entries written beforehand, one after another, in a ring of so many. */
-#define KEPT 4096
-#define ENTRY_ROOM 1024
+/* Entries written beforehand, one behind another. */
 struct kept {
-	uint8_t bytes[ENTRY_ROOM];
-	size_t length;
+	uint8_t *bytes;
+	size_t *ends; /* of each */
+	uint64_t count;
 };
 
-static void
-parse(struct bench *b, const struct kept *k, uint64_t i, bool feed)
+static struct kept
+write_all(const struct bench *b, uint64_t from, uint64_t count)
 {
+	struct kept k = { .count = count };
+	size_t at = 0;
+
+	k.bytes = malloc(count * ENTRY_ROOM);
+	k.ends = calloc(count, sizeof(*k.ends));
+	if (k.bytes == NULL || k.ends == NULL)
+		exit(1);
+	for (uint64_t i = 0; i < count; i++) {
+		struct watch_event e = event(b, from + i);
+
+		at += entry_of(&e, k.bytes + at, ENTRY_ROOM);
+		k.ends[i] = at;
+	}
+	return k;
+}
+
+enum way { PARSED, SCANNED, FED };
+
+static void
+take(struct bench *b, uint64_t i, const uint8_t *bytes, size_t n, enum way way)
+{
+	char by[WATCH_SCAN_BY];
 	struct entry_view v;
 	struct watch_event e;
 
-	must(entry_parse(&v, k->bytes, k->length));
-	watch_event_of(&e, b->index + i, &v);
-	if (feed)
+	if (way == PARSED) {
+		must(entry_parse(&v, bytes, n));
+		watch_event_of(&e, b->index + i, &v);
+		entry_view_clear(&v);
+		return;
+	}
+	must(watch_scan(&e, b->index + i, bytes, n, by) ? 0 : -1);
+	if (way == FED)
 		tell(b, &e);
-	entry_view_clear(&v);
 }
 
 static void
-time_json(struct bench *b, uint64_t events, uint64_t from, bool feed)
+time_json(struct bench *b, const struct kept *k, uint64_t from, enum way way)
 {
-	struct kept *kept = calloc(KEPT, sizeof(*kept));
-	double began, spent = 0;
+	static const char *const names[] = { "JSON parsed", "JSON scanned",
+		"JSON scanned, and the watch" };
+	double began = now();
+	size_t at = 0;
 
-	if (kept == NULL)
-		exit(1);
-	for (uint64_t i = 0; i < events; i += KEPT) {
-		for (uint64_t k = 0; k < KEPT; k++) {
-			struct watch_event e = event(b, from + i + k);
-
-			kept[k].length = entry_of(&e, kept[k].bytes,
-			    ENTRY_ROOM);
-		}
-		began = now();
-		for (uint64_t k = 0; k < KEPT; k++)
-			parse(b, &kept[k], from + i + k, feed);
-		spent += now() - began;
+	for (uint64_t i = 0; i < k->count; i++) {
+		take(b, from + i, k->bytes + at, k->ends[i] - at, way);
+		at = k->ends[i];
 	}
-	free(kept);
-	printf("%s: %.2f million a second\n",
-	    feed ? "JSON and watch" : "JSON alone",
-	    (double)events / spent / 1e6);
+	printf("%s: %.2f million a second\n", names[way],
+	    (double)k->count / (now() - began) / 1e6);
 }
 
 int
@@ -230,6 +247,7 @@ main(int argc, char **argv)
 {
 	struct watch_rules rules;
 	struct bench b = { 0 };
+	struct kept kept;
 	uint64_t events;
 	double began;
 
@@ -253,8 +271,12 @@ main(int argc, char **argv)
 	}
 	printf("watch alone: %.2f million a second\n",
 	    (double)events / (now() - began) / 1e6);
-	time_json(&b, events / 10, events, false);
-	time_json(&b, events / 10, events, true);
+	kept = write_all(&b, events, events < WRITTEN ? events : WRITTEN);
+	time_json(&b, &kept, events, PARSED);
+	time_json(&b, &kept, events, SCANNED);
+	time_json(&b, &kept, events, FED);
+	free(kept.bytes);
+	free(kept.ends);
 	printf("%" PRIu64 " alerts\n", b.alerts);
 	watch_free(b.watch);
 	return 0;
