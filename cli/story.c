@@ -484,6 +484,10 @@ tell_refused(struct story *s, const struct entry_view *v, FILE *f)
 
 	(void)s;
 	fprintf(f, "%s: %s", text_of(v, "request"), text_of(v, "reason"));
+	if (number_of(v, "session") > 0)
+		fprintf(f, " (session %llu of %s)",
+		    (unsigned long long)number_of(v, "session"),
+		    text_of(v, "for"));
 	if (more > 0)
 		fprintf(f, ", and %llu more", (unsigned long long)more);
 }

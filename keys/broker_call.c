@@ -115,6 +115,10 @@ broker_call_refuse(struct broker_call *c, const char *reason, const char *fmt,
 	broker_call_entry(c, &e, ENTRY_REFUSED);
 	entry_text(&e, "request", c->request->name);
 	entry_text(&e, "reason", cut);
+	if (c->session != NULL) {
+		entry_text(&e, "for", c->session->s->principal);
+		entry_number(&e, "session", c->session->id);
+	}
 	err = broker_guard_refusal(c, &e, cut);
 	if (err != 0)
 		return err;

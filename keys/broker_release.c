@@ -30,6 +30,7 @@ find(struct broker_call *c, uint64_t id, uint16_t version,
 		return broker_call_fail(c, ERR_USAGE,
 		    "session %ju has %u versions, and not number %u",
 		    (uintmax_t)id, s->s->count, version);
+	c->session = s;
 	*out = s;
 	return 0;
 }

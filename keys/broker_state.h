@@ -217,6 +217,8 @@ struct broker_call {
 	struct writer reply;		/* a frame with status 0 begun */
 	struct broker_pending *pending; /* the reply waits for it; or NULL */
 	bool later;			/* the answer comes by itself */
+	/* What it is about, for the record of a refusal; NULL: none. */
+	const struct broker_session *session;
 	char sentence[BROKER_SENTENCE]; /* goes with an error */
 };
 

@@ -130,7 +130,8 @@ static void
 of_other(struct watch_event *e)
 {
 	e->session = number(e->json, "session");
-	e->principal = text(e->json, "principal");
+	e->principal = text(e->json,
+	    e->kind == ENTRY_REFUSED ? "for" : "principal");
 	e->model = text(e->json, "model");
 	e->channel = text(e->json, "channel");
 	e->version = digest(e->json, "version");

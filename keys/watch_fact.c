@@ -39,6 +39,7 @@ refused(struct watch *w, const struct watch_event *e, enum watch_rule_id rule,
 		.rule = rule,
 		.who = who,
 		.model = bare(e->model, name),
+		.session = e->session,
 		.score = 1,
 	};
 
@@ -86,11 +87,12 @@ just_ended(const struct watch *w, const struct watch_who *who,
 static int
 reads_on(struct watch *w, const struct watch_event *e)
 {
-	const struct watch_who *who = watch_state_find_who(w, e->by);
+	const char *name = e->principal != NULL ? e->principal : e->by;
+	const struct watch_who *who = watch_state_find_who(w, name);
 	bool ended = who != NULL && who->closed_session != 0;
 	const struct watch_about about = {
 		.rule = WATCH_SESSION_ENDED,
-		.who = e->by,
+		.who = name,
 		.session = e->session,
 		.score = 1,
 		.entries = ended ? &who->closed_index : NULL,
@@ -101,15 +103,15 @@ reads_on(struct watch *w, const struct watch_event *e)
 	if ((who != NULL && just_ended(w, who, e)) ||
 	    !watch_may(w, about.rule, about.who, NULL))
 		return 0;
-	watch_advice(advice, "weir audit ls --by %s --since 1d", e->by);
+	watch_advice(advice, "weir audit ls --by %s --since 1d", name);
 	if (!ended)
 		return watch_say(w, &about, advice,
-		    "%s asks for keys of a session that is over (%s)", e->by,
+		    "%s asks for keys of a session that is over (%s)", name,
 		    e->reason);
 	return watch_say(w, &about, advice,
 	    "%s asks for keys of a session that is over (%s): the last one that "
 	    "ended was %" PRIu64 ", %lld s before",
-	    e->by, e->reason, who->closed_session,
+	    name, e->reason, who->closed_session,
 	    (long long)((e->time_ms - who->closed_ms) / 1000));
 }
 

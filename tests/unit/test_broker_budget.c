@@ -171,6 +171,11 @@ who_browses_is_refused_beyond_two_percent(void **state)
 	e = desk_last(&s->d, "refused");
 	assert_string_equal(json_string_value(json_object_get(e, "reason")),
 	    "budget spent: principal");
+	/* Not the one's who opened it for somebody. */
+	assert_string_equal(json_string_value(json_object_get(e, "for")),
+	    "user:r");
+	assert_int_equal(json_integer_value(json_object_get(e, "session")),
+	    session);
 	json_decref(e);
 	/* What was read may be read again, and costs nothing. */
 	assert_int_equal(release(&s->owner, session, 0), 0);

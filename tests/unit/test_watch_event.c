@@ -185,6 +185,14 @@ others_have_what_is_asked_of_them(void **state)
 	    "\"request\":\"release\",\"reason\":\"session ended\"");
 	assert_string_equal(e.request, "release");
 	assert_string_equal(e.reason, "session ended");
+	assert_null(e.principal);
+	entry_view_clear(&v);
+	/* A mount's daemon asks for somebody: it is theirs. */
+	e = event(&v, "refused",
+	    "\"request\":\"release\",\"reason\":\"budget spent: principal\","
+	    "\"for\":\"user:eve\",\"session\":7");
+	assert_string_equal(e.principal, "user:eve");
+	assert_int_equal(e.session, 7);
 	entry_view_clear(&v);
 	e = event(&v, "check",
 	    "\"objects\":1,\"bytes\":2,\"damaged\":3,\"missing\":4");
