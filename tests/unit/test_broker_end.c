@@ -367,7 +367,8 @@ trouble_is_shown_until_it_is_not_said_any_more(void **state)
 	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_STORE), 0);
 	assert_string_equal(trouble_of(&s->owner, id, text), "store ");
 	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_ALL), 0);
-	assert_string_equal(trouble_of(&s->owner, id, text), "store keys ");
+	assert_string_equal(trouble_of(&s->owner, id, text),
+	    "store keys refused ");
 	assert_int_equal(tell_trouble(&s->daemon, id, 0), 0);
 	assert_string_equal(trouble_of(&s->owner, id, text), "");
 	assert_int_equal(tell_trouble(&s->daemon, id, MSG_TROUBLE_KEYS), 0);
