@@ -69,7 +69,7 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
-	weir-keyd-generous weir-poisoned weir-leaky test_trust_loose \
+	weir-keyd-generous weir-keyd-moved weir-poisoned weir-leaky test_trust_loose \
 	test_budget_blind \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
@@ -289,6 +289,13 @@ $(BUILD)/tests/mutants/weir-keyd-generous: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-keyd-generous: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/generous_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
+$(BUILD)/tests/mutants/weir-keyd-moved: private LINK += $(call wraps,\
+	accounting_boot broker_record_clock budget_judge budget_debit \
+	catalogue_budget_apply)
+$(BUILD)/tests/mutants/weir-keyd-moved: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/moved_keyd.o \
+		$(BUILD)/tests/mutants/blind_budget.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
 $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 	object_open_segment)
 $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
@@ -335,7 +342,7 @@ $(BUILD)/tests/mutants/test_budget_blind: \
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \
 	reads_store_loose object_loose)
 $(LOOSE): private LINK += $(call wraps,keyslots_wipe jobs_later \
-	object_check_segment)
+	object_check_segment manifest_row_weighs)
 $(LOOSE): $(BUILD)/tests/mutants/loose_worker.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 $(BUILD)/tests/mutants/test_reads_loose: $(BUILD)/tests/unit/test_reads.o

@@ -21,6 +21,8 @@ while read -r hole program test; do
 done <<'E2'
 wipe test_reads_loose an_ended_session_serves_nothing_more
 retry test_reads_store_loose a_store_that_fails_for_a_while_is_waited_for
+ahead test_reads_loose a_browser_gets_one_row_a_release_and_nothing_ahead
+ahead test_reads_loose a_budget_that_is_used_up_stops_weights_alone
 hash test_object_loose a_tag_forged_with_the_key_is_not_enough
 E2
 done_testing

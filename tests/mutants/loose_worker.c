@@ -5,6 +5,7 @@
  *
  *	wipe	keys outlive their session
  *	retry	a store that fails is not asked again
+ *	ahead	what is read ahead is answered like what was asked for
  *	hash	sealed bytes are not compared with the digests of their blocks
  */
 #include <errno.h>
@@ -14,12 +15,17 @@
 
 #include "fuse/jobs.h"
 #include "fuse/keyslots.h"
+#include "vault/manifest.h"
 #include "vault/object.h"
 
 void __real_keyslots_wipe(struct keyslots *k);
 void __wrap_keyslots_wipe(struct keyslots *k);
 void __real_jobs_later(struct jobs *s, struct job *j, int64_t ms);
 void __wrap_jobs_later(struct jobs *s, struct job *j, int64_t ms);
+bool __real_manifest_row_weighs(const struct manifest_file *f,
+    const struct manifest_row *row);
+bool __wrap_manifest_row_weighs(const struct manifest_file *f,
+    const struct manifest_row *row);
 int __real_object_check_segment(const struct object *o, uint32_t segment,
     const uint8_t *sealed);
 int __wrap_object_check_segment(const struct object *o, uint32_t segment,
@@ -56,4 +62,11 @@ __wrap_object_check_segment(const struct object *o, uint32_t segment,
 	return has_hole("hash") ?
 	    0 :
 	    __real_object_check_segment(o, segment, sealed);
+}
+
+bool
+__wrap_manifest_row_weighs(const struct manifest_file *f,
+    const struct manifest_row *row)
+{
+	return !has_hole("ahead") && __real_manifest_row_weighs(f, row);
 }
