@@ -24,6 +24,8 @@ printf 'log %s\nquorum none\n' "$vkey" >"$tmp/follow"
 # serve N: a witness in the background; its URL in $url
 serve()
 {
+	# What an earlier one said there is not this one's.
+	: >"$tmp/log$1"
 	weir-witness serve --key "$tmp/k$1" --policy "$tmp/follow" \
 	    --state "$tmp/s$1" --listen 127.0.0.1:0 --prefix /w 2>"$tmp/log$1" &
 	witness=$!
