@@ -337,13 +337,11 @@ broker_budget_debit(struct broker *b, const struct broker_ask *a)
 }
 
 int
-broker_budget_spent(struct broker *b, const struct broker_ask *a,
-    const char **reason)
+broker_budget_spent(const struct broker_ask *a, const char **reason)
 {
 	struct budget_used used;
 	int err = budget_used(a->budget, &a->ask, &used);
 
-	(void)b;
 	*reason = NULL;
 	if (err == 0 && used.spent)
 		*reason = a->ask.type == MSG_GRANT_LOAD ?

@@ -34,8 +34,8 @@ int broker_budget_debit(struct broker *b, const struct broker_ask *a) MUST_USE;
 
 /* Whether nothing is left to open a session for: then the reason that its
  * refusal is recorded with, else NULL. */
-int broker_budget_spent(struct broker *b, const struct broker_ask *a,
-    const char **reason) MUST_USE;
+int broker_budget_spent(const struct broker_ask *a, const char **reason)
+    MUST_USE;
 
 /* The family has another version: taken up anew when it is asked about.  Only
  * while nothing is on its way to the disk. */

@@ -135,7 +135,7 @@ is_spent(void *arg, const struct grant *g)
 	    &ask);
 
 	if (err == 0)
-		err = broker_budget_spent(w->b, &ask, &reason);
+		err = broker_budget_spent(&ask, &reason);
 	if (err != 0)
 		w->err = err;
 	if (reason != NULL)

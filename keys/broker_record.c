@@ -192,17 +192,25 @@ broker_record_publish(struct broker *b, struct broker_pending **out)
 }
 
 static void
-make_error(struct broker_pending *p, int why)
+make_error(struct broker_pending *p, int err, const char *sentence)
+{
+	/* What stood there may be keys. */
+	writer_reset(&p->reply);
+	frame_begin(&p->reply, p->type | FRAME_REPLY, p->id);
+	msg_error_write(&p->reply, err, sentence);
+	if (frame_end(&p->reply) != 0)
+		writer_reset(&p->reply);
+}
+
+static void
+make_end(struct broker_pending *p, int why)
 {
 	char sentence[128];
 
 	snprintf(sentence, sizeof(sentence),
 	    "weir-keyd stops: it cannot record what it does: %s",
 	    err_text(why));
-	frame_begin(&p->reply, p->type | FRAME_REPLY, p->id);
-	msg_error_write(&p->reply, ERR_IO, sentence);
-	if (frame_end(&p->reply) != 0)
-		writer_reset(&p->reply);
+	make_error(p, ERR_IO, sentence);
 }
 
 /* The checkpoint is the reply; a later one does as well. */
@@ -253,7 +261,7 @@ deliver(struct broker *b, struct broker_pending *p, int result)
 	else if (b->failed == 0 && !p->held)
 		apply(b, p->index, p->bytes, p->length);
 	if (b->failed != 0)
-		make_error(p, b->failed);
+		make_end(p, b->failed);
 	if (b->failed == 0 && p->due_ms > b->now_ms && !b->stopping)
 		STAILQ_INSERT_TAIL(&b->slow, p, entry);
 	else
@@ -271,6 +279,10 @@ broker_record_tick(struct broker *b)
 		if (p->due_ms > b->now_ms && !b->stopping)
 			continue;
 		STAILQ_REMOVE(&b->slow, p, broker_pending, entry);
+		/* A grant may have gone since: its keys are not let out. */
+		if (broker_session_find(b, p->session) == NULL)
+			make_error(p, ERR_DENIED,
+			    "the session has ended before its keys were due");
 		send_reply(b, p);
 	}
 }

@@ -191,6 +191,7 @@ hold_back(struct broker_call *c, const struct asked *a)
 		return;
 	if (a->s->slow_until_ms > from)
 		from = a->s->slow_until_ms;
+	c->pending->session = a->s->id;
 	c->pending->due_ms = a->s->slow_until_ms = from + a->debit.wait_ms;
 }
 

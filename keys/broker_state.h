@@ -144,6 +144,7 @@ struct broker_pending {
 	uint64_t id;   /* for an error in place of the reply */
 	struct writer reply;
 	int64_t due_ms;	  /* not before: by b->now_ms; 0: at once */
+	uint64_t session; /* what is held back is this one's; 0: nobody's */
 	atomic_int state; /* BROKER_QUEUED, then the trail's result */
 };
 #define BROKER_QUEUED 1

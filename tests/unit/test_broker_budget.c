@@ -368,6 +368,30 @@ answer_of(struct desk_person *p)
 }
 
 static void
+keys_that_are_held_back_end_with_their_grant(void **state)
+{
+	struct scene *s = *state;
+	OWNED_WRITER body = writer_of(64);
+	struct msg_release m = { .first = SOFT, .count = 1 };
+	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE);
+	uint8_t token[32];
+
+	m.session = open_for(s, "user:r", token);
+	for (uint64_t i = 0; i < SOFT; i++)
+		assert_int_equal(release(&s->owner, m.session, i), 0);
+	msg_release_write(&body, &m);
+	s->links[0].d = NULL;
+	desk_person_come(&s->links[0], &s->d, 0);
+	s->count = 1;
+	desk_send(&s->owner, MSG_RELEASE, &body);
+	assert_int_equal(desk_grant_rm(&s->links[0], id), 0);
+	assert_int_equal(desk_count(&s->d, "release"), SOFT + 1);
+	broker_tick(s->d.broker, s->d.broker->now_ms + BUDGET_SLOW_MS);
+	assert_true(s->owner.answered);
+	assert_int_equal(answer_of(&s->owner), ERR_DENIED);
+}
+
+static void
 wait_for_all(struct scene *s)
 {
 	for (size_t i = 0; i < LINKS; i++)
@@ -464,6 +488,7 @@ main(void)
 		TEST(clocks_that_are_moved_refill_nothing),
 		TEST(made_again_from_the_trail_it_is_the_same),
 		TEST(above_one_percent_replies_wait_and_nobody_else_does),
+		TEST(keys_that_are_held_back_end_with_their_grant),
 		TEST(a_reset_is_not_for_who_browses),
 		TEST(of_64_connections_no_more_get_it_than_there_is),
 	};
