@@ -14,7 +14,9 @@ done
 
 mkvault vault
 chmod 711 "$tmp"
-mkdir "$tmp/tree" "$tmp/mnt"
+mkdir "$tmp/tree" "$tmp/mnt" "$tmp/bin"
+# Where the thieves find it: they may not look into everybody's build.
+cp "$BUILD/weir" "$tmp/bin/"
 python3 "$top/tests/lib/mkmodel.py" safetensors \
     "$tmp/tree/model.safetensors" --tensors 8 --bytes 33554432 >/dev/null
 printf '{"model_type": "test"}\n' >"$tmp/tree/config.json"
@@ -100,7 +102,7 @@ steal mail /usr/bin/python3 "$tmp/random.py" "$(where mail)" \
     "$tmp/loot-mail/x" &
 # A get is somebody's own: nobody else opens it for them.
 steal news env "WEIR_VAULT=$vault" "WEIR_STATE_DIR=$tmp/loot-news/state" \
-    "$BUILD/weir" get --allow-unsigned "$(cat "$tmp/ref-news")" \
+    "$tmp/bin/weir" get --allow-unsigned "$(cat "$tmp/ref-news")" \
     "$tmp/loot-news/copy" &
 for who; do
 	wait_for 150 test -s "$tmp/status-$who"
@@ -127,7 +129,7 @@ for row in 'daemon cp' 'bin rsync' 'sys tar' 'games dd, on behind errors' \
 	ok "$((leaked > weights / 50))" \
 	    "$how: no more than 2 % was leaked ($leaked)"
 	releases "$who" >"$tmp/released"
-	given=$(jq -s '[.[].fresh] | add' "$tmp/released")
+	given=$(jq -s '[.[].fresh] | add // 0' "$tmp/released")
 	ok "$((given > weights / 50))" "$how: nor released"
 	ok "$((given < weights / 50 - 2 * 65536))" "$how: but about as much"
 	case $how in
