@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cmd.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "keys/grant.h"
+#include "vault/clock.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -106,7 +106,6 @@ check_limits(const struct grant_args *a, struct msg_grant_add *m)
 static int
 check_arguments(const struct grant_args *a, struct msg_grant_add *m)
 {
-	struct timespec now;
 	int r;
 
 	if (a->to == NULL)
@@ -130,8 +129,7 @@ check_arguments(const struct grant_args *a, struct msg_grant_add *m)
 		return r;
 	if ((r = options_time(a->o, "--until", a->until, 1, &m->until_ms)) != 0)
 		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (m->until_ms <= (int64_t)now.tv_sec * 1000)
+	if (m->until_ms <= clock_wall_ms())
 		return options_wrong(a->o, "--until has passed already");
 	return 0;
 }

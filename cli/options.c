@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "vault/clock.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -310,7 +310,6 @@ int
 options_time(const struct options *o, const char *name, const char *text,
     int direction, int64_t *out)
 {
-	struct timespec now;
 	unsigned long n;
 	int64_t unit;
 	char *end;
@@ -320,9 +319,7 @@ options_time(const struct options *o, const char *name, const char *text,
 	unit = unit_ms(end);
 	if (end != text && text[0] >= '0' && text[0] <= '9' && unit != 0 &&
 	    errno == 0 && n <= 1000000) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		*out = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-		    direction * (int64_t)n * unit;
+		*out = clock_wall_ms() + direction * (int64_t)n * unit;
 		return 0;
 	}
 	if (entry_time_parse(out, text) != 0)

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/ask.h"
 #include "cli/out.h"
 #include "cli/review.h"
 #include "cli/signer.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -76,11 +76,11 @@ struct statement_fields
 proposal_fields(const struct proposal *p, enum statement_about about,
     const struct subject *subject)
 {
-	struct statement_fields f = { .about = about };
-	struct timespec now;
+	struct statement_fields f = {
+		.about = about,
+		.time_ms = clock_wall_ms(),
+	};
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	f.time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	memcpy(f.vault, client_peer(p->client)->vault, sizeof(f.vault));
 	if (subject == NULL)
 		return f;

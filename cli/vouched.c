@@ -8,6 +8,7 @@
 
 #include "cli/out.h"
 #include "cli/sshwire.h"
+#include "vault/clock.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -130,15 +131,6 @@ judge(struct vouched *v, const struct trust_want *want,
 	return judge_revocations(v, want);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int
 vouched_open(struct vouched *out, struct client *client, const struct ref *ref,
     const struct subject *subject)
@@ -149,7 +141,7 @@ vouched_open(struct vouched *out, struct client *client, const struct ref *ref,
 	struct trust_want want = { .model = subject->m.model,
 		.channel = channel ? ref->channel : NULL,
 		.version = subject->m.version,
-		.now_ms = now_ms() };
+		.now_ms = clock_wall_ms() };
 	OWNED_VOUCHED v = { 0 };
 	int r;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/forget.h"
-
-#include "fuse/clock.h"
+#include "vault/clock.h"
 
 static void *
 run(void *arg)

@@ -8,7 +8,7 @@
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
-#include "fuse/clock.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 
 #define FAILED_KEPT 16

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fuse/clock.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 
 #define TICK_MS 100

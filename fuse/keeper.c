@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "fuse/clock.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fuse/clock.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fuse/clock.h"
 #include "keys/frame.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/secret.h"

@@ -11,9 +11,9 @@
 #include <sys/queue.h>
 
 #include "fuse/buffer.h"
-#include "fuse/clock.h"
 #include "fuse/jobs.h"
 #include "fuse/releases.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "fuse/clock.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

@@ -8,8 +8,8 @@
 #define HASH_NONFATAL_OOM 1 /* hh.tbl is NULL then */
 #include <uthash.h>
 
-#include "fuse/clock.h"
 #include "keys/frame.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

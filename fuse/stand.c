@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fuse/clock.h"
 #include "fuse/control.h"
 #include "fuse/launch.h"
 #include "fuse/procs.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/store.h"

@@ -10,9 +10,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "fuse/clock.h"
 #include "fuse/daemon.h"
 #include "fuse/worker_state.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 

@@ -3,19 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "keys/broker_state.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 int64_t
 broker_record_clock(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_wall_ms();
 }
 
 void

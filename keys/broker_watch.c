@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "keys/alert.h"
 #include "keys/broker_state.h"
 #include "keys/courier.h"
 #include "keys/lookout.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -129,24 +129,15 @@ broker_watch_note(struct broker *b)
 		    lookout_seen(b->how.lookout));
 }
 
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* What is recorded is itself looked at. */
 int
 broker_watch_finish(struct broker *b)
 {
-	int64_t until = monotonic_ms() + FINISH_MS, now;
+	int64_t until = clock_ms() + FINISH_MS, now;
 	int err = b->failed;
 	bool all = b->how.lookout == NULL;
 
-	while (err == 0 && !all && (now = monotonic_ms()) < until) {
+	while (err == 0 && !all && (now = clock_ms()) < until) {
 		all = lookout_settle(b->how.lookout,
 		    (unsigned int)(until - now));
 		broker_watch_record(b);

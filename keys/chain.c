@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "keys/announce.h"
 #include "keys/chain_parts.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/fields.h"
 #include "vault/log.h"
@@ -220,15 +220,6 @@ check_trail(struct chain *c)
 
 /* --- the chain --- */
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int
 chain_open(struct chain **out, struct client *client,
     const struct chain_how *how)
@@ -242,7 +233,7 @@ chain_open(struct chain **out, struct client *client,
 		return ERR_NOMEM;
 	c->client = client;
 	c->how = how;
-	c->now_ms = clock_ms();
+	c->now_ms = clock_wall_ms();
 	memcpy(c->vault, client_peer(client)->vault, sizeof(c->vault));
 	for (size_t i = 0; i < sizeof(c->vault); i++)
 		snprintf(c->vault_hex + 2 * i, 3, "%02x", c->vault[i]);

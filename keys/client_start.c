@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "keys/peer.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -32,15 +33,6 @@
 #define CHILD_FD 3
 #define CHILD_SECRET_FD 4
 #define CLEAR_FD 10 /* ours are kept out of their way */
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 pause_ms(long ms)
@@ -60,7 +52,7 @@ client_start_of(const struct vaultdir *v, const struct unlock_source *source,
 		.vault = v,
 		.source = source,
 		.timeout_ms = timeout_ms,
-		.deadline_ms = now_ms() + timeout_ms,
+		.deadline_ms = clock_ms() + timeout_ms,
 	};
 }
 
@@ -295,7 +287,7 @@ client_start_connect(struct client_start *s, int *fd, bool *started)
 			*started = true;
 			return start(s, fd);
 		}
-		if (err == 0 && now_ms() > s->deadline_ms)
+		if (err == 0 && clock_ms() > s->deadline_ms)
 			err = log_err(ERR_UNREACHABLE,
 			    "a weir-keyd holds '%s/" VAULTDIR_LOCK "' and does"
 			    " not answer",
@@ -336,7 +328,7 @@ client_start_again(struct client_start *s)
 		    WEXITSTATUS(status) != err_exit(ERR_CONFLICT))
 			return from_exit(WEXITSTATUS(status));
 	}
-	if (now_ms() > s->deadline_ms)
+	if (clock_ms() > s->deadline_ms)
 		return log_err(ERR_UNREACHABLE,
 		    "the weir-keyd of '%s' does not stay up long enough to"
 		    " answer",

@@ -10,20 +10,11 @@
 #include <unistd.h>
 
 #include "keys/courier_state.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define PAUSE_MAX 300 /* seconds between two tries */
-
-static void
-deadline(struct timespec *out, int64_t ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, out);
-	out->tv_sec += ms / 1000;
-	out->tv_nsec += ms % 1000 * 1000000;
-	out->tv_sec += out->tv_nsec / 1000000000;
-	out->tv_nsec %= 1000000000;
-}
 
 static void
 condition_init(pthread_cond_t *c)
@@ -156,28 +147,23 @@ static void *
 loop(void *arg)
 {
 	struct courier_line *line = arg;
-	struct timespec due;
+	int64_t due_ms = 0; /* not before */
 
-	deadline(&due, 0);
 	pthread_mutex_lock(&line->mutex);
 	while (!line->stop) {
-		struct timespec now;
-
 		store_all(line);
 		drop_oldest(line);
-		deadline(&now, 0);
 		if (TAILQ_EMPTY(&line->letters)) {
 			pthread_cond_wait(&line->work, &line->mutex);
-			deadline(&due, 0);
-		} else if (line->failures > 0 &&
-		    (now.tv_sec < due.tv_sec ||
-			(now.tv_sec == due.tv_sec &&
-			    now.tv_nsec < due.tv_nsec))) {
+			due_ms = 0;
+		} else if (line->failures > 0 && clock_ms() < due_ms) {
+			struct timespec due = clock_timespec(due_ms);
+
 			pthread_cond_timedwait(&line->work, &line->mutex, &due);
 		} else {
 			deliver_first(line);
 			if (line->failures > 0)
-				deadline(&due, pause_ms(line));
+				due_ms = clock_ms() + pause_ms(line);
 		}
 	}
 	pthread_mutex_unlock(&line->mutex);
@@ -352,9 +338,8 @@ settle(struct courier_line *line, const struct timespec *until)
 void
 courier_settle(struct courier *c, unsigned int ms)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_ms() + ms);
 
-	deadline(&until, ms);
 	for (size_t i = 0; i < c->count; i++)
 		settle(&c->lines[i], &until);
 }

@@ -18,6 +18,7 @@
 #include "keys/front_state.h"
 #include "keys/lookout.h"
 #include "keys/verifier.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -29,15 +30,6 @@ front_failed(int code, const char *what)
 {
 	errno = -code;
 	return log_sys("%s", what);
-}
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static bool accept_one(struct front *f);
@@ -223,10 +215,7 @@ front_connect(struct front *f, struct broker_how *how)
 void
 front_lookout(struct front *f, struct lookout_how *how)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	how->now_ms = (int64_t)now.tv_sec * 1000;
+	how->now_ms = clock_wall_ms();
 	how->wake = wake;
 	how->arg = f;
 }
@@ -266,7 +255,7 @@ on_tick(sd_event_source *source, uint64_t now_us, void *arg)
 	if (f->broker != NULL) {
 		/* Should a wake have been lost, nobody waits for long. */
 		broker_durable(f->broker);
-		broker_tick(f->broker, monotonic_ms() - f->started_ms);
+		broker_tick(f->broker, clock_ms() - f->started_ms);
 		say_status(f);
 		front_settle(f);
 	}
@@ -318,7 +307,7 @@ front_new(struct front **out, const char *vault_path)
 	f->listener = -1;
 	f->wake = -1;
 	f->turn = -1;
-	f->started_ms = monotonic_ms();
+	f->started_ms = clock_ms();
 	TAILQ_INIT(&f->links);
 	TAILQ_INIT(&f->touched);
 	TAILQ_INIT(&f->queue);
@@ -383,7 +372,7 @@ front_run(struct front *f, struct broker *b, bool leave)
 
 	f->broker = b;
 	f->leave = leave;
-	broker_tick(b, monotonic_ms() - f->started_ms);
+	broker_tick(b, clock_ms() - f->started_ms);
 	front_settle(f); /* the client that started us may have gone already */
 	code = sd_event_loop(f->loop);
 	stop_listening(f);

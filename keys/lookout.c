@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "keys/lookout_state.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/trail.h"
@@ -125,13 +126,10 @@ look_back(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 static void
 wait_a_little(struct lookout *l)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(
+	    clock_wall_ms() + PUBLISH_MS);
 	LOCKED(lock, &l->mutex);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += PUBLISH_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	if (!l->stop)
 		pthread_cond_timedwait(&l->work, &l->mutex, &until);
 }
@@ -349,15 +347,10 @@ lookout_seen(struct lookout *l)
 bool
 lookout_settle(struct lookout *l, unsigned int ms)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_wall_ms() + ms);
 	int r = 0;
 	LOCKED(lock, &l->mutex);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	while (r == 0 && !l->stop && l->begun && l->next != l->told &&
 	    l->raised_count == 0)
 		r = pthread_cond_timedwait(&l->changed, &l->mutex, &until);

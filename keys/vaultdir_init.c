@@ -14,6 +14,7 @@
 
 #include "keys/catalogue.h"
 #include "keys/vaultdir.h"
+#include "vault/clock.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -28,15 +29,6 @@
 #define MARK ".init"
 #define DIR_MODE 0755
 #define DEPTH_MAX 8
-
-static int64_t
-wall_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int remove_tree(int dir, const char *name, unsigned int depth);
 
@@ -381,7 +373,7 @@ vaultdir_init(const struct vaultdir_init *how)
 {
 	__attribute__((cleanup(making_clear))) struct making m = {
 		.how = how,
-		.now_ms = wall_ms(),
+		.now_ms = clock_wall_ms(),
 	};
 	OWNED(file) lock = NULL;
 	int err;

@@ -7,11 +7,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "keys/verifier.h"
 #include "keys/verifier_fds.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/reader.h"
@@ -29,15 +29,6 @@ struct child {
 	uint32_t files;
 	int64_t told_ms;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int
 tell(const struct verifier_news *n)
@@ -62,7 +53,7 @@ on_progress(void *arg, uint32_t files, uint64_t bytes)
 	const struct verifier_news n = { .id = c->job.id,
 		.files = files,
 		.bytes = bytes };
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (now - c->told_ms < NEWS_MS)
 		return 0;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "keys/notary.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -105,10 +105,9 @@ take_option(struct options *o, int option)
 static uint64_t
 now(void)
 {
-	struct timespec t;
+	int64_t ms = clock_wall_ms();
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec > 0 ? (uint64_t)t.tv_sec : 0;
+	return ms > 0 ? (uint64_t)ms / 1000 : 0;
 }
 
 static int

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -44,7 +44,7 @@ struct check {
 	uint64_t version; /* a number for each call of check_version */
 	uint8_t *body;
 	size_t capacity;
-	struct timespec told;
+	int64_t told_ms;
 	/* The version being swept. */
 	const char *model;
 	const struct digest *digest;
@@ -88,15 +88,11 @@ check_free(struct check *c)
 static void
 progress(struct check *c)
 {
-	struct timespec now;
+	const int64_t now = clock_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (c->how.progress == NULL ||
-	    (now.tv_sec - c->told.tv_sec) * 1000 +
-		    (now.tv_nsec - c->told.tv_nsec) / 1000000 <
-		PROGRESS_MS)
+	if (c->how.progress == NULL || now - c->told_ms < PROGRESS_MS)
 		return;
-	c->told = now;
+	c->told_ms = now;
 	c->how.progress(c->how.arg, &c->totals);
 }
 

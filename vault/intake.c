@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vault/intake.h"
+#include "vault/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "vault/binder.h"
 #include "vault/err.h"
@@ -25,7 +25,7 @@ struct intake {
 	struct tensor_list tensors;
 	struct model_imports imports;
 	struct intake_progress progress;
-	struct timespec told;
+	int64_t told_ms;
 };
 
 void
@@ -56,17 +56,13 @@ no_memory(void)
 static void
 tell_progress(struct intake *in, bool always)
 {
-	struct timespec now;
+	const int64_t now = clock_ms();
 
 	if (in->how->progress == NULL)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!always &&
-	    (now.tv_sec - in->told.tv_sec) * 1000 +
-		    (now.tv_nsec - in->told.tv_nsec) / 1000000 <
-		PROGRESS_MS)
+	if (!always && now - in->told_ms < PROGRESS_MS)
 		return;
-	in->told = now;
+	in->told_ms = now;
 	in->how->progress(in->how->progress_arg, &in->progress);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vault/seen.h"
+#include "vault/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -503,14 +504,11 @@ static char *
 refusal_line(const char *reference, const char *reason)
 {
 	char time[ENTRY_TIME_SIZE];
-	struct timespec now;
 	json_auto_t *json = NULL;
 	OWNED_MEM(char) text = NULL;
 	char *line;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	entry_time_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-	    time);
+	entry_time_text(clock_wall_ms(), time);
 	json = json_pack("{s:s, s:o, s:o}", "time", time, "reference",
 	    text_json(reference), "reason", text_json(reason));
 	text = json_dumps(json, JSON_COMPACT);

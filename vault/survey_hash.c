@@ -7,13 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/survey.h"
 
 #define BUFFER (1U << 20) /* of each thread */
 #define THREADS_MAX 32
-#define TICK_NS 100000000L
+#define TICK_MS 100
 
 struct hashing {
 	struct survey *s;
@@ -155,10 +156,7 @@ watch(struct hashing *h)
 			h->how->progress(h->how->arg, done, h->total);
 			pthread_mutex_lock(&h->mutex);
 		}
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += TICK_NS;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
+		until = clock_timespec(clock_wall_ms() + TICK_MS);
 		if (h->running > 0)
 			pthread_cond_timedwait(&h->ended, &h->mutex, &until);
 	}
