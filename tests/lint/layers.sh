@@ -32,6 +32,7 @@ awk '
 		while (!(stem in rank))
 			if (!sub(/_[^_\/]*$/, "", stem))
 				return -1
+		used[stem] = 1
 		return rank[stem]
 	}
 
@@ -59,5 +60,12 @@ awk '
 		}
 	}
 
-	END { exit bad }
+	END {
+		for (stem in rank)
+			if (!(stem in used)) {
+				print ARGV[1] ": " stem " is the rank of no file"
+				bad = 1
+			}
+		exit bad
+	}
 ' "$ranks" $(find vault keys fuse cli -name '*.[ch]' | sort)

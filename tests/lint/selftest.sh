@@ -13,6 +13,7 @@ cp -r tests/lint "$tree/tests/"
 cp .ci/run "$tree/.ci/"
 cp .clang-format "$tree/"
 cd "$tree" || exit 1
+printf '0 vault err\n5 cli *\n' >tests/lint/layers
 
 : "${CC:=gcc -std=c17 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. -isystem /usr/include/fuse3}"
 export CC
@@ -88,6 +89,9 @@ expect layers 'vault/plant.c:2: "plant.h" is not written from the root' \
 printf '%s\n' "$head" >vault/unranked.c
 expect layers 'vault/unranked.c: no rank' 'a file without a rank' \
     vault/unranked.c
+
+echo "0 vault ghost" >>tests/lint/layers
+expect layers 'vault/ghost is the rank of no file' 'a rank without a file'
 
 printf 'int plant_mine;\nint stray;\n' >vault/plant.c
 $CC -c vault/plant.c -o "$BUILD/vault/plant.o"
