@@ -159,7 +159,8 @@ broker_stop(struct broker *b)
 	broker_check_deliver(b);
 	err = broker_record_finish(b);
 	if (err == 0 && !b->how.service)
-		err = broker_session_end_at_stop(b);
+		/* An embedded keyd leaves with its last client. */
+		err = broker_session_end_left(b, 0);
 	if (err == 0)
 		err = broker_watch_finish(b);
 	if (err == 0)

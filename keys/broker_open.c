@@ -17,6 +17,7 @@
 struct wanted {
 	struct broker_target target;
 	uint64_t grant;
+	uint32_t max_sessions; /* of the grant; 0: any number */
 	enum msg_grant_type type;
 };
 
@@ -156,6 +157,7 @@ choose(const struct opening *o, struct wanted *w)
 	if (answer != GRANT_OK)
 		return not_granted(o, t, answer, g, wish.spent);
 	w->grant = g->id;
+	w->max_sessions = g->max_sessions;
 	w->type = g->type;
 	return 0;
 }
@@ -432,6 +434,22 @@ check_share(const struct opening *o)
 	return 0;
 }
 
+/*
+ * Sessions that nobody holds any more were not counted: they end before another
+ * one takes their place, so that none is taken up again beside it.
+ */
+static int
+take_places(const struct opening *o)
+{
+	int err = 0;
+
+	for (uint16_t i = 0; err == 0 && i < o->m->count; i++)
+		if (o->wanted[i].max_sessions != 0)
+			err = broker_session_end_left(o->c->b,
+			    o->wanted[i].grant);
+	return err;
+}
+
 static int
 open_session(struct opening *o)
 {
@@ -447,6 +465,8 @@ open_session(struct opening *o)
 		err = check_share(o);
 	if (err == 0)
 		err = admit_all(o);
+	if (err == 0)
+		err = take_places(o);
 	if (err != 0)
 		return err;
 	id = catalogue_next(c->b->how.catalogue, CATALOGUE_SESSION);

@@ -346,6 +346,26 @@ rests_on(const struct broker_session *s, uint64_t grant)
 	return false;
 }
 
+/* Whether the program that mounted has gone, as far as this host can tell. */
+static bool
+process_gone(const struct session *s)
+{
+	char host[HOST_NAME_MAX + 1];
+
+	if (s->pid == 0 || s->pid > INT_MAX ||
+	    gethostname(host, sizeof(host)) != 0 || strcmp(host, s->host) != 0)
+		return false;
+	return kill((pid_t)s->pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Nobody holds it any more.  One that nobody has resumed yet, since keyd started,
+ * may belong to a mount that is about to. */
+static bool
+is_left(const struct broker_session *s)
+{
+	return LIST_EMPTY(&s->holds) && (s->was_held || process_gone(s->s));
+}
+
 uint32_t
 broker_session_under(void *arg, uint64_t grant)
 {
@@ -354,8 +374,21 @@ broker_session_under(void *arg, uint64_t grant)
 	uint32_t n = 0;
 
 	HASH_ITER(hh, b->sessions, s, next)
-		n += rests_on(s, grant);
+		n += rests_on(s, grant) && !is_left(s);
 	return n;
+}
+
+int
+broker_session_end_left(struct broker *b, uint64_t grant)
+{
+	struct broker_session *s, *next;
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (err == 0 && is_left(s) &&
+		    (grant == 0 || rests_on(s, grant)))
+			err = broker_session_end(b, s, "its client has gone");
+	return err;
 }
 
 int
@@ -495,36 +528,6 @@ broker_session_end_expired(struct broker *b)
 		if (err == 0 && s->expires_ms != 0 && now >= s->expires_ms)
 			err = broker_session_end(b, s,
 			    s->ends_with_hours ? hours_over : EXPIRED);
-	return err;
-}
-
-/* Whether the program that mounted has gone, as far as this host can tell. */
-static bool
-process_gone(const struct session *s)
-{
-	char host[HOST_NAME_MAX + 1];
-
-	if (s->pid == 0 || s->pid > INT_MAX ||
-	    gethostname(host, sizeof(host)) != 0 || strcmp(host, s->host) != 0)
-		return false;
-	return kill((pid_t)s->pid, 0) != 0 && errno == ESRCH;
-}
-
-/*
- * An embedded keyd leaves with its last client.  Sessions of clients that left
- * before it are over; one that nobody has resumed yet may belong to a mount
- * that is about to start the next keyd.
- */
-int
-broker_session_end_at_stop(struct broker *b)
-{
-	struct broker_session *s, *next;
-	int err = 0;
-
-	HASH_ITER(hh, b->sessions, s, next)
-		if (err == 0 && LIST_EMPTY(&s->holds) &&
-		    (s->was_held || process_gone(s->s)))
-			err = broker_session_end(b, s, "its client has gone");
 	return err;
 }
 

@@ -357,8 +357,12 @@ void broker_session_ended(struct broker *b, struct broker_session *s,
  * last one's close. */
 int broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last) MUST_USE;
-/* How many open ones rest on a grant; arg is the broker. */
+/* How many open ones that somebody still holds rest on a grant; arg is the
+ * broker. */
 uint32_t broker_session_under(void *arg, uint64_t grant);
+/* End those that rest on the grant (0: all there are) and whose clients have
+ * left. */
+int broker_session_end_left(struct broker *b, uint64_t grant) MUST_USE;
 /* The same, of a version that was revoked. */
 int broker_session_end_for_version(struct broker *b, const char *model,
     const struct digest *version, struct broker_pending **last) MUST_USE;
@@ -368,7 +372,6 @@ int broker_session_end_alone(struct broker *b) MUST_USE;
 /* End those whose grants have all expired, or are outside their hours.  Told, not asked for: a worker that
  * has keys would go on. */
 int broker_session_end_expired(struct broker *b) MUST_USE;
-int broker_session_end_at_stop(struct broker *b) MUST_USE;
 void broker_session_free_all(struct broker *b);
 /* Where the pages of version n are; key->b is set by the caller. */
 struct broker_key_of {

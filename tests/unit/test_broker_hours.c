@@ -231,6 +231,55 @@ sessions_at_once_are_counted_and_let_go(void **state)
 	msg_session_clear(&three);
 }
 
+/* Somebody who comes back: a program that crashed, or a thief who hangs up. */
+static void
+a_session_that_was_left_gives_its_place(void **state)
+{
+	struct scene *s = *state;
+	struct msg_session one, two;
+	OWNED_WRITER w = writer_of(FRAME_BUFFER);
+	struct msg_session_resume m;
+
+	grant(s, "", "", 1);
+	assert_int_equal(open_llama(s, &one), 0);
+	assert_int_equal(open_llama(s, &two), ERR_DENIED);
+	desk_person_go(&s->daemon);
+	desk_person_come(&s->daemon, &s->d, 1);
+	assert_int_equal(open_llama(s, &two), 0);
+	last_reason(s, "session.close", "its client has gone");
+	/* It is nobody's any more. */
+	m.session = one.session;
+	memcpy(m.token, one.token, sizeof(m.token));
+	msg_session_resume_write(&w, &m);
+	assert_int_equal(desk_ask(&s->daemon, MSG_SESSION_RESUME, &w, NULL),
+	    ERR_NOT_FOUND);
+	assert_int_equal(release(s, one.session), ERR_DENIED);
+	msg_session_clear(&one);
+	msg_session_clear(&two);
+}
+
+/* One that was taken up again is counted. */
+static void
+a_session_that_was_resumed_keeps_its_place(void **state)
+{
+	struct scene *s = *state;
+	struct msg_session one, two;
+	OWNED_WRITER w = writer_of(FRAME_BUFFER);
+	struct msg_session_resume m;
+
+	grant(s, "", "", 1);
+	assert_int_equal(open_llama(s, &one), 0);
+	desk_person_go(&s->daemon);
+	desk_person_come(&s->daemon, &s->d, 1);
+	m.session = one.session;
+	memcpy(m.token, one.token, sizeof(m.token));
+	msg_session_resume_write(&w, &m);
+	assert_int_equal(desk_ask(&s->daemon, MSG_SESSION_RESUME, &w, NULL), 0);
+	assert_int_equal(open_llama(s, &two), ERR_DENIED);
+	last_reason(s, "session.refused", "too many sessions");
+	msg_session_clear(&one);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -241,6 +290,8 @@ main(void)
 		TEST(the_session_ends_with_the_hours),
 		TEST(a_keyd_that_starts_outside_the_hours_ends_it),
 		TEST(sessions_at_once_are_counted_and_let_go),
+		TEST(a_session_that_was_left_gives_its_place),
+		TEST(a_session_that_was_resumed_keeps_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
