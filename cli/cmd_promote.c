@@ -394,15 +394,5 @@ cmd_promote_approve(struct options *o, int argc, char **argv)
 int
 cmd_promote_withdraw(struct options *o, int argc, char **argv)
 {
-	const char *reason = NULL;
-	const struct options_own own[] = {
-		{ "reason", 0, OPTIONS_TEXT, &reason },
-		OPTIONS_END,
-	};
-	struct options_operands operands;
-	int r;
-
-	if ((r = options_parse(o, own, argc, argv, &operands)) != 0)
-		return r;
-	return proposal_withdraw(o, 'P', operands.items[0], reason);
+	return proposal_withdraw(o, argc, argv, 'P');
 }

@@ -139,17 +139,7 @@ cmd_trust_approve(struct options *o, int argc, char **argv)
 int
 cmd_trust_withdraw(struct options *o, int argc, char **argv)
 {
-	const char *reason = NULL;
-	const struct options_own own[] = {
-		{ "reason", 0, OPTIONS_TEXT, &reason },
-		OPTIONS_END,
-	};
-	struct options_operands operands;
-	int r;
-
-	if ((r = options_parse(o, own, argc, argv, &operands)) != 0)
-		return r;
-	return proposal_withdraw(o, 'T', operands.items[0], reason);
+	return proposal_withdraw(o, argc, argv, 'T');
 }
 
 static int

@@ -468,15 +468,21 @@ proposal_join(struct proposal *p, uint64_t id, enum statement_about about)
 }
 
 int
-proposal_withdraw(struct options *o, char letter, const char *text,
-    const char *reason)
+proposal_withdraw(struct options *o, int argc, char **argv, char letter)
 {
+	const char *reason = NULL;
+	const struct options_own own[] = {
+		{ "reason", 0, OPTIONS_TEXT, &reason },
+		OPTIONS_END,
+	};
+	struct options_operands operands;
 	OWNED(client) client = NULL;
 	OWNED_JSON j = NULL;
 	uint64_t id;
 	int r;
 
-	if ((r = proposal_number(o, text, letter, &id)) != 0)
+	if ((r = options_parse(o, own, argc, argv, &operands)) != 0 ||
+	    (r = proposal_number(o, operands.items[0], letter, &id)) != 0)
 		return r;
 	if (reason == NULL || reason[0] == '\0')
 		return options_wrong(o,

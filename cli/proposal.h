@@ -82,8 +82,9 @@ int proposal_number(const struct options *o, const char *text, char letter,
 #define PROPOSAL_COUNT 1024
 char *proposal_count(const json_t *reply, char buf[static PROPOSAL_COUNT]);
 
-/* Take one back. */
-int proposal_withdraw(struct options *o, char letter, const char *text,
-    const char *reason) MUST_USE;
+/* A command that takes one back: the words behind its name are argv, and the
+ * letter is how its kind is numbered. */
+int proposal_withdraw(struct options *o, int argc, char **argv, char letter)
+    MUST_USE;
 
 #endif

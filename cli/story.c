@@ -11,6 +11,7 @@
 #include "cli/story_alert.h"
 #include "cli/story_grant.h"
 #include "cli/story_signed.h"
+#include "cli/story_text.h"
 #include "cli/story_version.h"
 #include "cli/talk.h"
 #include "vault/err.h"
@@ -63,22 +64,6 @@ story_free(struct story *s)
 	free(s);
 }
 
-static const char *
-text_of(const struct entry_view *v, const char *key)
-{
-	const char *text = entry_view_text(v, key);
-
-	return text != NULL ? text : "";
-}
-
-static uint64_t
-number_of(const struct entry_view *v, const char *key)
-{
-	uint64_t n;
-
-	return entry_view_number(v, key, &n) == 0 ? n : 0;
-}
-
 static struct session *
 session_of(const struct story *s, const struct entry_view *v)
 {
@@ -105,8 +90,8 @@ learn_session(struct story *s, const struct entry_view *v)
 	i = calloc(1, sizeof(*i));
 	if (i == NULL)
 		return ERR_NOMEM;
-	i->id = number_of(v, "session");
-	i->principal = strdup(text_of(v, "for"));
+	i->id = story_number(v, "session");
+	i->principal = strdup(story_text(v, "for"));
 	i->versions = json_incref(list);
 	HASH_ADD(hh, s->sessions, id, sizeof(i->id), i);
 	if (i->principal == NULL)
@@ -129,8 +114,8 @@ story_learn(struct story *s, const struct entry_view *v)
 	if (v->kind == ENTRY_STATEMENT_ADD)
 		return story_signed_learn(s->signed_by, v);
 	if (v->kind == ENTRY_PUT)
-		return story_version_learn(s->versions, text_of(v, "version"),
-		    text_of(v, "model"));
+		return story_version_learn(s->versions,
+		    story_text(v, "version"), story_text(v, "model"));
 	return 0;
 }
 
@@ -189,7 +174,7 @@ story_about(const struct story *s, const struct entry_view *v,
 	if (v->kind == ENTRY_SESSION_REFUSED)
 		return refers_to(json_object_get(v->json, "refs"), model);
 	if (v->kind == ENTRY_ROLE_ADD || v->kind == ENTRY_ROLE_RM)
-		return strcmp(text_of(v, "family"), model) == 0;
+		return strcmp(story_text(v, "family"), model) == 0;
 	return session != NULL && lists_model(session->versions, model);
 }
 
@@ -200,14 +185,14 @@ story_by(const struct story *s, const struct entry_view *v,
 	const struct session *session = session_of(s, v);
 
 	return strcmp(v->by, principal) == 0 ||
-	    strcmp(text_of(v, "for"), principal) == 0 ||
+	    strcmp(story_text(v, "for"), principal) == 0 ||
 	    (session != NULL && strcmp(session->principal, principal) == 0);
 }
 
 static const char *
 path_of(struct story *s, const struct entry_view *v, uint64_t row)
 {
-	return story_version_path(s->versions, text_of(v, "version"), row);
+	return story_version_path(s->versions, story_text(v, "version"), row);
 }
 
 /* The path of each read of extents. */
@@ -265,7 +250,7 @@ story_model(const struct story *s, const struct entry_view *v)
 const struct manifest_file *
 story_file(struct story *s, const struct entry_view *v, uint64_t row)
 {
-	return story_version_file(s->versions, text_of(v, "version"), row);
+	return story_version_file(s->versions, story_text(v, "version"), row);
 }
 
 size_t
@@ -281,14 +266,14 @@ tell_version(const struct story *s, const struct entry_view *v, FILE *f)
 	const char *model = model_of(s, v);
 
 	fprintf(f, "%s@%.12s", model != NULL ? model : "?",
-	    text_of(v, "version"));
+	    story_text(v, "version"));
 }
 
 static void
 tell_file(struct story *s, const struct entry_view *v, uint64_t row, FILE *f)
 {
 	const char *path = story_version_path(s->versions,
-	    text_of(v, "version"), row);
+	    story_text(v, "version"), row);
 
 	if (path != NULL)
 		fprintf(f, "%s", path);
@@ -299,20 +284,20 @@ tell_file(struct story *s, const struct entry_view *v, uint64_t row, FILE *f)
 static void
 tell_release(struct story *s, const struct entry_view *v, FILE *f)
 {
-	uint64_t first = number_of(v, "first");
-	uint64_t count = number_of(v, "count");
+	uint64_t first = story_number(v, "first");
+	uint64_t count = story_number(v, "count");
 	char size[OUT_SIZE];
 
 	tell_version(s, v, f);
 	fputc(' ', f);
-	tell_file(s, v, number_of(v, "file"), f);
+	tell_file(s, v, story_number(v, "file"), f);
 	if (count > 1)
 		fprintf(f, " chunks %llu..%llu", (unsigned long long)first,
 		    (unsigned long long)(first + count - 1));
 	else
 		fprintf(f, " chunk %llu", (unsigned long long)first);
-	fprintf(f, " %s session %llu", out_size(number_of(v, "bytes"), size),
-	    (unsigned long long)number_of(v, "session"));
+	fprintf(f, " %s session %llu", out_size(story_number(v, "bytes"), size),
+	    (unsigned long long)story_number(v, "session"));
 }
 
 /* One read of extents: [file, offset, length, uid, pid, exe]. */
@@ -342,7 +327,7 @@ tell_extents(struct story *s, const struct entry_view *v, FILE *f)
 
 	tell_version(s, v, f);
 	fprintf(f, " session %llu says it read",
-	    (unsigned long long)number_of(v, "session"));
+	    (unsigned long long)story_number(v, "session"));
 	json_array_foreach(reads, i, read) {
 		if (i == 3) {
 			fprintf(f, "; and %zu more",
@@ -366,8 +351,9 @@ tell_fault(struct story *s, const struct entry_view *v, FILE *f)
 		tell_file(s, v, row, f);
 		fputc(' ', f);
 	}
-	fprintf(f, "object %.12s session %llu: %s", text_of(v, "object"),
-	    (unsigned long long)number_of(v, "session"), text_of(v, "reason"));
+	fprintf(f, "object %.12s session %llu: %s", story_text(v, "object"),
+	    (unsigned long long)story_number(v, "session"),
+	    story_text(v, "reason"));
 }
 
 static void
@@ -377,21 +363,22 @@ tell_session_open(struct story *s, const struct entry_view *v, FILE *f)
 	size_t i;
 
 	(void)s;
-	fprintf(f, "session %llu", (unsigned long long)number_of(v, "session"));
-	if (strcmp(text_of(v, "for"), v->by) != 0)
-		fprintf(f, " for %s", text_of(v, "for"));
-	fprintf(f, " %s", text_of(v, "purpose"));
+	fprintf(f, "session %llu",
+	    (unsigned long long)story_number(v, "session"));
+	if (strcmp(story_text(v, "for"), v->by) != 0)
+		fprintf(f, " for %s", story_text(v, "for"));
+	fprintf(f, " %s", story_text(v, "purpose"));
 	json_array_foreach(json_object_get(v->json, "versions"), i, version)
 		fprintf(f, "%s%s@%.12s (grant %llu, %s)", i > 0 ? ", " : " ",
 		    talk_text(version, "model"), talk_text(version, "version"),
 		    (unsigned long long)talk_number(version, "grant"),
 		    talk_text(version, "type"));
-	if (text_of(v, "mountpoint")[0] != '\0')
-		fprintf(f, " at %s", text_of(v, "mountpoint"));
-	fprintf(f, " on %s pid %llu", text_of(v, "host"),
-	    (unsigned long long)number_of(v, "pid"));
-	if (text_of(v, "exe")[0] != '\0')
-		fprintf(f, " %s", text_of(v, "exe"));
+	if (story_text(v, "mountpoint")[0] != '\0')
+		fprintf(f, " at %s", story_text(v, "mountpoint"));
+	fprintf(f, " on %s pid %llu", story_text(v, "host"),
+	    (unsigned long long)story_number(v, "pid"));
+	if (story_text(v, "exe")[0] != '\0')
+		fprintf(f, " %s", story_text(v, "exe"));
 }
 
 static void
@@ -401,13 +388,13 @@ tell_session_refused(struct story *s, const struct entry_view *v, FILE *f)
 	size_t i;
 
 	(void)s;
-	fprintf(f, "%s", text_of(v, "purpose"));
+	fprintf(f, "%s", story_text(v, "purpose"));
 	json_array_foreach(json_object_get(v->json, "refs"), i, ref)
 		fprintf(f, " %s",
 		    json_string_value(ref) ? json_string_value(ref) : "?");
-	if (strcmp(text_of(v, "for"), v->by) != 0)
-		fprintf(f, " for %s", text_of(v, "for"));
-	fprintf(f, ": %s", text_of(v, "reason"));
+	if (strcmp(story_text(v, "for"), v->by) != 0)
+		fprintf(f, " for %s", story_text(v, "for"));
+	fprintf(f, ": %s", story_text(v, "reason"));
 }
 
 static void
@@ -415,11 +402,12 @@ tell_session(struct story *s, const struct entry_view *v, FILE *f)
 {
 	const struct session *session = session_of(s, v);
 
-	fprintf(f, "session %llu", (unsigned long long)number_of(v, "session"));
+	fprintf(f, "session %llu",
+	    (unsigned long long)story_number(v, "session"));
 	if (session != NULL && strcmp(session->principal, v->by) != 0)
 		fprintf(f, " of %s", session->principal);
-	if (text_of(v, "reason")[0] != '\0')
-		fprintf(f, ": %s", text_of(v, "reason"));
+	if (story_text(v, "reason")[0] != '\0')
+		fprintf(f, ": %s", story_text(v, "reason"));
 }
 
 static void
@@ -429,8 +417,8 @@ tell_put(struct story *s, const struct entry_view *v, FILE *f)
 	const json_t *imports = json_object_get(v->json, "pickle");
 
 	tell_version(s, v, f);
-	fprintf(f, " %s %s", out_count(number_of(v, "files"), "file", count),
-	    out_size(number_of(v, "bytes"), size));
+	fprintf(f, " %s %s", out_count(story_number(v, "files"), "file", count),
+	    out_size(story_number(v, "bytes"), size));
 	if (json_array_size(imports) > 0)
 		fprintf(f, ", %s let in",
 		    out_count(json_array_size(imports), "pickle import",
@@ -444,50 +432,51 @@ tell_put_step(struct story *s, const struct entry_view *v, FILE *f)
 
 	(void)s;
 	if (v->kind == ENTRY_PUT_BEGIN)
-		fprintf(f, "%s ", text_of(v, "model"));
+		fprintf(f, "%s ", story_text(v, "model"));
 	else
 		fprintf(f, "%s ",
-		    out_count(number_of(v, "count"), "chunk key", count));
-	fprintf(f, "upload %llu", (unsigned long long)number_of(v, "upload"));
+		    out_count(story_number(v, "count"), "chunk key", count));
+	fprintf(f, "upload %llu",
+	    (unsigned long long)story_number(v, "upload"));
 }
 
 static void
 tell_role(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
-	fprintf(f, "%s", text_of(v, "role"));
-	if (text_of(v, "family")[0] != '\0')
-		fprintf(f, " of %s", text_of(v, "family"));
+	fprintf(f, "%s", story_text(v, "role"));
+	if (story_text(v, "family")[0] != '\0')
+		fprintf(f, " of %s", story_text(v, "family"));
 	fprintf(f, " %s %s", v->kind == ENTRY_ROLE_ADD ? "to" : "from",
-	    text_of(v, "to"));
+	    story_text(v, "to"));
 }
 
 static void
 tell_keyd(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
-	fprintf(f, "%s pid %llu weir %s", text_of(v, "mode"),
-	    (unsigned long long)number_of(v, "pid"), text_of(v, "weir"));
+	fprintf(f, "%s pid %llu weir %s", story_text(v, "mode"),
+	    (unsigned long long)story_number(v, "pid"), story_text(v, "weir"));
 }
 
 static void
 tell_init(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
-	fprintf(f, "vault %s", text_of(v, "vault"));
+	fprintf(f, "vault %s", story_text(v, "vault"));
 }
 
 static void
 tell_refused(struct story *s, const struct entry_view *v, FILE *f)
 {
-	uint64_t more = number_of(v, "more");
+	uint64_t more = story_number(v, "more");
 
 	(void)s;
-	fprintf(f, "%s: %s", text_of(v, "request"), text_of(v, "reason"));
-	if (number_of(v, "session") > 0)
+	fprintf(f, "%s: %s", story_text(v, "request"), story_text(v, "reason"));
+	if (story_number(v, "session") > 0)
 		fprintf(f, " (session %llu of %s)",
-		    (unsigned long long)number_of(v, "session"),
-		    text_of(v, "for"));
+		    (unsigned long long)story_number(v, "session"),
+		    story_text(v, "for"));
 	if (more > 0)
 		fprintf(f, ", and %llu more", (unsigned long long)more);
 }
@@ -499,26 +488,26 @@ tell_check(struct story *s, const struct entry_view *v, FILE *f)
 
 	(void)s;
 	fprintf(f, "%s, %s %s: %llu damaged, %llu missing",
-	    out_count(number_of(v, "objects"), "object", count),
-	    out_size(number_of(v, "bytes"), size),
+	    out_count(story_number(v, "objects"), "object", count),
+	    out_size(story_number(v, "bytes"), size),
 	    entry_view_bool(v, "data") ? "read" : "by headers and sizes",
-	    (unsigned long long)number_of(v, "damaged"),
-	    (unsigned long long)number_of(v, "missing"));
+	    (unsigned long long)story_number(v, "damaged"),
+	    (unsigned long long)story_number(v, "missing"));
 }
 
 static void
 tell_config(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
-	fprintf(f, "%s = %s", text_of(v, "key"), text_of(v, "value"));
+	fprintf(f, "%s = %s", story_text(v, "key"), story_text(v, "value"));
 }
 
 static void
 tell_reset(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
-	fprintf(f, "the pool of %s begins anew: %s", text_of(v, "model"),
-	    text_of(v, "reason"));
+	fprintf(f, "the pool of %s begins anew: %s", story_text(v, "model"),
+	    story_text(v, "reason"));
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/story_signed.h"
+#include "cli/story_text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -48,26 +49,10 @@ story_signed_free(struct story_signed *s)
 	free(s);
 }
 
-static const char *
-text_of(const struct entry_view *v, const char *key)
-{
-	const char *text = entry_view_text(v, key);
-
-	return text != NULL ? text : "";
-}
-
-static uint64_t
-number_of(const struct entry_view *v, const char *key)
-{
-	uint64_t n;
-
-	return entry_view_number(v, key, &n) == 0 ? n : 0;
-}
-
 static struct known *
 find(const struct story_signed *s, const struct entry_view *v)
 {
-	uint64_t id = number_of(v, "statement");
+	uint64_t id = story_number(v, "statement");
 	struct known *k;
 
 	HASH_FIND(hh, s->all, &id, sizeof(id), k);
@@ -99,10 +84,10 @@ story_signed_learn(struct story_signed *s, const struct entry_view *v)
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return ERR_NOMEM;
-	k->id = number_of(v, "statement");
-	k->letter = letter_of(text_of(v, "about"));
-	k->rollback = strcmp(text_of(v, "act"), "rollback") == 0;
-	snprintf(k->model, sizeof(k->model), "%s", text_of(v, "model"));
+	k->id = story_number(v, "statement");
+	k->letter = letter_of(story_text(v, "about"));
+	k->rollback = strcmp(story_text(v, "act"), "rollback") == 0;
+	snprintf(k->model, sizeof(k->model), "%s", story_text(v, "model"));
 	HASH_ADD(hh, s->all, id, sizeof(k->id), k);
 	return 0;
 }
@@ -122,8 +107,8 @@ tell_name(const struct story_signed *s, const struct entry_view *v, FILE *f)
 	const struct known *k = find(s, v);
 
 	fprintf(f, "%c%llu",
-	    k != NULL ? k->letter : letter_of(text_of(v, "about")),
-	    (unsigned long long)number_of(v, "statement"));
+	    k != NULL ? k->letter : letter_of(story_text(v, "about")),
+	    (unsigned long long)story_number(v, "statement"));
 }
 
 /* "llama:prod serial 3 -> 4f2a01020304" */
@@ -132,30 +117,30 @@ tell_subject(const struct story_signed *s, const struct entry_view *v, FILE *f)
 {
 	const struct known *k = find(s, v);
 
-	switch (letter_of(text_of(v, "about"))) {
+	switch (letter_of(story_text(v, "about"))) {
 	case 'P':
-		fprintf(f, "%s:%s serial %llu -> %.12s%s", text_of(v, "model"),
-		    text_of(v, "channel"),
-		    (unsigned long long)number_of(v, "serial"),
-		    text_of(v, "version"),
+		fprintf(f, "%s:%s serial %llu -> %.12s%s",
+		    story_text(v, "model"), story_text(v, "channel"),
+		    (unsigned long long)story_number(v, "serial"),
+		    story_text(v, "version"),
 		    k != NULL && k->rollback ? " (rollback)" : "");
 		break;
 	case 'T':
 		fprintf(f, "trust root %llu",
-		    (unsigned long long)number_of(v, "number"));
+		    (unsigned long long)story_number(v, "number"));
 		break;
 	case 'A':
 		fprintf(f, "grant %llu of %s",
-		    (unsigned long long)number_of(v, "grant"),
-		    text_of(v, "model"));
+		    (unsigned long long)story_number(v, "grant"),
+		    story_text(v, "model"));
 		break;
 	case 'R':
-		fprintf(f, "%s@%.12s revoked", text_of(v, "model"),
-		    text_of(v, "version"));
+		fprintf(f, "%s@%.12s revoked", story_text(v, "model"),
+		    story_text(v, "version"));
 		break;
 	default:
-		fprintf(f, "%s@%.12s", text_of(v, "model"),
-		    text_of(v, "version"));
+		fprintf(f, "%s@%.12s", story_text(v, "model"),
+		    story_text(v, "version"));
 	}
 }
 
@@ -177,14 +162,15 @@ tell_verdict(const struct entry_view *v, FILE *f)
 {
 	char size[OUT_SIZE];
 
-	fprintf(f, "%s@%.12s ", text_of(v, "model"), text_of(v, "version"));
+	fprintf(f, "%s@%.12s ", story_text(v, "model"),
+	    story_text(v, "version"));
 	if (entry_view_bool(v, "ok"))
 		fprintf(f, "is what its manifest says: %llu files %s",
-		    (unsigned long long)number_of(v, "files"),
-		    out_size(number_of(v, "bytes"), size));
+		    (unsigned long long)story_number(v, "files"),
+		    out_size(story_number(v, "bytes"), size));
 	else
 		fprintf(f, "is NOT what its manifest says: %s",
-		    text_of(v, "reason"));
+		    story_text(v, "reason"));
 }
 
 static void
@@ -194,10 +180,10 @@ tell_statement(const struct story_signed *s, const struct entry_view *v,
 	bool sign = v->kind == ENTRY_STATEMENT_SIGN;
 
 	if (sign)
-		fprintf(f, "%s signed ", text_of(v, "signer"));
+		fprintf(f, "%s signed ", story_text(v, "signer"));
 	tell_name(s, v, f);
 	if (v->kind == ENTRY_STATEMENT_WITHDRAW) {
-		fprintf(f, ": %s", text_of(v, "reason"));
+		fprintf(f, ": %s", story_text(v, "reason"));
 		return;
 	}
 	fputs(": ", f);
@@ -214,8 +200,8 @@ story_signed_tell(const struct story_signed *s, const struct entry_view *v,
 	if (v->kind == ENTRY_VERIFY)
 		tell_verdict(v, f);
 	else if (v->kind == ENTRY_SIGN_OMS)
-		fprintf(f, "%s@%.12s model.sig for %s", text_of(v, "model"),
-		    text_of(v, "version"), text_of(v, "name"));
+		fprintf(f, "%s@%.12s model.sig for %s", story_text(v, "model"),
+		    story_text(v, "version"), story_text(v, "name"));
 	else
 		tell_statement(s, v, f);
 }
