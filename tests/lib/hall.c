@@ -12,13 +12,6 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-void
-hall_ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 int
 hall_setup(void **state)
 {
@@ -26,7 +19,7 @@ hall_setup(void **state)
 	struct broker_how how;
 
 	assert_non_null(h);
-	log_sink(hall_ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&h->d, false);
 	broker_free(h->d.broker);
 	h->d.broker = NULL;

@@ -22,7 +22,6 @@ struct hall {
 /* For cmocka: *state is a hall whose front does not run yet. */
 int hall_setup(void **state);
 int hall_teardown(void **state);
-void hall_ignore(void *arg, const char *line); /* a log_sink */
 
 /* Have it run, until its last client has gone with leave; its result. */
 void hall_start(struct hall *h, bool leave);

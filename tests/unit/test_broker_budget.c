@@ -47,13 +47,6 @@ struct scene {
 	int64_t now_ms;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
@@ -61,7 +54,7 @@ setup(void **state)
 	struct digest version;
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	boot_off_s = wall_off_ms = 0;
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);

@@ -31,13 +31,6 @@ struct bench {
 };
 
 static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
-static void
 load(struct bench *b)
 {
 	OWNED_MEM(uint8_t) plain = NULL;
@@ -67,7 +60,7 @@ setup(void **state)
 	struct msg_put_begin_reply begun;
 
 	assert_non_null(b);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&b->d, true);
 	desk_person_come(&b->owner, &b->d, 0);
 	assert_int_equal(desk_begin(&b->owner, "llama", &begun), 0);

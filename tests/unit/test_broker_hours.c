@@ -32,13 +32,6 @@ struct scene {
 	struct desk_person owner, daemon;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
@@ -46,7 +39,7 @@ setup(void **state)
 	struct digest version;
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	set_clock("2026-11-23T10:00:00Z"); /* a Monday */
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);

@@ -26,20 +26,13 @@ struct signing {
 	char *key;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 
 	assert_non_null(d);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(d, true);
 	*state = d;
 	return 0;

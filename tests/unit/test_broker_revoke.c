@@ -25,13 +25,6 @@ struct scene {
 };
 
 static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
-static void
 come(struct scene *s)
 {
 	desk_person_come(&s->owner, &s->d, 0);
@@ -53,7 +46,7 @@ setup(void **state)
 	struct digest version;
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	come(s);
 	assert_int_equal(desk_put(&s->owner, "llama", &size, 1, &version), 0);

@@ -29,13 +29,6 @@ struct scene {
 	uint64_t grant;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
@@ -43,7 +36,7 @@ setup(void **state)
 	struct digest version;
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	desk_person_come(&s->daemon, &s->d, DAEMON);

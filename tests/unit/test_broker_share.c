@@ -26,13 +26,6 @@ struct scene {
 	size_t crowd_count;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
@@ -41,7 +34,7 @@ setup(void **state)
 	struct digest version;
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	assert_int_equal(desk_put(&s->owner, "llama", &size, 1, &version), 0);

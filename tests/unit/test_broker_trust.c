@@ -16,20 +16,13 @@
 
 #define P(i) (1U << (i))
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 
 	assert_non_null(d);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(d, true);
 	*state = d;
 	return 0;

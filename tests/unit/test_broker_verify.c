@@ -30,13 +30,6 @@ struct office {
 	int result; /* of the next start */
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 double_verify(void *arg, const struct verifier_job *job)
 {
@@ -62,7 +55,7 @@ begin(void **state, bool service)
 	struct office *o = calloc(1, sizeof(*o));
 
 	assert_non_null(o);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&o->d, service);
 	desk_person_come(&o->owner, &o->d, 0);
 	o->d.verify = double_verify;

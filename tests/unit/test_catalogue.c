@@ -70,20 +70,13 @@ static const char *const life[] = {
 };
 #define LIFE (sizeof(life) / sizeof(life[0]))
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	*s = scratch_new();
 	*state = s;
 	return 0;

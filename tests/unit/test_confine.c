@@ -28,12 +28,6 @@ struct place {
 };
 
 static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
-static void
 make_place(struct place *p, uid_t owner, gid_t group, mode_t mode)
 {
 	char path[600];
@@ -120,7 +114,7 @@ confined(struct place *p, uid_t uid, uid_t want)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		log_sink(hush, NULL);
+		log_sink(test_hush, NULL);
 		err = confine_worker(&how);
 		_exit(err != 0 ? 100 - err : check_inside(p, want));
 	}

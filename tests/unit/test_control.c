@@ -110,19 +110,13 @@ an_end_that_is_gone_is_no_news(void **state)
 }
 
 static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
-static void
 a_message_that_is_cut_is_refused(void **state)
 {
 	static const uint8_t bytes[9] = { CONTROL_STOP };
 	int pair[2];
 
 	(void)state;
-	log_sink(hush, NULL);
+	log_sink(test_hush, NULL);
 	assert_int_equal(control_pair(pair), 0);
 	for (size_t n = 1; n <= sizeof(bytes); n++) {
 		OWNED_CONTROL m = control_of(0);

@@ -37,13 +37,6 @@ enum {
 /* The least that FORMAT.md allows. */
 static const struct keyring_cost cheap = { .passes = 1, .memory = 8U << 20 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static struct secret_text *
 text_of(const char *s)
 {
@@ -365,7 +358,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	return secret_init();
 }
 

@@ -27,13 +27,6 @@ static const uint8_t id[16] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 /* The least that FORMAT.md allows. */
 static const struct keyring_cost cheap = { .passes = 1, .memory = 8U << 20 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static struct unlock
 secret_of(enum unlock_kind kind, const void *bytes, size_t n)
 {
@@ -531,7 +524,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	return secret_init();
 }
 

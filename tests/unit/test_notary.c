@@ -29,18 +29,11 @@ now(void)
 	return clock_now;
 }
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 make_keys(void **state)
 {
 	(void)state;
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	return secret_init() != 0 || sign_key_new(&log_seed) != 0 ||
 		sign_key_new(&own_seed) != 0 ||
 		note_key_of(&log_key, ORIGIN, log_seed) != 0 ||

@@ -23,20 +23,13 @@ struct asked {
 	uint64_t upload;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct shelf *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	for (size_t i = 0; i < MODELS; i++) {

@@ -24,16 +24,10 @@ static const struct rig_how usual = { .bytes = BIG,
 	.stall_ms = 60000,
 	.slots = 1024 };
 
-static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
 static int
 begin_with(void **state, const struct rig_how *how)
 {
-	log_sink(hush, NULL);
+	log_sink(test_hush, NULL);
 	*state = rig_new(how);
 	return 0;
 }

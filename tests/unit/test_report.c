@@ -18,12 +18,6 @@
 #define LATER 10000   /* ms in which something surely happens */
 #define SOON 300      /* ms in which something that must not would have */
 
-static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
 static int
 begin(void **state)
 {
@@ -33,7 +27,7 @@ begin(void **state)
 		.stall_ms = 60000,
 		.slots = 1024 };
 
-	log_sink(hush, NULL);
+	log_sink(test_hush, NULL);
 	*state = rig_new(&how);
 	return 0;
 }

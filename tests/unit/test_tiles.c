@@ -19,18 +19,11 @@
 #include "vault/tiles_writer.h"
 #include "vault/tlog.h"
 
-static void
-quiet(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 set_up(void **state)
 {
 	(void)state;
-	log_sink(quiet, NULL);
+	log_sink(test_hush, NULL);
 	return 0;
 }
 

@@ -23,18 +23,11 @@ static struct sign_key *seed;
 static struct note_key key;
 static const struct journal_id id = { { 1, 2, 3 } };
 
-static void
-quiet(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 make_key(void **state)
 {
 	(void)state;
-	log_sink(quiet, NULL);
+	log_sink(test_hush, NULL);
 	if (secret_init() != 0 || sign_key_new(&seed) != 0)
 		return -1;
 	return note_key_of(&key, "weir.local/test", seed);

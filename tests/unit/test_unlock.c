@@ -13,20 +13,13 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	assert_int_equal(secret_init(), 0);
 	unsetenv("WEIR_PASSPHRASE_FILE");
 	unsetenv("WEIR_KEY_FILE");

@@ -25,20 +25,13 @@ struct place {
 	struct unlock secret;
 };
 
-static void
-ignore(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct place *p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
-	log_sink(ignore, NULL);
+	log_sink(test_hush, NULL);
 	assert_int_equal(secret_init(), 0);
 	/* Hundreds of vaults are made; what a real disk makes of a sync is
 	 * for other tests. */
