@@ -145,7 +145,8 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
 	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev \
 	zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
-	e2fsprogs sudo universal-ctags binutils acl rsync
+	e2fsprogs sudo universal-ctags binutils acl rsync \
+	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
 DEPS := build/.deps
 

@@ -89,15 +89,12 @@ looked_at(struct lookout *l, uint64_t next)
 }
 
 static int
-look(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
+look_parsed(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
 {
 	struct watch_event event;
 	struct entry_view v;
 	int err;
 
-	l->at = index;
-	if (is_old_read(l, bytes, n))
-		return 0;
 	/* The broker has refused what cannot be parsed. */
 	if (entry_parse(&v, bytes, n) != 0)
 		return 0;
@@ -107,6 +104,20 @@ look(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
 	err = watch_feed(l->watch, &event, lookout_raise, l);
 	entry_view_clear(&v);
 	return err;
+}
+
+static int
+look(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct watch_event event;
+	char by[WATCH_SCAN_BY];
+
+	l->at = index;
+	if (is_old_read(l, bytes, n))
+		return 0;
+	return watch_scan(&event, index, bytes, n, by) ?
+	    watch_feed(l->watch, &event, lookout_raise, l) :
+	    look_parsed(l, index, bytes, n);
 }
 
 /* Of the trail's files. */

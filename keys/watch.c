@@ -189,9 +189,9 @@ add_entries(const struct watch *w, struct watch_alert *a,
 	add_entry(a, w->e->index);
 	for (size_t i = 0; i < about->entry_count; i++)
 		add_entry(a, about->entries[i]);
-	for (unsigned int i = about->trace != NULL ? about->trace->count : 0;
-	     i > 0; i--)
-		add_entry(a, about->trace->items[i - 1]);
+	for (size_t i = 0;
+	     about->trace != NULL && i < watch_trace_count(about->trace); i++)
+		add_entry(a, watch_trace_last(about->trace, i));
 	qsort(a->entries, a->entry_count, sizeof(a->entries[0]), by_number);
 }
 

@@ -19,12 +19,15 @@
 #define WATCH_VERSIONS_MAX 64 /* of a model that are remembered */
 #define WATCH_PPM UINT64_C(1000000)
 
-/* The last numbers of entries that something rests on, oldest first. */
+/* The last numbers of entries that something rests on. */
 struct watch_trace {
-	uint64_t items[WATCH_ENTRIES];
-	unsigned int count;
+	uint64_t items[WATCH_ENTRIES]; /* a ring */
+	uint64_t count;		       /* that were added */
 };
 void watch_trace_add(struct watch_trace *t, uint64_t index);
+/* How many there are, and the newest but so many (fewer than there are). */
+size_t watch_trace_count(const struct watch_trace *t);
+uint64_t watch_trace_last(const struct watch_trace *t, size_t back);
 
 /* Different things that were seen, and when each was last. */
 struct watch_seen {
@@ -129,7 +132,8 @@ struct watch_opened { /* a version of a session */
 
 struct watch_session {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(watch_session) recent; /* used least lately first */
+	TAILQ_ENTRY(watch_session) recent;
+	bool used; /* since it was last passed over */
 	uint64_t id;
 	uint64_t index;
 	struct watch_who *who;
@@ -176,7 +180,7 @@ struct watch {
 	struct watch_whos whos;
 	struct watch_whats whats;
 	struct watch_readings readings;
-	struct watch_sessions recent;
+	struct watch_sessions recent; /* those to be forgotten first, first */
 	struct watch_who *by_name;
 	struct watch_what *by_model;
 	struct watch_reading *by_pair;

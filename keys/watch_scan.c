@@ -37,21 +37,17 @@ advance(struct scan *s, const char *to)
 	s->at = to;
 }
 
-/* As JSON has them, below 2^63. */
+/* As JSON has them, below 2^63.  19 digits are below 2^64. */
 static uint64_t
 number(struct scan *s)
 {
 	const char *from = s->at, *end = from + s->left, *at = from;
 	uint64_t n = 0;
 
-	for (; at < end && *at >= '0' && *at <= '9'; at++) {
-		uint64_t digit = (uint64_t)(*at - '0');
-
-		if (n > (INT64_MAX - digit) / 10)
-			s->bad = true;
-		n = n * 10 + digit;
-	}
-	if (at == from || (*from == '0' && at - from > 1))
+	for (; at < end && *at >= '0' && *at <= '9'; at++)
+		n = n * 10 + (uint64_t)(*at - '0');
+	if (at == from || at - from > 19 || n > INT64_MAX ||
+	    (*from == '0' && at - from > 1))
 		s->bad = true;
 	advance(s, at);
 	return s->bad ? 0 : n;
@@ -62,12 +58,13 @@ static const char *
 string(struct scan *s, size_t *length)
 {
 	const char *from, *end, *at;
+	bool other = false;
 
 	SKIP(s, "\"");
 	from = at = s->at;
 	for (end = from + s->left; at < end && *at != '"'; at++)
-		if (*at < ' ' || *at > '~' || *at == '\\')
-			s->bad = true;
+		other |= *at < ' ' || *at > '~' || *at == '\\';
+	s->bad = s->bad || other;
 	*length = (size_t)(at - from);
 	advance(s, at);
 	SKIP(s, "\"");
@@ -91,34 +88,58 @@ text(struct scan *s, char *out, size_t size)
 static struct digest
 digest(struct scan *s)
 {
-	char hex[DIGEST_HEX_SIZE] = "";
+	const size_t n = 2 * DIGEST_SIZE;
+	char hex[DIGEST_HEX_SIZE];
 	struct digest d = { 0 };
 
-	text(s, hex, sizeof(hex));
-	if (!s->bad && digest_parse(&d, hex) != 0)
+	if (s->bad || s->left < n + 2 || s->at[0] != '"' ||
+	    s->at[n + 1] != '"') {
 		s->bad = true;
+		return d;
+	}
+	memcpy(hex, s->at + 1, n);
+	hex[n] = '\0';
+	if (digest_parse(&d, hex) != 0)
+		s->bad = true;
+	advance(s, s->at + n + 2);
 	return d;
+}
+
+/* A time as keyd writes it, between quotes. */
+static int64_t
+time_of(struct scan *s)
+{
+	char when[TIME_LENGTH + 1];
+	int64_t ms = 0;
+
+	if (s->bad || s->left < TIME_LENGTH + 2 || s->at[0] != '"' ||
+	    s->at[TIME_LENGTH + 1] != '"') {
+		s->bad = true;
+		return 0;
+	}
+	memcpy(when, s->at + 1, TIME_LENGTH);
+	when[TIME_LENGTH] = '\0';
+	if (strlen(when) != TIME_LENGTH || entry_time_parse(&ms, when) != 0)
+		s->bad = true;
+	advance(s, s->at + TIME_LENGTH + 2);
+	return ms;
 }
 
 /* v, time, kind and by stand first, in this order. */
 static void
 head(struct scan *s, struct watch_event *e, char by[static WATCH_SCAN_BY])
 {
-	char when[TIME_LENGTH + 1] = "", kind[16] = "";
-
 	SKIP(s, "{\"v\":1,\"time\":");
-	text(s, when, sizeof(when));
-	SKIP(s, ",\"kind\":");
-	text(s, kind, sizeof(kind));
-	SKIP(s, ",\"by\":");
-	text(s, by, WATCH_SCAN_BY);
-	if (s->bad || entry_time_parse(&e->time_ms, when) != 0 || by[0] == '\0')
-		s->bad = true;
-	else if (strcmp(kind, "release") == 0)
-		e->kind = ENTRY_RELEASE;
-	else if (strcmp(kind, "extents") == 0)
-		e->kind = ENTRY_EXTENTS;
+	e->time_ms = time_of(s);
+	SKIP(s, ",\"kind\":\"");
+	e->kind = peek(s, 'r') ? ENTRY_RELEASE : ENTRY_EXTENTS;
+	if (e->kind == ENTRY_RELEASE)
+		SKIP(s, "release");
 	else
+		SKIP(s, "extents");
+	SKIP(s, "\",\"by\":");
+	text(s, by, WATCH_SCAN_BY);
+	if (s->bad || by[0] == '\0')
 		s->bad = true;
 	e->by = by;
 }
@@ -164,93 +185,97 @@ cut(uint64_t n)
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-static bool
-is(const char *key, size_t n, const char *name, size_t length)
-{
-	return n == length && memcmp(key, name, n) == 0;
-}
-#define IS(key, n, literal) is((key), (n), (literal), sizeof(literal) - 1)
-
-/* The fields that are numbers, and how wide they are in an event; the first ones
- * extents have, too. */
-#define OF_EXTENTS 3
-static const struct {
-	const char *name;
-	size_t length;
-	size_t at;
-	bool narrow;
-} numbers[] = {
-#define WIDE(name, field)                                                      \
-	{                                                                      \
-		name, sizeof(name) - 1, offsetof(struct watch_event, field),   \
-		    false                                                      \
-	}
-#define NARROW(name, field)                                                    \
-	{                                                                      \
-		name, sizeof(name) - 1, offsetof(struct watch_event, field),   \
-		    true                                                       \
-	}
-	WIDE("uid", uid),
-	WIDE("session", session),
-	WIDE("clock", clock),
-	NARROW("file", file),
-	WIDE("first", first),
-	NARROW("count", count),
-	WIDE("bytes", bytes),
-	WIDE("grant", grant),
-	WIDE("weights", weights),
-	WIDE("fresh", fresh),
-	NARROW("used", used_ppm),
-	NARROW("pool", pool_ppm),
-};
-
-/* Set the number of this key; its bit, 0: there is no such key. */
-static unsigned int
-set_number(struct watch_event *e, const char *key, size_t n, uint64_t value)
-{
-	size_t count = e->kind == ENTRY_RELEASE ?
-	    sizeof(numbers) / sizeof(numbers[0]) :
-	    OF_EXTENTS;
-	uint32_t less = cut(value);
-
-	for (size_t i = 0; i < count; i++) {
-		char *to = (char *)e + numbers[i].at;
-
-		if (!is(key, n, numbers[i].name, numbers[i].length))
-			continue;
-		if (numbers[i].narrow)
-			memcpy(to, &less, sizeof(less));
-		else
-			memcpy(to, &value, sizeof(value));
-		return 4U << i;
-	}
-	return 0;
-}
-
-/* ,"key":value, each key once; what is not known here is not scanned. */
-static void
-field(struct scan *s, struct watch_event *e, unsigned int *seen)
-{
+/* The fields that there are, in the order in which they are written. */
+enum of { WIDE, NARROW, DIGEST, READS };
+struct field {
 	const char *key;
-	unsigned int bit;
-	size_t n;
+	size_t length;
+	enum of of;
+	size_t at; /* a number's, in an event */
+};
+#define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
+#define AT(field) offsetof(struct watch_event, field)
 
-	SKIP(s, ",");
-	key = string(s, &n);
-	SKIP(s, ":");
-	if (s->bad)
-		return;
-	if (IS(key, n, "version")) {
-		bit = 1;
+static const struct field of_release[] = {
+	{ KEY("uid"), WIDE, AT(uid) },
+	{ KEY("session"), WIDE, AT(session) },
+	{ KEY("version"), DIGEST, 0 },
+	{ KEY("file"), NARROW, AT(file) },
+	{ KEY("first"), WIDE, AT(first) },
+	{ KEY("count"), NARROW, AT(count) },
+	{ KEY("bytes"), WIDE, AT(bytes) },
+	{ KEY("grant"), WIDE, AT(grant) },
+	{ KEY("clock"), WIDE, AT(clock) },
+	{ KEY("weights"), WIDE, AT(weights) },
+	{ KEY("fresh"), WIDE, AT(fresh) },
+	{ KEY("used"), NARROW, AT(used_ppm) },
+	{ KEY("pool"), NARROW, AT(pool_ppm) },
+};
+static const struct field of_extents[] = {
+	{ KEY("uid"), WIDE, AT(uid) },
+	{ KEY("session"), WIDE, AT(session) },
+	{ KEY("clock"), WIDE, AT(clock) },
+	{ KEY("version"), DIGEST, 0 },
+	{ KEY("reads"), READS, 0 },
+};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static void
+value(struct scan *s, struct watch_event *e, const struct field *f)
+{
+	char *to = (char *)e + f->at;
+	uint64_t n;
+	uint32_t less;
+
+	switch (f->of) {
+	case WIDE:
+		n = number(s);
+		memcpy(to, &n, sizeof(n));
+		break;
+	case NARROW:
+		less = cut(number(s));
+		memcpy(to, &less, sizeof(less));
+		break;
+	case DIGEST:
 		e->version = digest(s);
-	} else if (IS(key, n, "reads") && e->kind == ENTRY_EXTENTS) {
-		bit = 2;
+		break;
+	case READS:
 		reads(s, e);
-	} else
-		bit = set_number(e, key, n, number(s));
-	if (bit == 0 || (*seen & bit) != 0)
-		s->bad = true;
-	*seen |= bit;
+		break;
+	}
+}
+
+static bool
+is(const struct scan *s, const struct field *f)
+{
+	return s->left >= f->length && memcmp(s->at, f->key, f->length) == 0;
+}
+
+/* ,"key":value of what follows, each key once; what is not known here is not
+ * scanned.  The next one is looked for behind the last one first. */
+static void
+fields(struct scan *s, struct watch_event *e, const struct field *list,
+    size_t count)
+{
+	unsigned int seen = 0;
+	size_t next = 0;
+
+	while (peek(s, ',')) {
+		size_t tried = 0;
+
+		SKIP(s, ",");
+		while (tried < count && !is(s, &list[next])) {
+			next = next + 1 < count ? next + 1 : 0;
+			tried++;
+		}
+		if (tried == count || (seen >> next & 1) != 0) {
+			s->bad = true;
+			return;
+		}
+		seen |= 1U << next;
+		advance(s, s->at + list[next].length);
+		value(s, e, &list[next]);
+	}
 }
 
 bool
@@ -259,11 +284,12 @@ watch_scan(struct watch_event *out, uint64_t index, const void *bytes, size_t n,
 {
 	struct watch_event e = { .index = index, .uid = -1 };
 	struct scan s = { .at = bytes, .left = n, .bad = n > ENTRY_MAX };
-	unsigned int seen = 0;
 
 	head(&s, &e, by);
-	while (peek(&s, ','))
-		field(&s, &e, &seen);
+	if (e.kind == ENTRY_RELEASE)
+		fields(&s, &e, of_release, COUNT(of_release));
+	else
+		fields(&s, &e, of_extents, COUNT(of_extents));
 	SKIP(&s, "}");
 	if (s.bad || s.left != 0)
 		return false;

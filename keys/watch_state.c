@@ -9,14 +9,21 @@
 void
 watch_trace_add(struct watch_trace *t, uint64_t index)
 {
-	if (t->count > 0 && t->items[t->count - 1] == index)
+	if (t->count > 0 && watch_trace_last(t, 0) == index)
 		return;
-	if (t->count == WATCH_ENTRIES) {
-		memmove(t->items, t->items + 1,
-		    (WATCH_ENTRIES - 1) * sizeof(t->items[0]));
-		t->count--;
-	}
-	t->items[t->count++] = index;
+	t->items[t->count++ % WATCH_ENTRIES] = index;
+}
+
+size_t
+watch_trace_count(const struct watch_trace *t)
+{
+	return t->count < WATCH_ENTRIES ? (size_t)t->count : WATCH_ENTRIES;
+}
+
+uint64_t
+watch_trace_last(const struct watch_trace *t, size_t back)
+{
+	return t->items[(t->count - 1 - back) % WATCH_ENTRIES];
 }
 
 /* ---- principals ---- */
@@ -158,12 +165,19 @@ hold_reading(struct watch *w, struct watch_reading *r)
 
 /* ---- room ---- */
 
-/* Not the one that it is all done for. */
+/* One that was not used since the others were looked at: those that were are
+ * passed over once.  Not the one that it is all done for. */
 static bool
 end_least_used(struct watch *w)
 {
 	struct watch_session *s = TAILQ_FIRST(&w->recent);
 
+	while (s != NULL && s->used && s != w->kept) {
+		s->used = false;
+		TAILQ_REMOVE(&w->recent, s, recent);
+		TAILQ_INSERT_TAIL(&w->recent, s, recent);
+		s = TAILQ_FIRST(&w->recent);
+	}
 	if (s == NULL || s == w->kept)
 		return false;
 	w->forgot = true;
@@ -357,10 +371,8 @@ watch_state_find_session(struct watch *w, uint64_t id)
 	struct watch_session *s;
 
 	HASH_FIND(hh, w->sessions, &id, sizeof(id), s);
-	if (s != NULL && TAILQ_NEXT(s, recent) != NULL) {
-		TAILQ_REMOVE(&w->recent, s, recent);
-		TAILQ_INSERT_TAIL(&w->recent, s, recent);
-	}
+	if (s != NULL)
+		s->used = true;
 	return s;
 }
 

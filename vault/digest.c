@@ -89,16 +89,25 @@ digest_hex(const struct digest *d, char buf[static DIGEST_HEX_SIZE])
 	return buf;
 }
 
-/* The value of a lowercase hex digit, -1 for anything else. */
-static int
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* The value of a lowercase hex digit and 16; 0 for anything else. */
+static const uint8_t nibbles[256] = {
+	['0'] = 16,
+	['1'] = 17,
+	['2'] = 18,
+	['3'] = 19,
+	['4'] = 20,
+	['5'] = 21,
+	['6'] = 22,
+	['7'] = 23,
+	['8'] = 24,
+	['9'] = 25,
+	['a'] = 26,
+	['b'] = 27,
+	['c'] = 28,
+	['d'] = 29,
+	['e'] = 30,
+	['f'] = 31,
+};
 
 int
 digest_parse(struct digest *out, const char *hex)
@@ -106,12 +115,12 @@ digest_parse(struct digest *out, const char *hex)
 	struct digest d;
 
 	for (size_t i = 0; i < DIGEST_SIZE; i++) {
-		int high = nibble(hex[2 * i]);
-		int low = high >= 0 ? nibble(hex[2 * i + 1]) : -1;
+		uint8_t high = nibbles[(uint8_t)hex[2 * i]];
+		uint8_t low = high != 0 ? nibbles[(uint8_t)hex[2 * i + 1]] : 0;
 
-		if (low < 0)
+		if (low == 0)
 			return ERR_FORMAT;
-		d.bytes[i] = (uint8_t)(high << 4 | low);
+		d.bytes[i] = (uint8_t)(high << 4 | (low & 15));
 	}
 	if (hex[2 * DIGEST_SIZE] != '\0')
 		return ERR_FORMAT;

@@ -294,24 +294,41 @@ literal(const char **p, char c)
 	return true;
 }
 
+static bool
+is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* Days from 1970 to the first of March of a year, counted from March on, so that
+ * a leap day is the last one of its year. */
+static int64_t
+days_to_march(int year)
+{
+	int64_t y = year + 400; /* whole cycles of years: none is negative */
+
+	return y * 365 + y / 4 - y / 100 + y / 400 - 865565;
+}
+
 /* The seconds at which a day begins; only days that the calendar has. */
 static bool
 parse_date(const char **p, int64_t *out)
 {
-	int year, month, day;
-	struct tm tm;
+	static const int lengths[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31,
+		30, 31 };
+	int year, month, day, past; /* whole months since March */
 
 	if (!digits(p, 4, 9999, &year) || !literal(p, '-') ||
 	    !digits(p, 2, 12, &month) || !literal(p, '-') ||
-	    !digits(p, 2, 31, &day))
+	    !digits(p, 2, 31, &day) || month < 1 || day < 1 ||
+	    day > lengths[month - 1] ||
+	    (month == 2 && day == 29 && !is_leap(year)))
 		return false;
-	tm = (struct tm){
-		.tm_year = year - 1900,
-		.tm_mon = month - 1,
-		.tm_mday = day,
-	};
-	*out = timegm(&tm); /* carries what a month has not into the next */
-	return tm.tm_mon == month - 1 && tm.tm_mday == day;
+	past = month > 2 ? month - 3 : month + 9;
+	*out = (days_to_march(month > 2 ? year : year - 1) +
+		   (past * 153 + 2) / 5 + day - 1) *
+	    86400;
+	return true;
 }
 
 /* ".5", ".123456789": the milliseconds; what is finer is dropped. */

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vault/err.h"
+#include "vault/lanes.h"
 #include "vault/log.h"
 
 /* A full tile that was checked. */
@@ -20,11 +22,18 @@ struct tiles_view {
 	struct tlog_tree tree;
 	struct tiles_hashes edge[TILES_LEVELS];
 	struct checked last[TILES_LEVELS];
+	struct lanes *lanes; /* NULL: too few entries were read so far */
 };
+
+/* Bundles in a row that are worth having lanes for. */
+#define MANY 4
 
 void
 tiles_view_free(struct tiles_view *v)
 {
+	if (v == NULL)
+		return;
+	lanes_free(v->lanes);
 	free(v);
 }
 
@@ -143,6 +152,28 @@ tiles_view_open(struct tiles_view **out, const struct file *trail,
 	return 0;
 }
 
+/* The root of a full tile, each of its levels side by side. */
+static struct digest
+full_root(struct tiles_view *v, const struct tiles_hashes *t)
+{
+	uint8_t pairs[TILES_WIDTH / 2][1 + 2 * DIGEST_SIZE];
+	struct lanes_bytes in[TILES_WIDTH / 2];
+	struct digest hash[TILES_WIDTH];
+
+	if (v->lanes == NULL)
+		return tiles_hashes_root(t);
+	memcpy(hash, t->hash, sizeof(hash));
+	for (unsigned int n = TILES_WIDTH / 2; n > 0; n /= 2) {
+		for (unsigned int i = 0; i < n; i++) {
+			in[i] = (struct lanes_bytes){ pairs[i],
+				tlog_node_bytes(pairs[i], &hash[2 * i],
+				    &hash[2 * i + 1]) };
+		}
+		lanes_digest(v->lanes, in, n, hash);
+	}
+	return hash[0];
+}
+
 static int checked_hash(struct tiles_view *v, unsigned int level, uint64_t n,
     struct digest *out);
 
@@ -170,7 +201,7 @@ checked_tile(struct tiles_view *v, unsigned int level, uint64_t n,
 	err = tiles_load(&c->tile, v->trail, &place);
 	if (err != 0)
 		return load_error(v, &place, err);
-	root = tiles_hashes_root(&c->tile);
+	root = full_root(v, &c->tile);
 	if (!digest_equal(&root, &want))
 		return refuse(v, &place, "is not the one of the checkpoint");
 	c->loaded = true;
@@ -208,28 +239,51 @@ tiles_view_node(void *view, unsigned int level, uint64_t n, struct digest *out)
 	return err;
 }
 
+/* The leaves of a bundle's entries. */
+static int
+leaves_of(struct tiles_view *v, const struct tiles_bundle *b,
+    struct digest *leaves)
+{
+	OWNED_MEM(uint8_t) bytes = NULL;
+	struct lanes_bytes in[TILES_WIDTH];
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < b->width; i++)
+		at += TLOG_LEAF_BYTES(b->entry[i].length);
+	bytes = malloc(at + 1);
+	if (bytes == NULL)
+		return ERR_NOMEM;
+	at = 0;
+	for (unsigned int i = 0; i < b->width; i++) {
+		in[i].at = bytes + at;
+		in[i].length = tlog_leaf_bytes(bytes + at, b->entry[i].at,
+		    b->entry[i].length);
+		at += in[i].length;
+	}
+	lanes_digest(v->lanes, in, b->width, leaves);
+	return 0;
+}
+
 static int
 check_bundle(struct tiles_view *v, const struct tiles_place *place,
     const struct tiles_bundle *b)
 {
+	struct digest leaves[TILES_WIDTH], want;
 	char path[TILES_PATH_MAX];
+	int err = leaves_of(v, b, leaves);
 
-	for (unsigned int i = 0; i < b->width; i++) {
+	for (unsigned int i = 0; err == 0 && i < b->width; i++) {
 		uint64_t index = place->n * TILES_WIDTH + i;
-		struct digest want, leaf;
-		int err = checked_hash(v, 0, index, &want);
 
-		if (err != 0)
-			return err;
-		leaf = tlog_leaf(b->entry[i].at, b->entry[i].length);
-		if (!digest_equal(&leaf, &want))
+		err = checked_hash(v, 0, index, &want);
+		if (err == 0 && !digest_equal(&leaves[i], &want))
 			return log_err(ERR_INTEGRITY,
 			    "the trail was changed: entry %" PRIu64
 			    " in '%s/%s' is not the one of the checkpoint; "
 			    "restore the vault from a backup",
 			    index, v->trail->name, tiles_path(place, path));
 	}
-	return 0;
+	return err;
 }
 
 int
@@ -267,6 +321,12 @@ tiles_view_each(struct tiles_view *v, uint64_t from, uint64_t to,
 {
 	if (to > v->tree.size)
 		to = v->tree.size;
+	if (v->lanes == NULL && from < to && to - from > MANY * TILES_WIDTH) {
+		int err = lanes_new(&v->lanes);
+
+		if (err != 0)
+			return err;
+	}
 	while (from < to) {
 		OWNED_BUNDLE b = { 0 };
 		int err = tiles_view_bundle(v, from / TILES_WIDTH, &b);

@@ -16,6 +16,24 @@ is_power_of_two(uint64_t n)
 	return (n & (n - 1)) == 0;
 }
 
+size_t
+tlog_leaf_bytes(uint8_t *out, const void *entry, size_t n)
+{
+	out[0] = 0x00;
+	memcpy(out + 1, entry, n);
+	return n + 1;
+}
+
+size_t
+tlog_node_bytes(uint8_t out[static TLOG_NODE_BYTES], const struct digest *left,
+    const struct digest *right)
+{
+	out[0] = 0x01;
+	memcpy(out + 1, left->bytes, DIGEST_SIZE);
+	memcpy(out + 1 + DIGEST_SIZE, right->bytes, DIGEST_SIZE);
+	return TLOG_NODE_BYTES;
+}
+
 struct digest
 tlog_leaf(const void *entry, size_t n)
 {
@@ -27,11 +45,9 @@ tlog_leaf(const void *entry, size_t n)
 struct digest
 tlog_node(const struct digest *left, const struct digest *right)
 {
-	uint8_t bytes[1 + 2 * DIGEST_SIZE] = { 0x01 };
+	uint8_t bytes[TLOG_NODE_BYTES];
 
-	memcpy(bytes + 1, left->bytes, DIGEST_SIZE);
-	memcpy(bytes + 1 + DIGEST_SIZE, right->bytes, DIGEST_SIZE);
-	return digest_of(bytes, sizeof(bytes));
+	return digest_of(bytes, tlog_node_bytes(bytes, left, right));
 }
 
 struct digest

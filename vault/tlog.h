@@ -12,6 +12,13 @@
 
 struct digest tlog_leaf(const void *entry, size_t n);
 struct digest tlog_node(const struct digest *left, const struct digest *right);
+
+/* The bytes that these are the SHA-256 of; returns how many. */
+#define TLOG_LEAF_BYTES(n) ((n) + 1)
+#define TLOG_NODE_BYTES (1 + 2 * DIGEST_SIZE)
+size_t tlog_leaf_bytes(uint8_t *out, const void *entry, size_t n);
+size_t tlog_node_bytes(uint8_t out[static TLOG_NODE_BYTES],
+    const struct digest *left, const struct digest *right);
 struct digest tlog_empty(void);
 
 /* The incremental root: one hash for each set bit of size. */

@@ -221,6 +221,31 @@ times_are_written_and_read_back(void **state)
 	    "0000-01-01T00:00:00.000Z");
 }
 
+/* Every day of the calendar, by what libc says of it, and those it has not. */
+static void
+days_are_those_of_the_calendar(void **state)
+{
+	static const char *const none[] = { "2026-00-10", "2026-13-10",
+		"2026-01-00", "2026-01-32", "2026-04-31", "2026-02-29",
+		"1900-02-29", "2100-02-29", "2024-02-30" };
+	char text[sizeof("0000-00-00") + 40];
+	int64_t ms;
+
+	(void)state;
+	for (time_t day = -719528; day <= 2932896; day++) {
+		const time_t at = day * 86400;
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&at, &tm));
+		snprintf(text, sizeof(text), "%04d-%02d-%02d",
+		    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+		assert_int_equal(entry_time_parse(&ms, text), 0);
+		assert_int_equal(ms, (int64_t)at * 1000);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_int_equal(entry_time_parse(&ms, none[i]), ERR_FORMAT);
+}
+
 static void
 times_are_read_in_the_forms_of_rfc_3339(void **state)
 {
@@ -442,6 +467,7 @@ main(void)
 		    a_number_that_cannot_be_read_back_is_not_written),
 		cmocka_unit_test(every_kind_has_a_name_of_its_own),
 		cmocka_unit_test(times_are_written_and_read_back),
+		cmocka_unit_test(days_are_those_of_the_calendar),
 		cmocka_unit_test(times_are_read_in_the_forms_of_rfc_3339),
 		cmocka_unit_test(fields_are_read_by_their_type),
 		cmocka_unit_test(what_every_entry_has_must_be_there),

@@ -15,6 +15,7 @@
 	     "\"bytes\":33554432,\"grant\":2,\"clock\":1234,"                  \
 	     "\"weights\":33554000,\"fresh\":4096,\"used\":10001,"             \
 	     "\"pool\":20002}"
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 #define EXTENTS                                                                \
 	HEAD "\"extents\",\"by\":\"user:amy\",\"uid\":1000,\"session\":5,"     \
 	     "\"version\":\"" HEX "\",\"reads\":["                             \
@@ -162,6 +163,69 @@ every_changed_byte_is_the_same_or_left_to_the_parser(void **state)
 	assert_true(scanned > 1000);
 }
 
+/* From a fixed seed. */
+static uint32_t
+dice(uint32_t *seed, uint32_t sides)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % sides;
+}
+
+/* Fields as they are and as they are not, in any order and number. */
+static size_t
+mix(uint32_t *seed, char *text, size_t size)
+{
+	static const char *const heads[] = { HEAD "\"release\",\"by\":\"a\"",
+		HEAD "\"extents\",\"by\":\"keyd\"",
+		HEAD "\"release\" ,\"by\":\"a\"",
+		HEAD "\"releases\",\"by\":\"a\"",
+		"{\"time\":\"2026-11-24T00:10:03.123Z\",\"v\":1,"
+		"\"kind\":\"release\",\"by\":\"a\"",
+		"{\"v\":1,\"time\":\"2026-11-24T00:10:03.12Z\","
+		"\"kind\":\"release\",\"by\":\"a\"",
+		"{\"v\":1,\"time\":\"2026-02-30T00:10:03.123Z\","
+		"\"kind\":\"release\",\"by\":\"a\"" };
+	static const char *const keys[] = { "uid", "session", "version", "file",
+		"first", "count", "bytes", "grant", "clock", "weights", "fresh",
+		"used", "pool", "reads", "use", "usedd", "", "by",
+		"\\u0075id" };
+	static const char *const values[] = { "0", "7", "4294967295",
+		"4294967296", "9223372036854775807", "9223372036854775808",
+		"18446744073709551616", "-1", "-0", "01", "1e3", "1.5", "null",
+		"true", "\"" HEX "\"", "\"7\"", "[]", "{}", "",
+		"[[1,2,3,4,5,\"x\"]]", "[[1,2,3,4,5,\"x\"],[0,0,9,5,5,\"\"]]",
+		"[[1,2,3,4,5,\"\\n\"]]", " 7" };
+	static const char *const ends[] = { "}", "}", "}", "} ", ",}", "}}", "",
+		"]" };
+	int n = snprintf(text, size, "%s",
+	    heads[dice(seed, 16) < 10 ? dice(seed, 2) :
+					dice(seed, COUNT(heads))]);
+
+	for (uint32_t k = dice(seed, 8); k > 0; k--)
+		n += snprintf(text + n, size - (size_t)n, ",\"%s\":%s",
+		    keys[dice(seed, COUNT(keys))],
+		    values[dice(seed, dice(seed, 4) == 0 ? COUNT(values) : 5)]);
+	n += snprintf(text + n, size - (size_t)n, "%s",
+	    ends[dice(seed, COUNT(ends))]);
+	return (size_t)n;
+}
+
+static void
+random_mixes_are_the_same_or_left_to_the_parser(void **state)
+{
+	uint32_t seed = 4;
+	size_t scanned = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 200000; i++) {
+		char text[2048];
+
+		scanned += scans(text, mix(&seed, text, sizeof(text)));
+	}
+	assert_true(scanned > 1000);
+	assert_true(scanned < 100000);
+}
+
 int
 main(void)
 {
@@ -174,6 +238,8 @@ main(void)
 		cmocka_unit_test(no_truncation_is_scanned),
 		cmocka_unit_test(
 		    every_changed_byte_is_the_same_or_left_to_the_parser),
+		cmocka_unit_test(
+		    random_mixes_are_the_same_or_left_to_the_parser),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
