@@ -7,92 +7,12 @@
 
 #include "keys/frame.h"
 #include "keys/session.h"
-#include "tests/lib/desk.h"
+#include "tests/lib/loan.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/manifest.h"
 #include "vault/version.h"
-
-#define DAEMON 1
-
-/* f0: 80 chunks of 64 KiB; f1: one. */
-static const size_t sizes[] = { 80 * 65536, 5 };
-#define ROWS 81
-
-/* A vault with llama, which user:daemon may load, and the two who are there. */
-struct scene {
-	struct desk d;
-	struct desk_person owner, daemon;
-	uint64_t grant;
-};
-
-static int
-setup(void **state)
-{
-	struct scene *s = calloc(1, sizeof(*s));
-	struct digest version;
-
-	assert_non_null(s);
-	log_sink(test_hush, NULL);
-	desk_new(&s->d, true);
-	desk_person_come(&s->owner, &s->d, 0);
-	desk_person_come(&s->daemon, &s->d, DAEMON);
-	assert_int_equal(desk_put(&s->owner, "llama", sizes, 2, &version), 0);
-	assert_int_equal(desk_grant(&s->owner, "llama", "user:daemon",
-			     MSG_GRANT_LOAD, true, &s->grant),
-	    0);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct scene *s = *state;
-
-	desk_person_go(&s->owner);
-	desk_person_go(&s->daemon);
-	desk_free(&s->d);
-	free(s);
-	return 0;
-}
-
-static void
-restart(struct scene *s, bool cleanly)
-{
-	desk_person_go(&s->owner);
-	desk_person_go(&s->daemon);
-	desk_restart(&s->d, cleanly);
-	desk_person_come(&s->owner, &s->d, 0);
-	desk_person_come(&s->daemon, &s->d, DAEMON);
-}
-
-/* The session's number; its reply is forgotten. */
-static uint64_t
-open_one(struct desk_person *p)
-{
-	struct msg_session m;
-	uint64_t id;
-
-	assert_int_equal(desk_open(p, "llama", MSG_MOUNT, "", &m), 0);
-	id = m.session;
-	msg_session_clear(&m);
-	return id;
-}
-
-static int
-release(struct desk_person *p, uint64_t session, uint64_t first, uint32_t count)
-{
-	struct msg_release_reply r;
-	int err = desk_release(p, session, first, count, &r);
-
-	if (err == 0) {
-		assert_int_equal(r.count, count);
-		msg_release_reply_clear(&r);
-	}
-	return err;
-}
 
 static int
 close_session(struct desk_person *p, uint64_t id)
@@ -126,10 +46,10 @@ state_of(struct desk_person *p, uint64_t id, char out[static 32])
 static void
 extents_are_recorded_whatever_is_in_them(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_extent extents[MSG_EXTENTS_MAX];
 	struct msg_extents m = {
-		.session = open_one(&s->daemon),
+		.session = loan_open(&s->daemon),
 		.count = MSG_EXTENTS_MAX,
 		.extents = extents,
 	};
@@ -155,11 +75,11 @@ extents_are_recorded_whatever_is_in_them(void **state)
 static void
 a_fault_is_recorded_and_counted(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	OWNED_WRITER body = writer_of(4096);
 	char reason[] = "block 3 does not match";
 	const struct msg_fault m = {
-		.session = open_one(&s->daemon),
+		.session = loan_open(&s->daemon),
 		.file = MSG_NO_FILE,
 		.reason = reason,
 	};
@@ -209,15 +129,15 @@ resume(struct desk_person *p, uint64_t id,
 static void
 a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_session m;
 
 	for (int cleanly = 0; cleanly <= 1; cleanly++) {
 		assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "",
 				     &m),
 		    0);
-		restart(s, cleanly != 0);
-		assert_int_equal(release(&s->daemon, m.session, 0, 1),
+		loan_restart(s, cleanly != 0);
+		assert_int_equal(loan_release(&s->daemon, m.session, 0, 1),
 		    ERR_DENIED);
 		m.token[7] ^= 1;
 		assert_int_equal(resume(&s->daemon, m.session, m.token),
@@ -226,7 +146,7 @@ a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
 		assert_int_equal(resume(&s->daemon, m.session + 1, m.token),
 		    ERR_DENIED);
 		assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
-		assert_int_equal(release(&s->daemon, m.session, 0, 64), 0);
+		assert_int_equal(loan_release(&s->daemon, m.session, 0, 64), 0);
 		assert_int_equal(close_session(&s->daemon, m.session), 0);
 		assert_int_equal(resume(&s->daemon, m.session, m.token),
 		    ERR_NOT_FOUND);
@@ -239,29 +159,29 @@ a_session_outlives_keyd_and_goes_on_with_its_token(void **state)
 static void
 a_worker_that_comes_with_its_session_is_not_a_resume(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person worker, other;
 	struct msg_session m;
 
-	desk_person_come(&worker, &s->d, DAEMON);
+	desk_person_come(&worker, &s->d, LOAN_READER);
 	desk_person_come(&other, &s->d, 0);
 	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
 	assert_int_equal(resume(&worker, m.session, m.token), 0);
 	assert_int_equal(desk_count(&s->d, "session.resume"), 0);
-	assert_int_equal(release(&worker, m.session, 0, 1), 0);
+	assert_int_equal(loan_release(&worker, m.session, 0, 1), 0);
 	/* a third connection has an entry */
 	assert_int_equal(resume(&other, m.session, m.token), 0);
 	assert_int_equal(desk_count(&s->d, "session.resume"), 1);
 	/* as has the worker's next one */
 	desk_person_go(&worker);
-	desk_person_come(&worker, &s->d, DAEMON);
+	desk_person_come(&worker, &s->d, LOAN_READER);
 	assert_int_equal(resume(&worker, m.session, m.token), 0);
 	assert_int_equal(desk_count(&s->d, "session.resume"), 2);
 	desk_person_go(&worker);
 	desk_person_go(&other);
 	/* both of them after a restart: one */
-	restart(s, false);
-	desk_person_come(&worker, &s->d, DAEMON);
+	loan_restart(s, false);
+	desk_person_come(&worker, &s->d, LOAN_READER);
 	assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
 	assert_int_equal(resume(&worker, m.session, m.token), 0);
 	assert_int_equal(desk_count(&s->d, "session.resume"), 3);
@@ -280,13 +200,13 @@ a_worker_that_comes_with_its_session_is_not_a_resume(void **state)
 static void
 a_session_without_connections_ends_after_a_minute(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person p;
 	char text[32];
 	uint64_t id;
 
-	desk_person_come(&p, &s->d, DAEMON);
-	id = open_one(&p);
+	desk_person_come(&p, &s->d, LOAN_READER);
+	id = loan_open(&p);
 	broker_tick(s->d.broker, 5000);
 	broker_tick(s->d.broker, 500000);
 	assert_string_equal(state_of(&s->daemon, id, text), "open");
@@ -306,11 +226,11 @@ a_session_without_connections_ends_after_a_minute(void **state)
 static void
 a_session_that_nobody_resumes_ends_a_minute_after_the_start(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	char text[32];
 
-	restart(s, false);
+	loan_restart(s, false);
 	broker_tick(s->d.broker, 59999);
 	assert_string_equal(state_of(&s->daemon, id, text), "unattended");
 	broker_tick(s->d.broker, 60000);
@@ -351,8 +271,8 @@ trouble_of(struct desk_person *p, uint64_t id, char out[static 32])
 static void
 trouble_is_shown_until_it_is_not_said_any_more(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	char text[32];
 
 	broker_tick(s->d.broker, 50000);
@@ -380,9 +300,9 @@ trouble_is_shown_until_it_is_not_said_any_more(void **state)
 static void
 a_session_is_closed_by_those_who_may(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person bin, again;
-	uint64_t id = open_one(&s->daemon);
+	uint64_t id = loan_open(&s->daemon);
 
 	desk_person_come(&bin, &s->d, 2);
 	assert_int_equal(close_session(&bin, id), ERR_DENIED);
@@ -400,13 +320,13 @@ a_session_is_closed_by_those_who_may(void **state)
 	assert_int_equal(close_session(&bin, id), ERR_DENIED);
 
 	/* by the principal over another connection */
-	id = open_one(&s->daemon);
-	desk_person_come(&again, &s->d, DAEMON);
+	id = loan_open(&s->daemon);
+	desk_person_come(&again, &s->d, LOAN_READER);
 	assert_int_equal(close_session(&again, id), 0);
 	assert_int_equal(s->daemon.events, 2);
 	assert_int_equal(again.events, 0);
 	/* and over its own, which needs no telling */
-	id = open_one(&s->daemon);
+	id = loan_open(&s->daemon);
 	assert_int_equal(close_session(&s->daemon, id), 0);
 	assert_int_equal(s->daemon.events, 2);
 	desk_person_go(&again);
@@ -416,8 +336,9 @@ a_session_is_closed_by_those_who_may(void **state)
 static void
 sessions_are_listed_to_those_whom_they_concern(void **state)
 {
-	struct scene *s = *state;
-	const struct msg_list all = { 0 }, one = { .id = open_one(&s->daemon) };
+	struct loan *s = *state;
+	const struct msg_list all = { 0 },
+			      one = { .id = loan_open(&s->daemon) };
 	struct desk_person bin;
 	json_t *j;
 
@@ -456,14 +377,14 @@ report(struct desk_person *p, uint64_t session)
 static void
 a_connection_may_open_and_close_for_ever(void **state)
 {
-	struct scene *s = *state;
-	uint64_t first = open_one(&s->daemon), last = 0;
+	struct loan *s = *state;
+	uint64_t first = loan_open(&s->daemon), last = 0;
 
 	for (int i = 0; i < 100; i++) {
-		last = open_one(&s->daemon);
+		last = loan_open(&s->daemon);
 		assert_int_equal(close_session(&s->daemon, last), 0);
 	}
-	assert_int_equal(release(&s->daemon, first, 0, 1), 0);
+	assert_int_equal(loan_release(&s->daemon, first, 0, 1), 0);
 	assert_int_equal(report(&s->daemon, last), 0);
 	assert_int_equal(report(&s->daemon, last - 63), 0);
 	assert_int_equal(report(&s->daemon, last - 64), ERR_DENIED);
@@ -477,12 +398,12 @@ a_connection_may_open_and_close_for_ever(void **state)
 static void
 a_session_that_is_held_is_resumed_however_many_there_are(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_session m, more;
 
 	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
 	for (int i = 1; i < 64; i++)
-		(void)open_one(&s->daemon);
+		(void)loan_open(&s->daemon);
 	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &more),
 	    ERR_LIMIT);
 	assert_int_equal(resume(&s->daemon, m.session, m.token), 0);
@@ -492,6 +413,7 @@ a_session_that_is_held_is_resumed_however_many_there_are(void **state)
 static void
 an_embedded_keyd_ends_what_its_clients_left(void **state)
 {
+	const size_t size = 5;
 	struct desk_person p;
 	struct digest version;
 	uint64_t grant, id;
@@ -501,18 +423,18 @@ an_embedded_keyd_ends_what_its_clients_left(void **state)
 	(void)state;
 	desk_new(&d, false);
 	desk_person_come(&p, &d, 0);
-	assert_int_equal(desk_put(&p, "llama", sizes, 2, &version), 0);
+	assert_int_equal(desk_put(&p, "llama", &size, 1, &version), 0);
 	assert_int_equal(desk_grant(&p, "llama", "user:root", MSG_GRANT_LOAD,
 			     false, &grant),
 	    0);
-	id = open_one(&p);
+	id = loan_open(&p);
 	desk_person_go(&p);
 	desk_restart(&d, true);
 	desk_person_come(&p, &d, 0);
 	assert_string_equal(state_of(&p, id, text), "closed");
 
 	/* one that was open when keyd was killed may be resumed yet */
-	id = open_one(&p);
+	id = loan_open(&p);
 	desk_person_go(&p);
 	desk_restart(&d, false);
 	desk_restart(&d, true);
@@ -522,7 +444,7 @@ an_embedded_keyd_ends_what_its_clients_left(void **state)
 	desk_free(&d);
 }
 
-#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+#define TEST(x) cmocka_unit_test_setup_teardown(x, loan_setup, loan_teardown)
 
 int
 main(void)

@@ -8,100 +8,20 @@
 
 #include "keys/frame.h"
 #include "keys/session.h"
-#include "tests/lib/desk.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/loan.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/manifest.h"
 #include "vault/version.h"
 
-#define DAEMON 1
-
-/* f0: 80 chunks of 64 KiB; f1: one. */
-static const size_t sizes[] = { 80 * 65536, 5 };
-#define ROWS 81
-
-/* A vault with llama, which user:daemon may load, and the two who are there. */
-struct scene {
-	struct desk d;
-	struct desk_person owner, daemon;
-	uint64_t grant;
-};
-
-static int
-setup(void **state)
-{
-	struct scene *s = calloc(1, sizeof(*s));
-	struct digest version;
-
-	assert_non_null(s);
-	log_sink(test_hush, NULL);
-	desk_new(&s->d, true);
-	desk_person_come(&s->owner, &s->d, 0);
-	desk_person_come(&s->daemon, &s->d, DAEMON);
-	assert_int_equal(desk_put(&s->owner, "llama", sizes, 2, &version), 0);
-	assert_int_equal(desk_grant(&s->owner, "llama", "user:daemon",
-			     MSG_GRANT_LOAD, true, &s->grant),
-	    0);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct scene *s = *state;
-
-	desk_person_go(&s->owner);
-	desk_person_go(&s->daemon);
-	desk_free(&s->d);
-	free(s);
-	return 0;
-}
-
-static void
-restart(struct scene *s, bool cleanly)
-{
-	desk_person_go(&s->owner);
-	desk_person_go(&s->daemon);
-	desk_restart(&s->d, cleanly);
-	desk_person_come(&s->owner, &s->d, 0);
-	desk_person_come(&s->daemon, &s->d, DAEMON);
-}
-
-/* The session's number; its reply is forgotten. */
-static uint64_t
-open_one(struct desk_person *p)
-{
-	struct msg_session m;
-	uint64_t id;
-
-	assert_int_equal(desk_open(p, "llama", MSG_MOUNT, "", &m), 0);
-	id = m.session;
-	msg_session_clear(&m);
-	return id;
-}
-
-static int
-release(struct desk_person *p, uint64_t session, uint64_t first, uint32_t count)
-{
-	struct msg_release_reply r;
-	int err = desk_release(p, session, first, count, &r);
-
-	if (err == 0) {
-		assert_int_equal(r.count, count);
-		msg_release_reply_clear(&r);
-	}
-	return err;
-}
-
 /* --- opening --- */
 
 static void
 without_a_grant_no_session_opens_and_the_refusal_is_recorded(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person bin;
 	struct msg_session m;
 	json_t *e;
@@ -125,7 +45,7 @@ without_a_grant_no_session_opens_and_the_refusal_is_recorded(void **state)
 static void
 an_owner_reads_nothing_without_a_grant_either(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_session m;
 
 	assert_int_equal(desk_open(&s->owner, "llama", MSG_MOUNT, "", &m),
@@ -140,7 +60,7 @@ an_owner_reads_nothing_without_a_grant_either(void **state)
 static void
 a_session_says_what_it_may(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_session m;
 
 	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m), 0);
@@ -161,7 +81,7 @@ a_session_says_what_it_may(void **state)
 static void
 a_get_needs_export(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct msg_session m;
 	uint64_t id;
 
@@ -179,7 +99,7 @@ a_get_needs_export(void **state)
 static void
 only_a_mounter_opens_for_others(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person bin;
 	struct msg_session m;
 
@@ -206,8 +126,8 @@ only_a_mounter_opens_for_others(void **state)
 static void
 a_release_is_durable_before_its_reply_leaves(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon), before = trail_size(s->d.trail);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon), before = trail_size(s->d.trail);
 	OWNED_WRITER body = writer_of(64);
 	const struct msg_release m = { .session = id, .count = 64 };
 	unsigned int replies = s->daemon.replies;
@@ -226,11 +146,11 @@ a_release_is_durable_before_its_reply_leaves(void **state)
 static void
 a_release_names_its_file_rows_and_bytes(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	json_t *e;
 
-	assert_int_equal(release(&s->daemon, id, 16, 64), 0);
+	assert_int_equal(loan_release(&s->daemon, id, 16, 64), 0);
 	e = desk_last(&s->d, "release");
 	assert_int_equal(json_integer_value(json_object_get(e, "file")), 0);
 	assert_int_equal(json_integer_value(json_object_get(e, "first")), 16);
@@ -238,7 +158,7 @@ a_release_names_its_file_rows_and_bytes(void **state)
 	assert_int_equal(json_integer_value(json_object_get(e, "bytes")),
 	    64 * 65536);
 	json_decref(e);
-	assert_int_equal(release(&s->daemon, id, 80, 1), 0);
+	assert_int_equal(loan_release(&s->daemon, id, 80, 1), 0);
 	e = desk_last(&s->d, "release");
 	assert_int_equal(json_integer_value(json_object_get(e, "file")), 1);
 	assert_int_equal(json_integer_value(json_object_get(e, "bytes")), 5);
@@ -248,7 +168,7 @@ a_release_names_its_file_rows_and_bytes(void **state)
 static void
 released_keys_open_what_was_put(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct version_open how = { .store = s->d.store };
 	OWNED(page_key) key = NULL;
 	OWNED(version) v = NULL;
@@ -283,17 +203,20 @@ released_keys_open_what_was_put(void **state)
 static void
 a_release_keeps_to_the_version_and_to_one_file(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 
-	assert_int_equal(release(&s->daemon, id, ROWS - 1, 1), 0);
-	assert_int_equal(release(&s->daemon, id, ROWS, 1), ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id, ROWS - 1, 2), ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id, UINT64_MAX, 1), ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id, UINT64_MAX - 1, 64),
+	assert_int_equal(loan_release(&s->daemon, id, LOAN_ROWS - 1, 1), 0);
+	assert_int_equal(loan_release(&s->daemon, id, LOAN_ROWS, 1),
 	    ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id, 79, 2), ERR_USAGE);
-	assert_int_equal(release(&s->daemon, id, 0, 65), ERR_FORMAT);
+	assert_int_equal(loan_release(&s->daemon, id, LOAN_ROWS - 1, 2),
+	    ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id, UINT64_MAX, 1),
+	    ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id, UINT64_MAX - 1, 64),
+	    ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id, 79, 2), ERR_USAGE);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 65), ERR_FORMAT);
 	assert_int_equal(desk_count(&s->d, "release"), 1);
 	assert_int_equal(desk_count(&s->d, "refused"), 4);
 }
@@ -301,7 +224,7 @@ a_release_keeps_to_the_version_and_to_one_file(void **state)
 static void
 who_browses_gets_one_chunk_at_a_time(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	struct desk_person bin;
 	struct msg_session m;
 	uint64_t id;
@@ -313,8 +236,8 @@ who_browses_gets_one_chunk_at_a_time(void **state)
 	assert_int_equal(desk_open(&bin, "llama", MSG_MOUNT, "", &m), 0);
 	assert_int_equal(m.versions[0].window, 1);
 	assert_int_equal(m.versions[0].readahead_kb, 128);
-	assert_int_equal(release(&bin, m.session, 0, 1), 0);
-	assert_int_equal(release(&bin, m.session, 0, 2), ERR_DENIED);
+	assert_int_equal(loan_release(&bin, m.session, 0, 1), 0);
+	assert_int_equal(loan_release(&bin, m.session, 0, 2), ERR_DENIED);
 	msg_session_clear(&m);
 	desk_person_go(&bin);
 }
@@ -322,15 +245,15 @@ who_browses_gets_one_chunk_at_a_time(void **state)
 static void
 a_session_is_its_connections_alone(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	struct desk_person other;
 
-	desk_person_come(&other, &s->d, DAEMON);
-	assert_int_equal(release(&other, id, 0, 1), ERR_DENIED);
-	assert_int_equal(release(&s->owner, id, 0, 1), ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id + 1, 0, 1), ERR_DENIED);
-	assert_int_equal(release(&s->daemon, id, 0, 1), 0);
+	desk_person_come(&other, &s->d, LOAN_READER);
+	assert_int_equal(loan_release(&other, id, 0, 1), ERR_DENIED);
+	assert_int_equal(loan_release(&s->owner, id, 0, 1), ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id + 1, 0, 1), ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), 0);
 	desk_person_go(&other);
 }
 
@@ -338,22 +261,22 @@ a_session_is_its_connections_alone(void **state)
 static void
 no_key_leaves_when_the_trail_cannot_be_written(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 
 	fault_fail_from(FAULT_SYNC, 1, EIO);
-	assert_int_equal(release(&s->daemon, id, 0, 64), ERR_IO);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 64), ERR_IO);
 	assert_true(fault_off());
 	assert_true(s->daemon.answer.length < 200); /* no room for a key */
 	assert_true(broker_failed(s->d.broker) != 0);
 	/* and nothing after it, though the disk is well again */
-	assert_int_equal(release(&s->daemon, id, 0, 1), ERR_IO);
-	restart(s, false);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), ERR_IO);
+	loan_restart(s, false);
 	assert_int_equal(broker_failed(s->d.broker), 0);
 }
 
 static json_t *
-last_fault(struct scene *s, const char *reason)
+last_fault(struct loan *s, const char *reason)
 {
 	json_t *e = desk_last(&s->d, "fault");
 
@@ -369,8 +292,8 @@ last_fault(struct scene *s, const char *reason)
 static void
 a_missing_page_is_a_fault_that_keyd_records(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	struct catalogue_version v;
 	struct digest version;
 	json_t *e;
@@ -382,7 +305,7 @@ a_missing_page_is_a_fault_that_keyd_records(void **state)
 			     &version, &v),
 	    0);
 	assert_int_equal(store_remove(s->d.store, &v.object), 0);
-	assert_int_equal(release(&s->daemon, id, 0, 1), ERR_INTEGRITY);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), ERR_INTEGRITY);
 	e = last_fault(s, "missing in the store");
 	json_decref(e);
 	assert_int_equal(desk_count(&s->d, "release"), 0);
@@ -393,8 +316,8 @@ a_missing_page_is_a_fault_that_keyd_records(void **state)
 static void
 what_cannot_be_read_just_now_is_no_fault(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	struct rlimit limit, none;
 	int err;
 
@@ -403,26 +326,26 @@ what_cannot_be_read_just_now_is_no_fault(void **state)
 	none = limit;
 	none.rlim_cur = 3;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	err = release(&s->daemon, id, 0, 1);
+	err = loan_release(&s->daemon, id, 0, 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(err, ERR_NOMEM);
 	assert_int_equal(desk_count(&s->d, "fault"), 0);
-	assert_int_equal(release(&s->daemon, id, 0, 1), 0);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), 0);
 }
 
 static void
 nothing_is_released_after_the_grant_is_gone(void **state)
 {
-	struct scene *s = *state;
-	uint64_t id = open_one(&s->daemon);
+	struct loan *s = *state;
+	uint64_t id = loan_open(&s->daemon);
 	struct msg_session m;
 	json_t *e;
 
-	assert_int_equal(release(&s->daemon, id, 0, 1), 0);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), 0);
 	assert_int_equal(desk_grant_rm(&s->owner, s->grant), 0);
 	assert_int_equal(s->daemon.events, 1);
 	assert_true(s->daemon.ended == id);
-	assert_int_equal(release(&s->daemon, id, 0, 1), ERR_DENIED);
+	assert_int_equal(loan_release(&s->daemon, id, 0, 1), ERR_DENIED);
 	assert_int_equal(desk_open(&s->daemon, "llama", MSG_MOUNT, "", &m),
 	    ERR_DENIED);
 	e = desk_last(&s->d, "session.close");
@@ -436,7 +359,7 @@ nothing_is_released_after_the_grant_is_gone(void **state)
 static void
 nothing_is_released_after_the_grant_has_ended(void **state)
 {
-	struct scene *s = *state;
+	struct loan *s = *state;
 	const struct timespec pause = { .tv_nsec = 150000000 };
 	OWNED_WRITER body = writer_of(4096);
 	char model[] = "llama", none[] = "", to[] = "user:bin", why[] = "w";
@@ -459,10 +382,10 @@ nothing_is_released_after_the_grant_has_ended(void **state)
 	msg_grant_add_write(&body, &m);
 	assert_int_equal(desk_ask(&s->owner, MSG_GRANT_ADD, &body, NULL), 0);
 	desk_person_come(&bin, &s->d, 2);
-	id = open_one(&bin);
-	assert_int_equal(release(&bin, id, 0, 1), 0);
+	id = loan_open(&bin);
+	assert_int_equal(loan_release(&bin, id, 0, 1), 0);
 	nanosleep(&pause, NULL);
-	assert_int_equal(release(&bin, id, 0, 1), ERR_DENIED);
+	assert_int_equal(loan_release(&bin, id, 0, 1), ERR_DENIED);
 	assert_non_null(strstr(bin.sentence, "weir grant add llama"));
 	assert_int_equal(desk_open(&bin, "llama", MSG_MOUNT, "", &opened),
 	    ERR_DENIED);
@@ -470,7 +393,7 @@ nothing_is_released_after_the_grant_has_ended(void **state)
 	desk_person_go(&bin);
 }
 
-#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+#define TEST(x) cmocka_unit_test_setup_teardown(x, loan_setup, loan_teardown)
 
 int
 main(void)
