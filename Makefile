@@ -163,7 +163,7 @@ help:
 	'make check-cli    program tests (tests/cli)' \
 	'make check-asan   tests under address and undefined-behaviour checks' \
 	'make check-tsan   the threaded tests under the thread sanitizer' \
-	'make check-crash  CRASH_ROUNDS=200 kills at random moments' \
+	'make check-crash  CRASH_ROUNDS=200 kills at random moments, and races' \
 	'make lint         layers, symbols, headers, lengths, man pages, format' \
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \

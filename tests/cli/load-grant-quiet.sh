@@ -21,7 +21,7 @@ hash=$(sha256sum <"$tmp/tree/model.safetensors" | cut -d ' ' -f 1)
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 60 weir status
+wait_for 60 grep -q ': serves' "$tmp/keyd.err"
 
 # granted MODEL OPTION...: a model of its own, for this user
 granted()
