@@ -459,7 +459,7 @@ check-asan:
 # What has threads: these unit tests, where they are there, and mounts and keyd
 # under load.  (test_trail and test_intake are clean, too, and take a minute
 # each: make check-tsan TSAN_UNIT='trail intake' TSAN_CLI_TESTS=)
-TSAN_UNIT = lookout courier log secret digest trail_live store_fault cache version survey \
+TSAN_UNIT = lookout courier tiles_ahead log secret digest trail_live store_fault cache version survey \
 	intake_trouble intake_stream broker broker_commit front front_turns \
 	proofread verifier ops reads reads_store report keyslots control
 TSAN_SRCS = $(sort $(wildcard $(TSAN_UNIT:%=tests/unit/test_%.c)))

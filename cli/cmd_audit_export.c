@@ -146,7 +146,7 @@ go(struct export *x, const struct audit *a, const char *state)
 	}
 	x->events_of = ocsf;
 	x->next = x->from;
-	if ((r = trail_reader_each(a->reader, 0, UINT64_MAX, each, x)) != 0)
+	if ((r = trail_reader_stream(a->reader, 0, UINT64_MAX, each, x)) != 0)
 		return r;
 	if (story_unnamed(story) > 0)
 		log_warn("the files of %s have numbers instead of names",

@@ -338,7 +338,7 @@ replay(struct replay *r, struct audit *a, const struct watch_rules *rules)
 		return err;
 	r->progress = progress;
 	r->end = trail_reader_checkpoint(a->reader)->size;
-	err = trail_reader_each(a->reader, 0, UINT64_MAX, each, r);
+	err = trail_reader_stream(a->reader, 0, UINT64_MAX, each, r);
 	progress_clear(progress);
 	if (err != 0)
 		return err;

@@ -156,7 +156,7 @@ read_back(struct lookout *l, uint64_t to)
 	err = trail_reader_open(&r, l->how.vault->dir, &l->how.vault->key);
 	if (err != 0)
 		return err;
-	err = trail_reader_each(r, l->next, to, look_back, l);
+	err = trail_reader_stream(r, l->next, to, look_back, l);
 	if (err == 0 && l->next == before)
 		wait_a_little(l);
 	return err;

@@ -315,14 +315,20 @@ tiles_view_bundle(struct tiles_view *v, uint64_t n, struct tiles_bundle *out)
 }
 
 int
+tiles_view_many(struct tiles_view *v)
+{
+	return v->lanes == NULL ? lanes_new(&v->lanes) : 0;
+}
+
+int
 tiles_view_each(struct tiles_view *v, uint64_t from, uint64_t to,
     int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
     void *arg)
 {
 	if (to > v->tree.size)
 		to = v->tree.size;
-	if (v->lanes == NULL && from < to && to - from > MANY * TILES_WIDTH) {
-		int err = lanes_new(&v->lanes);
+	if (from < to && to - from > MANY * TILES_WIDTH) {
+		int err = tiles_view_many(v);
 
 		if (err != 0)
 			return err;

@@ -43,6 +43,9 @@ int tiles_view_each(struct tiles_view *v, uint64_t from, uint64_t to,
     int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
     void *arg) MUST_USE;
 
+/* Many bundles will be asked for: they are checked with lanes (lanes.h). */
+int tiles_view_many(struct tiles_view *v) MUST_USE;
+
 uint64_t tiles_view_size(const struct tiles_view *v);
 /* Its peaks, and the last, partial tile of a level (width 0: none). */
 const struct tlog_tree *tiles_view_tree(const struct tiles_view *v);

@@ -6,6 +6,7 @@
 
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/tiles_ahead.h"
 #include "vault/tiles_view.h"
 #include "vault/trail.h"
 #include "vault/trail_log.h"
@@ -98,6 +99,18 @@ trail_reader_each(struct trail_reader *r, uint64_t from, uint64_t to,
 
 	if (err == 0)
 		err = tiles_view_each(r->view, from, to, each, arg);
+	return err;
+}
+
+int
+trail_reader_stream(struct trail_reader *r, uint64_t from, uint64_t to,
+    int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
+    void *arg)
+{
+	int err = need_view(r);
+
+	if (err == 0)
+		err = tiles_ahead_each(r->view, from, to, each, arg);
 	return err;
 }
 
