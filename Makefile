@@ -70,7 +70,7 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
 	weir-keyd-generous weir-keyd-moved weir-poisoned weir-leaky test_trust_loose \
-	test_budget_blind \
+	test_budget_blind test_keyring_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -338,6 +338,13 @@ $(BUILD)/tests/mutants/test_budget_blind: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/test_budget_blind: \
 		$(BUILD)/tests/unit/test_broker_budget.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(BUILD)/tests/mutants/test_keyring_careless: private LINK += $(WRAPS) $(call wraps,\
+	keyring_prove keyring_next_settle keyring_next_put)
+$(BUILD)/tests/mutants/test_keyring_careless: \
+		$(BUILD)/tests/unit/test_keyring_edit.o \
+		$(BUILD)/tests/mutants/careless_keyring.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \

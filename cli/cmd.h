@@ -82,6 +82,10 @@ cmd_fn cmd_alert_ack;
 cmd_fn cmd_decoy_add;
 cmd_fn cmd_decoy_ls;
 cmd_fn cmd_decoy_rm;
+cmd_fn cmd_secret_ls;
+cmd_fn cmd_secret_add;
+cmd_fn cmd_secret_rm;
+cmd_fn cmd_secret_passwd;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 /* For --version, before any verb. */

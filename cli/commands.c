@@ -385,6 +385,33 @@ static const struct commands_row rows[] = {
 	    "make a decoy a model like others again",
 	    "MODEL --reason TEXT\n"
 	    "  --reason TEXT  why; it is recorded\n" },
+	{ "secret ls", cmd_secret_ls, 0, 0, false,
+	    "list the secrets that unlock the vault",
+	    "\n" },
+	{ "secret add", cmd_secret_add, 0, 0, false,
+	    "add a passphrase, a key file or a recovery key",
+	    "[--new-passphrase-file FILE | --new-key-file FILE\n"
+	    "           | --new-recovery] [--label TEXT]\n"
+	    "Asks for a passphrase when none is named.  Takes a secret that "
+	    "opens the vault,\ntoo: --key-file, --passphrase-file, or a "
+	    "prompt.\n"
+	    "  --new-passphrase-file FILE  add the passphrase in FILE\n"
+	    "  --new-key-file FILE         add a key file\n"
+	    "  --new-recovery              add a recovery key; it is printed "
+	    "once\n"
+	    "  --label TEXT                what it is called in lists\n" },
+	{ "secret rm", cmd_secret_rm, 1, 1, false,
+	    "remove an unlocking secret, proving another one",
+	    "N|LABEL\n"
+	    "Two stay at least, and the one that --key-file, --passphrase-file "
+	    "or the prompt\ngives must not be the one that goes.\n" },
+	{ "secret passwd", cmd_secret_passwd, 0, 1, false,
+	    "change an unlocking secret",
+	    "[N|LABEL] [--new-passphrase-file FILE | --new-key-file "
+	    "FILE\n"
+	    "           | --new-recovery] [--label TEXT]\n"
+	    "Without N: the one that is given to prove that you may.\n"
+	    "The options are those of 'secret add'.\n" },
 	{ "status", cmd_status, 0, 0, false,
 	    "how the vault is: keyd, sessions, mounts on this host",
 	    "\n" },

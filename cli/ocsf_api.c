@@ -39,6 +39,8 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_ALERT_ACK] = UPDATE,
 	[ENTRY_DECOY_ADD] = CREATE,
 	[ENTRY_DECOY_RM] = DELETE,
+	[ENTRY_SECRET_ADD] = CREATE,
+	[ENTRY_SECRET_RM] = DELETE,
 };
 
 /* Whether it went well; what it failed by. */

@@ -555,6 +555,8 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_ALERT_ACK] = tell_alert,
 	[ENTRY_DECOY_ADD] = tell_alert,
 	[ENTRY_DECOY_RM] = tell_alert,
+	[ENTRY_SECRET_ADD] = tell_alert,
+	[ENTRY_SECRET_RM] = tell_alert,
 };
 
 int

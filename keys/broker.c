@@ -68,6 +68,9 @@ static const struct broker_request requests[] = {
 	{ MSG_DECOY_ADD, "decoy.add", ROLE_REVIEWER, broker_decoy_add },
 	{ MSG_DECOY_RM, "decoy.rm", ROLE_REVIEWER, broker_decoy_rm },
 	{ MSG_DECOY_LS, "decoy.ls", ROLE_REVIEWER, broker_decoy_ls },
+	{ MSG_SECRET_LS, "secret.ls", ROLE_REVIEWER, broker_secret_ls },
+	{ MSG_SECRET_ADD, "secret.add", ROLE_OWNER, broker_secret_add },
+	{ MSG_SECRET_RM, "secret.rm", ROLE_OWNER, broker_secret_rm },
 };
 
 static const struct broker_request *
@@ -90,6 +93,8 @@ record_start(struct broker *b)
 	entry_text(&e, "weir", b->how.program);
 	entry_number(&e, "clock", broker_budget_clock(b));
 	entry_text(&e, "rules", b->how.rules);
+	if (b->how.keyring->slot != 0)
+		entry_number(&e, "secret", b->how.keyring->slot);
 	return broker_record_wait(b, &e);
 }
 
@@ -360,8 +365,12 @@ broker_call_go_on(struct broker_link *l, struct broker_check *k)
 	l->waiting--;
 	frame_begin(&c.reply, type | FRAME_REPLY, k->id);
 	msg_ok_write(&c.reply);
-	err = type == MSG_PUT_COMMIT ? broker_put_checked(&c, k) :
-				       broker_oms_checked(&c, k);
+	if (k->secret != NULL)
+		err = broker_secret_checked(&c, k);
+	else if (type == MSG_PUT_COMMIT)
+		err = broker_put_checked(&c, k);
+	else
+		err = broker_oms_checked(&c, k);
 	if (finish(&c, type, err) == 0)
 		answer(&c, type);
 	writer_free(&c.reply);

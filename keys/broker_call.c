@@ -60,6 +60,9 @@ words(const struct broker_call *c)
 		{ MSG_DECOY_ADD, "'weir decoy add'" },
 		{ MSG_DECOY_RM, "'weir decoy rm'" },
 		{ MSG_DECOY_LS, "'weir decoy ls'" },
+		{ MSG_SECRET_LS, "'weir secret ls'" },
+		{ MSG_SECRET_ADD, "'weir secret add'" },
+		{ MSG_SECRET_RM, "'weir secret rm'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -25,6 +25,7 @@ broker_check_free(struct broker_check *k)
 	free(k->chunks);
 	msg_put_commit_clear(&k->m);
 	msg_sign_oms_clear(&k->oms);
+	broker_secret_free(k->secret);
 	free(k);
 }
 
@@ -77,7 +78,9 @@ look_put(struct broker_check *k, const atomic_bool *stop)
 static void
 look(struct broker_check *k, const atomic_bool *stop)
 {
-	if (k->type == MSG_PUT_COMMIT)
+	if (k->secret != NULL)
+		broker_secret_look(k->secret);
+	else if (k->type == MSG_PUT_COMMIT)
 		look_put(k, stop);
 	else if (*stop)
 		k->found[0] = ERR_UNREACHABLE;
@@ -171,9 +174,10 @@ broker_check_deliver(struct broker *b)
 		struct broker_link *l;
 
 		HASH_FIND(hh, b->links, &k->link, sizeof(k->link), l);
-		if (l == NULL) /* nobody waits for it any more */
+		if (l == NULL) { /* nobody waits for it any more */
+			b->secret_busy = b->secret_busy && k->secret == NULL;
 			broker_check_free(k);
-		else
+		} else
 			broker_call_go_on(l, k);
 	}
 }

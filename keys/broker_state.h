@@ -51,11 +51,13 @@ struct broker_upload {
  * the manifest of the first copy.
  */
 #define BROKER_CHECK_COPIES 2
+struct broker_secret;
 struct broker_check {
 	STAILQ_ENTRY(broker_check) entry;
 	uint64_t link;	    /* who waits, */
 	uint64_t id;	    /* for the answer to what */
-	enum msg_type type; /* MSG_PUT_COMMIT or MSG_SIGN_OMS */
+	enum msg_type type; /* MSG_PUT_COMMIT, MSG_SIGN_OMS, MSG_SECRET_* */
+	struct broker_secret *secret;
 	struct msg_put_commit m;
 	struct msg_sign_oms oms;
 	char why[OMS_WHY]; /* of found[0], for sign.oms */
@@ -191,6 +193,7 @@ struct broker {
 	 * into the trail. */
 	uint64_t last_alert;
 	size_t alerts_owed;
+	bool secret_busy; /* a change of the keyring is under way */
 	struct broker_pendings pending; /* in the trail's order */
 	struct broker_pendings publishing;
 	struct broker_pendings slow; /* recorded, and not due yet */
@@ -462,6 +465,11 @@ int broker_put_checked(struct broker_call *c, struct broker_check *k);
 int broker_oms_look(struct broker_check *k) MUST_USE;
 int broker_oms_checked(struct broker_call *c, struct broker_check *k);
 
+/* broker_secret.c: the same of a change of the unlocking secrets. */
+void broker_secret_look(struct broker_secret *s);
+int broker_secret_checked(struct broker_call *c, struct broker_check *k);
+void broker_secret_free(struct broker_secret *s);
+
 /* Uploads of a link that has gone. */
 void broker_put_drop(struct broker_link *l);
 
@@ -536,5 +544,8 @@ int broker_alert_ack(struct broker_call *c);
 int broker_decoy_ls(struct broker_call *c);
 int broker_decoy_add(struct broker_call *c);
 int broker_decoy_rm(struct broker_call *c);
+int broker_secret_ls(struct broker_call *c);
+int broker_secret_add(struct broker_call *c);
+int broker_secret_rm(struct broker_call *c);
 
 #endif

@@ -16,6 +16,7 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 	[CATALOGUE_UPLOAD] = "uploads",
 	[CATALOGUE_STATEMENT] = "statements",
 	[CATALOGUE_ALERT] = "alerts",
+	[CATALOGUE_SECRET] = "secrets",
 };
 #define APPLIED "applied"
 #define WATCHED "watched"

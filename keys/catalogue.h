@@ -59,6 +59,7 @@ enum catalogue_counter {
 	CATALOGUE_UPLOAD,
 	CATALOGUE_STATEMENT,
 	CATALOGUE_ALERT,
+	CATALOGUE_SECRET,
 	CATALOGUE_COUNTERS
 };
 uint64_t catalogue_next(const struct catalogue *c, enum catalogue_counter n);
@@ -366,6 +367,15 @@ int catalogue_decoy_each(struct catalogue *c, const char *after,
     MUST_USE;
 int catalogue_decoy_has(struct catalogue *c, const char *model, bool *has)
     MUST_USE;
+
+/*
+ * Unlocking secrets, by the number of their slot: when keyd was last started with
+ * one (0: never, as far as is known), and the digest of the keyring file after
+ * the last change (ERR_NOT_FOUND: it was never changed).
+ */
+int catalogue_secret_used(struct catalogue *c, uint16_t number, int64_t *ms)
+    MUST_USE;
+int catalogue_secret_file(struct catalogue *c, struct digest *out) MUST_USE;
 
 /* Sessions.  The open ones behind number `after`, in order; each gets the
  * session for its own, and what it returns ends it. */

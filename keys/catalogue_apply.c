@@ -300,6 +300,16 @@ apply_session_close(struct catalogue *c, const struct entry_view *e)
 	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 
+/* Its number is given to no other one. */
+static int
+apply_secret(struct catalogue *c, const struct entry_view *e)
+{
+	uint64_t number;
+	int err = take_number(c, e, "secret", CATALOGUE_SECRET, &number);
+
+	return err == 0 ? catalogue_secret_apply(c, e) : err;
+}
+
 /* NULL: the kind changes nothing here. */
 typedef int apply_function(struct catalogue *c, const struct entry_view *e);
 
@@ -319,6 +329,9 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_ALERT_ACK] = catalogue_alert_apply,
 	[ENTRY_DECOY_ADD] = catalogue_decoy_apply,
 	[ENTRY_DECOY_RM] = catalogue_decoy_apply,
+	[ENTRY_SECRET_ADD] = apply_secret,
+	[ENTRY_SECRET_RM] = catalogue_secret_apply,
+	[ENTRY_KEYD_START] = catalogue_secret_apply,
 	[ENTRY_SESSION_OPEN] = apply_session_open,
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,

@@ -42,6 +42,8 @@ static const struct {
 	{ "covered", "*" },
 	{ "session_pages", "*" },
 	{ "grant_used", "*" },
+	{ "keyring", "*" },
+	{ "secrets", "*" },
 	{ "meta", "*" },
 };
 

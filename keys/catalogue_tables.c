@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /*
  * state of an upload: 0 staged, 1 begun, 2 its key is a version's.  verified is
@@ -99,7 +99,10 @@ static const char schema[] =
     " primary key (session, n)) without rowid;"
     "create index session_grants on session_versions (grant_id, session);"
     "create table decoys (model text primary key, reason text not null,"
-    " by text not null, since integer not null) without rowid;";
+    " by text not null, since integer not null) without rowid;"
+    "create table keyring (one integer primary key, file text not null);"
+    "create table secrets (slot integer primary key,"
+    " used integer not null);";
 
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
@@ -306,6 +309,12 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[DECOY_HAS] = "select 1 from decoys where model = ?",
 	[DECOY_EACH] = "select model, reason, by, since from decoys"
 		       " where model > ? order by model",
+
+	[SECRET_FILE_SET] = "replace into keyring (one, file) values (1, ?)",
+	[SECRET_FILE_GET] = "select file from keyring",
+	[SECRET_USED_SET] = "replace into secrets (slot, used) values (?, ?)",
+	[SECRET_USED_GET] = "select used from secrets where slot = ?",
+	[SECRET_USED_DROP] = "delete from secrets where slot = ?",
 
 	[SESSION_ADD] = "replace into sessions (" SESSION_COLUMNS ") values"
 			" (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",

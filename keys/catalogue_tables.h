@@ -92,6 +92,11 @@ enum catalogue_sql {
 	DECOY_RM,
 	DECOY_HAS,
 	DECOY_EACH,
+	SECRET_FILE_SET,
+	SECRET_FILE_GET,
+	SECRET_USED_SET,
+	SECRET_USED_GET,
+	SECRET_USED_DROP,
 	SESSION_ADD,
 	SESSION_ADD_VERSION,
 	SESSION_CLOSE,
@@ -128,6 +133,8 @@ int catalogue_budget_apply(struct catalogue *c, const struct entry_view *e)
 int catalogue_alert_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_decoy_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */

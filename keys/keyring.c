@@ -18,17 +18,11 @@
 #define EPOCH_MAGIC "weirepo\n"
 #define MAGIC_SIZE 8
 #define VERSION 1
-#define SLOTS_MAX 32
-#define FILE_MAX (16U << 10)
-#define FILE_MODE 0600
 
 #define PURPOSE_BODY "keyring body"
 #define PURPOSE_EPOCH "epoch"
 #define BODY_SIZE 64 /* log seed and index secret */
 #define PURPOSE_SIZE (sizeof("family ") + REF_NAME_MAX)
-
-#define DEFAULT_PASSES crypto_pwhash_OPSLIMIT_MODERATE
-#define DEFAULT_MEMORY crypto_pwhash_MEMLIMIT_MODERATE
 
 void
 keyring_free(struct keyring *k)
@@ -80,7 +74,7 @@ write_body(struct writer *w, const struct keyring *k)
 static int
 write_epoch(const struct file *vault, const struct keyring *k)
 {
-	OWNED_WRITER w = writer_of(FILE_MAX);
+	OWNED_WRITER w = writer_of(KEYRING_FILE_MAX);
 	int err;
 
 	writer_bytes(&w, EPOCH_MAGIC, MAGIC_SIZE);
@@ -94,7 +88,7 @@ write_epoch(const struct file *vault, const struct keyring *k)
 	if (err != 0)
 		return err;
 	return file_replace(vault, KEYRING_EPOCH_FILE, w.bytes, w.length,
-	    FILE_MODE);
+	    KEYRING_FILE_MODE);
 }
 
 static struct keyring_slot
@@ -102,17 +96,13 @@ first_slot(const struct keyring_init *how)
 {
 	struct keyring_slot slot = {
 		.kind = how->first->kind,
+		.number = 1,
 		.created = (uint64_t)how->created_ms / 1000,
 	};
 
 	snprintf(slot.name, sizeof(slot.name), "first");
-	if (slot.kind != UNLOCK_PASSPHRASE)
-		return slot;
-	slot.cost = how->cost;
-	if (slot.cost.passes == 0)
-		slot.cost.passes = DEFAULT_PASSES;
-	if (slot.cost.memory == 0)
-		slot.cost.memory = DEFAULT_MEMORY;
+	if (slot.kind == UNLOCK_PASSPHRASE)
+		slot.cost = keyring_slot_cost(&how->cost);
 	return slot;
 }
 
@@ -121,6 +111,7 @@ recovery_slot(const struct keyring_init *how)
 {
 	struct keyring_slot slot = {
 		.kind = UNLOCK_RECOVERY,
+		.number = 2,
 		.created = (uint64_t)how->created_ms / 1000,
 	};
 
@@ -138,13 +129,10 @@ write_keyring(const struct keyring_init *how, const struct keyring *k,
 		.kind = UNLOCK_RECOVERY,
 		.secret = recovery,
 	};
-	OWNED_WRITER w = writer_of(FILE_MAX);
+	OWNED_WRITER w = writer_of(KEYRING_FILE_MAX);
 	int err;
 
-	writer_bytes(&w, MAGIC, MAGIC_SIZE);
-	writer_u16(&w, VERSION);
-	writer_u16(&w, 2);
-	writer_bytes(&w, k->vault, sizeof(k->vault));
+	keyring_slots_begin(&w, k->vault, 2);
 	err = keyring_slot_write(&w, &first, how->first, k->root);
 	if (err == 0)
 		err = keyring_slot_write(&w, &second, &text, k->root);
@@ -155,7 +143,7 @@ write_keyring(const struct keyring_init *how, const struct keyring *k,
 	if (err != 0)
 		return err;
 	return file_replace(how->vault, KEYRING_FILE, w.bytes, w.length,
-	    FILE_MODE);
+	    KEYRING_FILE_MODE);
 }
 
 int
@@ -184,28 +172,62 @@ keyring_init(const struct keyring_init *how, struct keyring **out,
 	return 0;
 }
 
-/* Try each slot that can be this secret's; those after the right one are only
- * parsed. */
-static int
-open_slots(struct reader *r, uint16_t count, const struct unlock *secret,
-    struct root_key **root)
+int
+keyring_slots_read(struct keyring_slots *out, struct reader *r)
 {
-	bool found = false;
+	struct keyring_slots s = { 0 };
+	uint16_t version;
 
-	for (uint16_t i = 0; i < count; i++) {
-		struct keyring_slot slot;
-		int err = keyring_slot_read(&slot, r);
+	reader_expect(r, MAGIC, MAGIC_SIZE);
+	version = reader_u16(r);
+	s.count = reader_u16(r);
+	reader_copy(r, s.vault, sizeof(s.vault));
+	if (!reader_ok(r) || version != VERSION || s.count == 0 ||
+	    s.count > KEYRING_SLOTS_MAX)
+		return ERR_FORMAT;
+	for (uint16_t i = 0; i < s.count; i++) {
+		int err = keyring_slot_read(&s.items[i], r);
 
 		if (err != 0)
 			return err;
-		if (found || !keyring_slot_takes(&slot, secret))
-			continue;
-		err = keyring_slot_open(&slot, secret, root);
-		if (err != 0 && err != ERR_SECRET)
-			return err;
-		found = err == 0;
+		if (s.items[i].number == 0)
+			s.items[i].number = i + 1;
+		for (uint16_t j = 0; j < i; j++)
+			if (s.items[j].number == s.items[i].number)
+				return ERR_FORMAT;
 	}
+	*out = s;
 	return 0;
+}
+
+void
+keyring_slots_begin(struct writer *w, const uint8_t vault[static 16],
+    uint16_t count)
+{
+	writer_bytes(w, MAGIC, MAGIC_SIZE);
+	writer_u16(w, VERSION);
+	writer_u16(w, count);
+	writer_bytes(w, vault, 16);
+}
+
+/* Try each slot that can be this secret's, but one. */
+static int
+open_slots(struct keyring *k, const struct keyring_slots *s,
+    const struct unlock *secret, uint16_t but)
+{
+	for (uint16_t i = 0; i < s->count; i++) {
+		const struct keyring_slot *slot = &s->items[i];
+		int err;
+
+		if (slot->number == but || !keyring_slot_takes(slot, secret))
+			continue;
+		err = keyring_slot_open(slot, secret, &k->root);
+		if (err == 0)
+			k->slot = slot->number;
+		if (err != ERR_SECRET)
+			return err;
+	}
+	return ERR_SECRET;
 }
 
 static int
@@ -227,22 +249,35 @@ read_body(struct keyring *k, struct reader *r)
 }
 
 static int
-read_keyring(struct keyring *k, struct reader *r, const struct unlock *secret)
+read_keyring(struct keyring *k, struct reader *r, const struct unlock *secret,
+    uint16_t but)
 {
-	uint16_t version, slots;
-	int err;
+	struct keyring_slots slots;
+	int err = keyring_slots_read(&slots, r);
 
-	reader_expect(r, MAGIC, MAGIC_SIZE);
-	version = reader_u16(r);
-	slots = reader_u16(r);
-	reader_copy(r, k->vault, sizeof(k->vault));
-	if (!reader_ok(r) || version != VERSION || slots == 0 ||
-	    slots > SLOTS_MAX)
-		return ERR_FORMAT;
-	err = open_slots(r, slots, secret, &k->root);
 	if (err != 0)
 		return err;
-	return k->root != NULL ? read_body(k, r) : ERR_SECRET;
+	memcpy(k->vault, slots.vault, sizeof(k->vault));
+	err = open_slots(k, &slots, secret, but);
+	return err == 0 ? read_body(k, r) : err;
+}
+
+int
+keyring_prove(const void *bytes, size_t n, const struct unlock *secret,
+    uint16_t but, struct keyring **out)
+{
+	struct reader r = reader_of(bytes, n);
+	OWNED(keyring) k = calloc(1, sizeof(*k));
+	int err;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	err = read_keyring(k, &r, secret, but);
+	if (err != 0)
+		return err;
+	*out = k;
+	k = NULL;
+	return 0;
 }
 
 static int
@@ -278,7 +313,7 @@ keyring_parse(const struct keyring_bytes *bytes, const struct unlock *secret,
 
 	if (k == NULL)
 		return ERR_NOMEM;
-	err = read_keyring(k, &r, secret);
+	err = read_keyring(k, &r, secret, 0);
 	if (err == 0)
 		err = read_epoch(k, &e);
 	if (err != 0)
@@ -291,7 +326,7 @@ keyring_parse(const struct keyring_bytes *bytes, const struct unlock *secret,
 static int
 load(const struct file *vault, const char *name, uint8_t **out, size_t *length)
 {
-	int err = file_load(vault, name, FILE_MAX, out, length);
+	int err = file_load(vault, name, KEYRING_FILE_MAX, out, length);
 
 	if (err == ERR_NOT_FOUND)
 		return log_err(err,
@@ -299,6 +334,26 @@ load(const struct file *vault, const char *name, uint8_t **out, size_t *length)
 		    " from a backup",
 		    name);
 	return err;
+}
+
+/* A secret that is only in what the keyring was about to be opens it, too: whether
+ * it became that is in the trail (keyring_next.h). */
+static int
+try_next(const struct file *vault, struct keyring_bytes *bytes,
+    const struct unlock *secret, struct keyring **out)
+{
+	OWNED_MEM(uint8_t) next = NULL;
+	int err = file_load(vault, KEYRING_NEXT_FILE, KEYRING_FILE_MAX, &next,
+	    &bytes->keyring_length);
+
+	if (err != 0)
+		return ERR_SECRET;
+	bytes->keyring = next;
+	err = keyring_parse(bytes, secret, out);
+	if (err != 0)
+		return ERR_SECRET;
+	(*out)->next = true;
+	return 0;
 }
 
 int
@@ -319,6 +374,8 @@ keyring_open(const struct file *vault, const struct unlock *secret,
 	bytes.keyring = keyring;
 	bytes.epoch = epoch;
 	err = keyring_parse(&bytes, secret, out);
+	if (err == ERR_SECRET)
+		err = try_next(vault, &bytes, secret, out);
 	if (err == ERR_SECRET)
 		return log_err(err,
 		    "the secret given does not unlock this"

@@ -2,6 +2,7 @@
 #ifndef WEIR_KEYRING_H
 #define WEIR_KEYRING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,10 @@
 
 #define KEYRING_FILE "keyring"
 #define KEYRING_EPOCH_FILE "epoch"
+#define KEYRING_NEXT_FILE "keyring.next"
+#define KEYRING_SLOTS_MAX 32
+#define KEYRING_FILE_MAX (16U << 10)
+#define KEYRING_FILE_MODE 0600
 
 struct keyring {
 	uint8_t vault[16];
@@ -22,6 +27,8 @@ struct keyring {
 	struct page_key *index_secret; /* for session tokens */
 	uint64_t epoch_number;
 	struct epoch_key *epoch;
+	uint16_t slot; /* the one that was opened */
+	bool next;     /* it is one of KEYRING_NEXT_FILE (keyring_next.h) */
 };
 
 /* What a passphrase costs to try (Argon2id).  Zeros: 3 passes over 256 MiB. */
@@ -62,6 +69,13 @@ struct keyring_bytes {
 };
 int keyring_parse(const struct keyring_bytes *bytes,
     const struct unlock *secret, struct keyring **out) MUST_USE;
+
+/*
+ * Whether a secret opens the keyring file in bytes, by another slot than number
+ * `but` (0: by any): a keyring without its epoch.  ERR_SECRET, not logged.
+ */
+int keyring_prove(const void *bytes, size_t n, const struct unlock *secret,
+    uint16_t but, struct keyring **out) MUST_USE;
 
 /* Wrap and open version keys (under the epoch key) and family keys (under
  * the root key): sealed records.  The caller frees *out. */

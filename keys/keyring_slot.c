@@ -19,6 +19,9 @@
 #define MEMORY_MIN (8ULL << 20)
 #define MEMORY_MAX (4ULL << 30)
 
+#define DEFAULT_PASSES crypto_pwhash_OPSLIMIT_MODERATE
+#define DEFAULT_MEMORY crypto_pwhash_MEMLIMIT_MODERATE
+
 #define GROUP 4
 #define RECOVERY_DIGITS 52 /* ceil(256 / 5) */
 #define RECOVERY_SIZE (RECOVERY_DIGITS + RECOVERY_DIGITS / GROUP - 1)
@@ -162,6 +165,15 @@ keyring_slot_cost_ok(const struct keyring_cost *c)
 	    c->memory >= MEMORY_MIN && c->memory <= MEMORY_MAX;
 }
 
+struct keyring_cost
+keyring_slot_cost(const struct keyring_cost *wanted)
+{
+	return (struct keyring_cost){
+		.passes = wanted->passes != 0 ? wanted->passes : DEFAULT_PASSES,
+		.memory = wanted->memory != 0 ? wanted->memory : DEFAULT_MEMORY,
+	};
+}
+
 static bool
 cost_ok(const struct keyring_slot *slot)
 {
@@ -170,28 +182,43 @@ cost_ok(const struct keyring_slot *slot)
 	return keyring_slot_cost_ok(&slot->cost);
 }
 
+static void
+write_head(struct writer *w, const struct keyring_slot *slot)
+{
+	uint8_t name[KEYRING_SLOT_NAME] = { 0 };
+
+	memcpy(name, slot->name, strnlen(slot->name, sizeof(name)));
+	writer_u8(w, (uint8_t)slot->kind);
+	writer_u8(w, 0);
+	writer_u16(w, slot->number);
+	writer_bytes(w, name, sizeof(name));
+	writer_u64(w, slot->created);
+	writer_u32(w, slot->cost.passes);
+	writer_u64(w, slot->cost.memory);
+}
+
+void
+keyring_slot_copy(struct writer *w, const struct keyring_slot *slot)
+{
+	write_head(w, slot);
+	writer_bytes(w, slot->sealed.at, slot->sealed.left);
+}
+
 int
 keyring_slot_write(struct writer *w, const struct keyring_slot *slot,
     const struct unlock *secret, const struct root_key *root)
 {
-	uint8_t salt[SEALED_SALT], name[KEYRING_SLOT_NAME] = { 0 };
+	uint8_t salt[SEALED_SALT];
 	SECRET(uint8_t, key, 32);
 	int err;
 
 	if (!cost_ok(slot))
 		return ERR_LIMIT;
-	memcpy(name, slot->name, strnlen(slot->name, sizeof(name)));
 	randombytes_buf(salt, sizeof(salt));
 	err = slot_key(key, slot, secret, salt);
 	if (err != 0)
 		return err;
-
-	writer_u8(w, (uint8_t)slot->kind);
-	writer_bytes(w, "\0\0\0", 3);
-	writer_bytes(w, name, sizeof(name));
-	writer_u64(w, slot->created);
-	writer_u32(w, slot->cost.passes);
-	writer_u64(w, slot->cost.memory);
+	write_head(w, slot);
 	return sealed_write_salted(w, key, salt, PURPOSE, root_key_bytes(root),
 	    KEY_SIZE);
 }
@@ -216,7 +243,8 @@ keyring_slot_read(struct keyring_slot *out, struct reader *r)
 	struct keyring_slot s = { 0 };
 	uint8_t kind = reader_u8(r);
 
-	reader_expect(r, "\0\0\0", 3);
+	reader_expect(r, "\0", 1);
+	s.number = reader_u16(r);
 	read_name(&s, r);
 	s.created = reader_u64(r);
 	s.cost.passes = reader_u32(r);

@@ -11,21 +11,35 @@
 #include "vault/writer.h"
 
 /* One slot of a keyring (FORMAT.md, "Keyring"): the root key sealed under an
- * unlocking secret.  For keyring.c. */
+ * unlocking secret.  For keyring*.c. */
 
 #define KEYRING_SLOT_NAME 16
 
 struct keyring_slot {
 	enum unlock_kind kind;
+	uint16_t number; /* 0, when it is read: its place */
 	char name[KEYRING_SLOT_NAME + 1];
 	uint64_t created; /* seconds since 1970 */
 	struct keyring_cost cost;
 	struct reader sealed; /* the sealed record, borrowed */
 };
 
+/* A keyring file's head and slots, and where its body begins: r is there after. */
+struct keyring_slots {
+	uint8_t vault[16];
+	uint16_t count;
+	struct keyring_slot items[KEYRING_SLOTS_MAX];
+};
+int keyring_slots_read(struct keyring_slots *out, struct reader *r) MUST_USE;
+void keyring_slots_begin(struct writer *w, const uint8_t vault[static 16],
+    uint16_t count);
+
 /* Seal root under secret, and append the slot to w. */
 int keyring_slot_write(struct writer *w, const struct keyring_slot *slot,
     const struct unlock *secret, const struct root_key *root) MUST_USE;
+
+/* A slot that was read, as it is but for its number. */
+void keyring_slot_copy(struct writer *w, const struct keyring_slot *slot);
 
 /* The slot at r.  ERR_FORMAT, ERR_LIMIT (a cost out of bounds). */
 int keyring_slot_read(struct keyring_slot *out, struct reader *r) MUST_USE;
@@ -46,6 +60,8 @@ int keyring_slot_stretch(uint8_t out[static KEY_SIZE],
     const struct keyring_cost *cost, const struct secret_text *passphrase,
     const uint8_t salt[static SEALED_SALT]) MUST_USE;
 bool keyring_slot_cost_ok(const struct keyring_cost *c);
+/* The default for what is 0. */
+struct keyring_cost keyring_slot_cost(const struct keyring_cost *wanted);
 
 /* A recovery key of 32 bytes as text: base32 in groups of four.  And back:
  * ERR_FORMAT; case, blanks and dashes do not matter. */

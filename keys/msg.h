@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/unlock.h"
 #include "vault/digest.h"
 #include "vault/owned.h"
 #include "vault/reader.h"
@@ -67,6 +68,9 @@ enum msg_type {
 	MSG_DECOY_LS = 96,
 	MSG_GRANT_EXPLAIN = 97,
 	MSG_GRANT_REVIEW = 98,
+	MSG_SECRET_LS = 120,
+	MSG_SECRET_ADD = 121,
+	MSG_SECRET_RM = 122,
 };
 #define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
 
@@ -324,6 +328,18 @@ struct msg_alert_ack {
 	char *note;
 };
 
+struct msg_secret_add {
+	struct unlock proof;
+	struct unlock fresh;
+	char *label; /* empty: keyd makes one */
+	bool replace;
+	char *slot; /* by number or label; empty: the one that proof opens */
+};
+struct msg_secret_rm {
+	struct unlock proof;
+	char *slot;
+};
+
 struct msg_decoy { /* decoy.add and decoy.rm */
 	char *model;
 	char *reason;
@@ -360,6 +376,8 @@ MSG_PAIR(statement_sign);
 MSG_PAIR(sign_oms);
 MSG_PAIR(consistency);
 MSG_PAIR(alert_ack);
+MSG_PAIR(secret_add);
+MSG_PAIR(secret_rm);
 MSG_PAIR(decoy);
 
 #endif

@@ -162,17 +162,30 @@ environment(const char *name)
 }
 
 static int
+copy(struct unlock *out, const struct unlock *from)
+{
+	size_t n;
+	const uint8_t *bytes = secret_text_bytes(from->secret, &n);
+
+	return take(out, from->kind, bytes, n);
+}
+
+static int
 load(struct unlock *out, const struct unlock_source *s, bool new)
 {
 	const char *passphrase = environment("WEIR_PASSPHRASE_FILE");
 	const char *key = environment("WEIR_KEY_FILE");
 	int err;
 
+	if (s->given != NULL)
+		return copy(out, s->given);
 	if (s->passphrase_file != NULL)
 		return load_named(out, UNLOCK_PASSPHRASE, s->passphrase_file,
 		    new);
 	if (s->key_file != NULL)
 		return load_named(out, UNLOCK_KEY_FILE, s->key_file, new);
+	if (s->named_only)
+		return s->no_prompt ? ERR_NOT_FOUND : prompt(out, new);
 	if (passphrase != NULL)
 		return load_named(out, UNLOCK_PASSPHRASE, passphrase, new);
 	if (key != NULL)
@@ -189,6 +202,11 @@ unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
 	struct unlock u = { 0 };
 	int err = load(&u, s, twice);
 
+	if (err == ERR_NOT_FOUND && s->named_only)
+		return log_err(ERR_SECRET,
+		    "no new secret: give --new-key-file FILE,"
+		    " --new-passphrase-file FILE or --new-recovery, or run it"
+		    " on a terminal");
 	if (err == ERR_NOT_FOUND)
 		return log_err(ERR_SECRET,
 		    "no secret to unlock the vault with: give"

@@ -7,18 +7,6 @@
 #include "vault/owned.h"
 #include "vault/secret.h"
 
-/*
- * Where an unlocking secret comes from.  In this order: passphrase_file, key_file,
- * WEIR_PASSPHRASE_FILE, WEIR_KEY_FILE, $CREDENTIALS_DIRECTORY/weir-unlock (a
- * passphrase) or weir-unlock.key (a key file), a prompt on the terminal.  Never
- * from argv.  One trailing newline of a passphrase file is dropped.
- */
-struct unlock_source {
-	const char *passphrase_file;
-	const char *key_file;
-	bool no_prompt;
-};
-
 enum unlock_kind {
 	UNLOCK_PASSPHRASE = 1,
 	UNLOCK_KEY_FILE = 2,
@@ -31,6 +19,21 @@ enum unlock_kind {
 struct unlock {
 	enum unlock_kind kind;
 	struct secret_text *secret;
+};
+
+/*
+ * Where an unlocking secret comes from.  In this order: passphrase_file, key_file,
+ * WEIR_PASSPHRASE_FILE, WEIR_KEY_FILE, $CREDENTIALS_DIRECTORY/weir-unlock (a
+ * passphrase) or weir-unlock.key (a key file), a prompt on the terminal.  Never
+ * from argv.  One trailing newline of a passphrase file is dropped.
+ */
+struct unlock_source {
+	const char *passphrase_file;
+	const char *key_file;
+	bool no_prompt;
+	bool named_only; /* nothing from the environment */
+	/* One that is there already, borrowed; NULL: none. */
+	const struct unlock *given;
 };
 
 /* ERR_SECRET, with a line that lists the ways, when there is none.  twice:

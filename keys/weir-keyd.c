@@ -16,6 +16,7 @@
 #include "keys/courier.h"
 #include "keys/front.h"
 #include "keys/keyring.h"
+#include "keys/keyring_next.h"
 #include "keys/lookout.h"
 #include "keys/peer.h"
 #include "keys/unlock.h"
@@ -322,6 +323,37 @@ replay(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 	return err;
 }
 
+/* A change of the unlocking secrets that was cut off is what the trail says. */
+static int
+settle_secrets(struct keyd *k)
+{
+	struct digest recorded;
+	bool known, same = true;
+	int err = catalogue_secret_file(k->catalogue, &recorded);
+
+	known = err == 0;
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	err = keyring_next_settle(k->vault->dir, known ? &recorded : NULL,
+	    &same);
+	if (err != 0)
+		return err;
+	if (!same)
+		log_warn("'%s/" KEYRING_FILE "' is not what the trail's last"
+			 " change of the unlocking secrets left, but an older"
+			 " or another one: secrets that were removed may open"
+			 " it; weir secret ls",
+		    k->vault->path);
+	if (!k->keyring->next)
+		return 0;
+	k->keyring->next = false;
+	if (known && same)
+		return 0;
+	return log_err(ERR_SECRET,
+	    "the change that brought this secret was cut off before it was"
+	    " recorded: use the secret from before it");
+}
+
 static int
 open_records(struct keyd *k)
 {
@@ -348,7 +380,9 @@ open_records(struct keyd *k)
 	how.from = catalogue_applied(k->catalogue);
 	how.arg = k->catalogue;
 	err = trail_open(&k->trail, &how);
-	return err == 0 ? catalogue_flush(k->catalogue) : err;
+	if (err == 0)
+		err = catalogue_flush(k->catalogue);
+	return err == 0 ? settle_secrets(k) : err;
 }
 
 /* What looks at the trail, and takes alerts elsewhere. */

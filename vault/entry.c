@@ -50,6 +50,8 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_ALERT_ACK] = "alert.ack",
 	[ENTRY_DECOY_ADD] = "decoy.add",
 	[ENTRY_DECOY_RM] = "decoy.rm",
+	[ENTRY_SECRET_ADD] = "secret.add",
+	[ENTRY_SECRET_RM] = "secret.rm",
 };
 
 const char *

@@ -48,6 +48,8 @@ enum entry_kind {
 	ENTRY_ALERT_ACK,
 	ENTRY_DECOY_ADD,
 	ENTRY_DECOY_RM,
+	ENTRY_SECRET_ADD,
+	ENTRY_SECRET_RM,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "keys/keyring.h"
+#include "keys/keyring_edit.h"
 #include "keys/keyring_slot.h"
 #include "tests/fuzz/fuzz.h"
 #include "vault/log.h"
@@ -26,6 +27,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct reader r = reader_of(bytes, n);
 	OWNED(keyring) k = NULL;
 	struct keyring_slot slot;
+	struct keyring_edit edit = { .bytes = bytes, .length = n };
+	struct keyring_edited edited;
+	char why[KEYRING_EDIT_WHY];
 
 	log_sink(ignore, NULL);
 	if (epoch != NULL) {
@@ -37,6 +41,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	    secret_text_from(&secret.secret, KEY_FILE, strlen(KEY_FILE)) != 0)
 		return 0;
 	(void)!keyring_parse(&both, &secret, &k);
+	edit.proof = edit.fresh = &secret;
+	if (keyring_edit(&edited, &edit, why) == 0)
+		keyring_edited_clear(&edited);
 	while (keyring_slot_read(&slot, &r) == 0)
 		continue;
 	return 0;

@@ -20,7 +20,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct frame f;
 	size_t used;
 
-	if (frame_parse(&f, bytes, n, &used) != 0 || used == 0)
+	if (secret_init() != 0 || frame_parse(&f, bytes, n, &used) != 0 ||
+	    used == 0)
 		return 0;
 	TRY(hello);
 	TRY(role);
@@ -40,5 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(sign_oms);
 	TRY(alert_ack);
 	TRY(decoy);
+	TRY(secret_add);
+	TRY(secret_rm);
 	return 0;
 }

@@ -81,6 +81,15 @@ replay(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 
 static const uint8_t key_file[32] = "a key file for a vault in tests";
 
+struct unlock
+desk_secret(void)
+{
+	struct unlock u = { .kind = UNLOCK_KEY_FILE };
+
+	DESK_MUST(secret_text_from(&u.secret, key_file, sizeof(key_file)));
+	return u;
+}
+
 static void
 open_lookout(struct desk *d)
 {

@@ -61,6 +61,9 @@ struct desk {
 void desk_new(struct desk *d, bool service);
 void desk_free(struct desk *d);
 
+/* What unlocks it; the caller clears it. */
+struct unlock desk_secret(void);
+
 /* Everything closed, cleanly or as by a crash, and opened again. */
 void desk_restart(struct desk *d, bool cleanly);
 

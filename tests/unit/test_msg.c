@@ -53,6 +53,8 @@ AGAIN(statement_sign);
 AGAIN(sign_oms);
 AGAIN(alert_ack);
 AGAIN(decoy);
+AGAIN(secret_add);
+AGAIN(secret_rm);
 AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
@@ -364,6 +366,34 @@ sample_decoy(struct writer *w)
 	msg_decoy_write(w, &m);
 }
 
+static struct unlock
+sample_secret(enum unlock_kind kind)
+{
+	struct unlock u = { .kind = kind };
+
+	assert_int_equal(secret_text_from(&u.secret, text, strlen(text)), 0);
+	return u;
+}
+
+static void
+sample_secret_add(struct writer *w)
+{
+	OWNED_UNLOCK proof = sample_secret(UNLOCK_PASSPHRASE);
+	OWNED_UNLOCK fresh = sample_secret(UNLOCK_RECOVERY);
+	const struct msg_secret_add m = { proof, fresh, text, true, empty };
+
+	msg_secret_add_write(w, &m);
+}
+
+static void
+sample_secret_rm(struct writer *w)
+{
+	OWNED_UNLOCK proof = sample_secret(UNLOCK_KEY_FILE);
+	const struct msg_secret_rm m = { proof, text };
+
+	msg_secret_rm_write(w, &m);
+}
+
 #define MESSAGE(x)                                                             \
 	{                                                                      \
 #x, sample_##x, again_##x                                      \
@@ -399,6 +429,8 @@ static const struct {
 	MESSAGE(consistency),
 	MESSAGE(alert_ack),
 	MESSAGE(decoy),
+	MESSAGE(secret_add),
+	MESSAGE(secret_rm),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
@@ -535,5 +567,7 @@ main(void)
 		cmocka_unit_test(out_of_memory_is_an_error),
 	};
 
+	if (secret_init() != 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/catalogue_tables.h"
+#include "vault/err.h"
+
+static int
+forget(struct catalogue *c, const struct entry_view *e, const char *key)
+{
+	uint64_t slot;
+
+	if (entry_view_number(e, key, &slot) != 0)
+		return 0;
+	return sql_run(c->sql, SECRET_USED_DROP, SQL_BIND(SQL_NUMBER(slot)));
+}
+
+/* keyd.start says which one opened it; of init's it is the first. */
+static int
+note_used(struct catalogue *c, const struct entry_view *e)
+{
+	uint64_t slot;
+
+	if (entry_view_number(e, "secret", &slot) != 0)
+		return 0;
+	return sql_run(c->sql, SECRET_USED_SET,
+	    SQL_BIND(SQL_NUMBER(slot), SQL_NUMBER(e->time_ms)));
+}
+
+int
+catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
+{
+	const char *file = entry_view_text(e, "keyring");
+	struct digest d;
+	int err;
+
+	if (e->kind == ENTRY_KEYD_START)
+		return note_used(c, e);
+	if (file == NULL || digest_parse(&d, file) != 0)
+		return ERR_FORMAT;
+	err = forget(c, e, e->kind == ENTRY_SECRET_RM ? "secret" : "replaces");
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, SECRET_FILE_SET, SQL_BIND(SQL_TEXT(file)));
+}
+
+int
+catalogue_secret_used(struct catalogue *c, uint16_t number, int64_t *ms)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SECRET_USED_GET,
+	    SQL_BIND(SQL_NUMBER(number)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	*ms = err == 0 ? sql_number(&q, 0) : 0;
+	return 0;
+}
+
+int
+catalogue_secret_file(struct catalogue *c, struct digest *out)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SECRET_FILE_GET, SQL_NONE);
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0 && digest_parse(out, sql_text(&q, 0)) != 0)
+		err = ERR_INTEGRITY;
+	return err;
+}

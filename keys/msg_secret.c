@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "keys/msg.h"
+#include "vault/err.h"
+
+static void
+write_secret(struct writer *w, const struct unlock *u)
+{
+	size_t n;
+	const uint8_t *bytes = secret_text_bytes(u->secret, &n);
+
+	writer_u8(w, (uint8_t)u->kind);
+	writer_blob(w, bytes, n);
+}
+
+/* Marks r bad, or is to be cleared. */
+static void
+read_secret(struct unlock *out, struct reader *r)
+{
+	uint8_t kind = reader_u8(r);
+	size_t n;
+	const uint8_t *bytes = reader_blob(r, UNLOCK_MAX, &n);
+
+	if (!reader_ok(r) || n == 0 || kind < UNLOCK_PASSPHRASE ||
+	    kind > UNLOCK_RECOVERY ||
+	    secret_text_from(&out->secret, bytes, n) != 0) {
+		reader_fail(r);
+		return;
+	}
+	out->kind = (enum unlock_kind)kind;
+}
+
+void
+msg_secret_add_write(struct writer *w, const struct msg_secret_add *m)
+{
+	write_secret(w, &m->proof);
+	write_secret(w, &m->fresh);
+	writer_string(w, m->label);
+	msg_field_bool_write(w, m->replace);
+	writer_string(w, m->slot);
+}
+
+int
+msg_secret_add_read(struct msg_secret_add *out, struct reader *r)
+{
+	struct msg_secret_add m = { 0 };
+
+	read_secret(&m.proof, r);
+	read_secret(&m.fresh, r);
+	m.label = msg_field_string(r);
+	m.replace = msg_field_bool(r);
+	m.slot = msg_field_string(r);
+	if (!reader_end(r)) {
+		msg_secret_add_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_secret_add_clear(struct msg_secret_add *m)
+{
+	unlock_clear(&m->proof);
+	unlock_clear(&m->fresh);
+	free(m->label);
+	free(m->slot);
+	*m = (struct msg_secret_add){ 0 };
+}
+
+void
+msg_secret_rm_write(struct writer *w, const struct msg_secret_rm *m)
+{
+	write_secret(w, &m->proof);
+	writer_string(w, m->slot);
+}
+
+int
+msg_secret_rm_read(struct msg_secret_rm *out, struct reader *r)
+{
+	struct msg_secret_rm m = { 0 };
+
+	read_secret(&m.proof, r);
+	m.slot = msg_field_string(r);
+	if (!reader_end(r)) {
+		msg_secret_rm_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_secret_rm_clear(struct msg_secret_rm *m)
+{
+	unlock_clear(&m->proof);
+	free(m->slot);
+	*m = (struct msg_secret_rm){ 0 };
+}
