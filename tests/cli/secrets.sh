@@ -10,6 +10,7 @@ head -c 32 /dev/urandom >"$tmp/second.key"
 head -c 32 /dev/urandom >"$tmp/third.key"
 echo 'a passphrase' >"$tmp/word"
 echo 'another one' >"$tmp/new-word"
+# shellcheck disable=SC2317 # called by exits
 with()
 {
 	secret=$1
