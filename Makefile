@@ -298,7 +298,7 @@ $(BUILD)/tests/mutants/weir-keyd-moved: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
-	object_open_segment)
+	object_open_run)
 $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
@@ -350,7 +350,7 @@ $(BUILD)/tests/mutants/test_keyring_careless: \
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \
 	reads_store_loose object_loose)
 $(LOOSE): private LINK += $(call wraps,keyslots_wipe jobs_later \
-	object_check_segment manifest_row_weighs)
+	object_check_run manifest_row_weighs)
 $(LOOSE): $(BUILD)/tests/mutants/loose_worker.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 $(BUILD)/tests/mutants/test_reads_loose: $(BUILD)/tests/unit/test_reads.o

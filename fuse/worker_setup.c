@@ -10,6 +10,7 @@
 #include "fuse/worker_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/multibuf.h"
 
 #define KEY_SLOTS 16384
 #define READERS_MIN 2
@@ -236,6 +237,7 @@ confine(const struct worker *w, int store, int last)
 		.readable = readable,
 		.arg = &probe };
 
+	multibuf_load(); /* while files may be opened */
 	return confine_worker(&how);
 }
 

@@ -14,6 +14,7 @@
 #include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/multibuf.h"
 #include "vault/reader.h"
 #include "vault/sandbox.h"
 #include "vault/store.h"
@@ -162,6 +163,7 @@ confine(void)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		return log_sys("prctl PR_SET_PDEATHSIG");
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	multibuf_load(); /* while files may be opened */
 	return sandbox_enter(VERIFIER_STORE_FD);
 }
 

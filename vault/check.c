@@ -42,6 +42,7 @@ struct check {
 	struct check_totals totals;
 	struct seen *table;
 	uint64_t version; /* a number for each call of check_version */
+	struct lanes *lanes;
 	uint8_t *body;
 	size_t capacity;
 	int64_t told_ms;
@@ -61,8 +62,8 @@ check_new(struct check **out, const struct check_how *how)
 		return ERR_NOMEM;
 	c->how = *how;
 	c->rows = calloc(MANIFEST_PAGE_ROWS, sizeof(*c->rows));
-	if (c->rows == NULL) {
-		free(c);
+	if (c->rows == NULL || lanes_new(&c->lanes, LANES_FASTER) != 0) {
+		check_free(c);
 		return ERR_NOMEM;
 	}
 	*out = c;
@@ -80,6 +81,7 @@ check_free(struct check *c)
 		HASH_DEL(c->table, s);
 		free(s);
 	}
+	lanes_free(c->lanes);
 	free(c->body);
 	free(c->rows);
 	free(c);
@@ -169,7 +171,7 @@ check_body(struct check *c, const struct object *o, const char **reason)
 	err = store_get(c->how.store, &o->name, o->header_length, c->body,
 	    o->body_length, &got);
 	if (err == 0)
-		err = object_check_body(o, c->body, got);
+		err = object_check_body(o, c->lanes, c->body, got);
 	return err != 0 ? reason_of(err, bad_body, reason) : 0;
 }
 

@@ -8,7 +8,11 @@
 #include "vault/owned.h"
 #include "vault/secret.h"
 
-/* AES-256-GCM: the one place that seals and opens bytes. */
+/*
+ * AES-256-GCM: the one place that seals and opens bytes.  By libipsec-mb where
+ * that is faster (processors with VAES and AVX-512; WEIR_LANES as in lanes.h),
+ * else by OpenSSL: the bytes are the same.
+ */
 
 #define GCM_TAG 16
 #define GCM_NONCE 12

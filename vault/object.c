@@ -44,6 +44,21 @@ object_blocks(uint32_t sealed_length)
 	return (uint32_t)size_units(sealed_length, OBJECT_BLOCK);
 }
 
+size_t
+object_block_bytes(struct lanes_bytes in[static OBJECT_SEGMENT_BLOCKS],
+    const struct object_segment *s, const uint8_t *sealed)
+{
+	size_t count = object_blocks(s->sealed_length);
+
+	for (size_t b = 0; b < count; b++) {
+		size_t left = s->sealed_length - b * OBJECT_BLOCK;
+
+		in[b].at = sealed + b * OBJECT_BLOCK;
+		in[b].length = left < OBJECT_BLOCK ? left : OBJECT_BLOCK;
+	}
+	return count;
+}
+
 uint32_t
 object_segment_length(uint64_t plain_length, uint32_t i)
 {
@@ -228,35 +243,45 @@ object_free(struct object *o)
 }
 
 int
-object_check_segment(const struct object *o, uint32_t segment,
-    const uint8_t *sealed)
+object_check_run(const struct object *o, struct lanes *l,
+    const struct object_run *run)
 {
-	const struct object_segment *s;
-	uint32_t left;
+	struct lanes_bytes in[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
+	struct digest found[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
+	const struct object_segment *s = &o->segments[run->first];
+	const uint8_t *sealed = run->sealed;
+	size_t n = 0;
 
-	assert(segment < o->segment_count);
-	s = &o->segments[segment];
-	left = s->sealed_length;
-	for (uint32_t b = 0; left > 0; b++) {
-		uint32_t n = left < OBJECT_BLOCK ? left : OBJECT_BLOCK;
-		struct digest found = digest_of(sealed, n);
-
-		if (!digest_equal(&found, &s->blocks[b]))
-			return ERR_INTEGRITY;
-		sealed += n;
-		left -= n;
+	assert(run->count > 0 && run->count <= OBJECT_RUN_MAX &&
+	    run->first < o->segment_count &&
+	    run->count <= o->segment_count - run->first);
+	for (uint32_t i = 0; i < run->count; i++) {
+		n += object_block_bytes(&in[n], &s[i], sealed);
+		sealed += s[i].sealed_length;
 	}
+	lanes_digest(l, in, n, found);
+	n = 0;
+	for (uint32_t i = 0; i < run->count; i++)
+		for (uint32_t b = 0; b < object_blocks(s[i].sealed_length); b++)
+			if (!digest_equal(&found[n++], &s[i].blocks[b]))
+				return ERR_INTEGRITY;
 	return 0;
 }
 
 int
-object_check_body(const struct object *o, const uint8_t *body, size_t length)
+object_check_body(const struct object *o, struct lanes *l, const uint8_t *body,
+    size_t length)
 {
 	if (length != o->body_length)
 		return ERR_INTEGRITY;
-	for (uint32_t i = 0; i < o->segment_count; i++) {
-		int err = object_check_segment(o, i,
-		    body + o->segments[i].body_offset);
+	for (uint32_t i = 0; i < o->segment_count; i += OBJECT_RUN_MAX) {
+		uint32_t left = o->segment_count - i;
+		const struct object_run run = {
+			.first = i,
+			.count = left < OBJECT_RUN_MAX ? left : OBJECT_RUN_MAX,
+			.sealed = body + o->segments[i].body_offset,
+		};
+		int err = object_check_run(o, l, &run);
 
 		if (err != 0)
 			return err;

@@ -8,6 +8,7 @@
 
 #include "vault/codec.h"
 #include "vault/digest.h"
+#include "vault/lanes.h"
 #include "vault/owned.h"
 #include "vault/secret.h"
 #include "vault/writer.h"
@@ -98,13 +99,30 @@ OWNED_TYPE(object_opener);
 int object_open_segment(struct object_opener *p, uint32_t segment,
     const uint8_t *sealed, uint8_t *plain) MUST_USE;
 
-/* Check the block digests of one segment's sealed bytes without a key.
- * ERR_INTEGRITY. */
-int object_check_segment(const struct object *o, uint32_t segment,
-    const uint8_t *sealed) MUST_USE;
+/* Segments that lie one behind another, and where each is to be opened to. */
+struct object_run {
+	uint32_t first;
+	uint32_t count;	       /* > 0 */
+	const uint8_t *sealed; /* of the first, and then the others */
+	uint8_t *const *plain; /* for each: room for its plain_length */
+};
+#define OBJECT_RUN_MAX 64
+
+/*
+ * The same for a run: the blocks of all of them are hashed side by side, and
+ * compared, before the first is opened.  On failure all of plain is wiped.
+ * At most OBJECT_RUN_MAX segments.  l as in lanes.h.
+ */
+int object_open_run(struct object_opener *p, struct lanes *l,
+    const struct object_run *run) MUST_USE;
+
+/* Check the block digests of a run's sealed bytes without a key; plain is not
+ * looked at.  ERR_INTEGRITY. */
+int object_check_run(const struct object *o, struct lanes *l,
+    const struct object_run *run) MUST_USE;
 /* The same for a whole body, whose length must fit too. */
-int object_check_body(const struct object *o, const uint8_t *body,
-    size_t length) MUST_USE;
+int object_check_body(const struct object *o, struct lanes *l,
+    const uint8_t *body, size_t length) MUST_USE;
 
 /* Open a whole small object (a page).  *plain is plain_length bytes, which
  * the caller wipes and frees.  ERR_INTEGRITY also for another length. */
@@ -130,11 +148,11 @@ struct digest object_sealing_digest(const struct object_payload *p);
  * Seal under key: the header and then the body are appended to w (one
  * buffer, ready to store).  salt is zeros for a chunk.  *name is H(header),
  * *header_length where the body starts.  The payload can only be freed after:
- * no key seals twice.  ERR_LIMIT when w has no room, ERR_NOMEM.
+ * no key seals twice.  l as in lanes.h.  ERR_LIMIT when w has no room, ERR_NOMEM.
  */
 int object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
-    const uint8_t salt[static 32], struct writer *w, struct digest *name,
-    uint32_t *header_length) MUST_USE;
+    const uint8_t salt[static 32], struct lanes *l, struct writer *w,
+    struct digest *name, uint32_t *header_length) MUST_USE;
 
 /* Key derivations of FORMAT.md; out is 32 bytes. */
 void object_chunk_key(uint8_t out[static KEY_SIZE], const struct family_key *f,

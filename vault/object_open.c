@@ -98,18 +98,34 @@ decrypt(struct object_opener *p, uint32_t segment, const uint8_t *sealed,
 }
 
 int
+object_open_run(struct object_opener *p, struct lanes *l,
+    const struct object_run *run)
+{
+	const struct object_segment *s = &p->o->segments[run->first];
+	const uint8_t *sealed = run->sealed;
+	int err = object_check_run(p->o, l, run);
+
+	for (uint32_t i = 0; err == 0 && i < run->count; i++) {
+		err = decrypt(p, run->first + i, sealed, run->plain[i]);
+		sealed += s[i].sealed_length;
+	}
+	for (uint32_t i = 0; err != 0 && i < run->count; i++)
+		secret_wipe(run->plain[i], s[i].plain_length);
+	return err;
+}
+
+int
 object_open_segment(struct object_opener *p, uint32_t segment,
     const uint8_t *sealed, uint8_t *plain)
 {
-	int err;
+	const struct object_run run = {
+		.first = segment,
+		.count = 1,
+		.sealed = sealed,
+		.plain = &plain,
+	};
 
-	assert(segment < p->o->segment_count);
-	err = object_check_segment(p->o, segment, sealed);
-	if (err == 0)
-		err = decrypt(p, segment, sealed, plain);
-	if (err != 0)
-		secret_wipe(plain, p->o->segments[segment].plain_length);
-	return err;
+	return object_open_run(p, NULL, &run);
 }
 
 int

@@ -31,6 +31,11 @@ void object_nonce(uint8_t nonce[static OBJECT_NONCE], uint32_t i);
 uint32_t object_segments(uint64_t plain_length);
 uint32_t object_blocks(uint32_t sealed_length);
 
+/* The blocks of a segment's sealed bytes, to be hashed; returns how many. */
+#define OBJECT_SEGMENT_BLOCKS (OBJECT_SEGMENT / OBJECT_BLOCK)
+size_t object_block_bytes(struct lanes_bytes in[static OBJECT_SEGMENT_BLOCKS],
+    const struct object_segment *s, const uint8_t *sealed);
+
 /* The plain length of segment i. */
 uint32_t object_segment_length(uint64_t plain_length, uint32_t i);
 

@@ -12,6 +12,14 @@
 
 #define SEGMENTS_MAX ((64U << 20) / OBJECT_SEGMENT)
 
+/* Segments sealed before their blocks are hashed: their bytes are near still. */
+#define SEAL_SEGMENTS 8
+
+struct object_range {
+	uint32_t first;
+	uint32_t count;
+};
+
 struct object_payload {
 	struct object *o; /* filled as far as is known */
 	uint8_t *bytes;	  /* to be sealed: o->body_length of them */
@@ -109,7 +117,7 @@ object_sealing_digest(const struct object_payload *p)
 	return digest_of2(head, (size_t)(at - head), p->bytes, o->body_length);
 }
 
-/* Seal segment i to where it belongs in body; keep its tag and digests. */
+/* Seal segment i to where it belongs in body; keep its tag. */
 static int
 seal_segment(struct object_payload *p, struct gcm *gcm, uint32_t i,
     uint8_t *body)
@@ -128,32 +136,56 @@ seal_segment(struct object_payload *p, struct gcm *gcm, uint32_t i,
 	object_nonce(m.nonce, i);
 	object_aad(aad, p->o, i);
 	err = gcm_seal(gcm, &m);
-	if (err != 0)
-		return err;
-	memcpy(s->tag, m.tag, sizeof(s->tag));
-	for (uint32_t b = 0; b < object_blocks(s->sealed_length); b++) {
-		uint32_t left = s->sealed_length - b * OBJECT_BLOCK;
+	if (err == 0)
+		memcpy(s->tag, m.tag, sizeof(s->tag));
+	return err;
+}
 
-		s->blocks[b] = digest_of(m.out + b * OBJECT_BLOCK,
-		    left < OBJECT_BLOCK ? left : OBJECT_BLOCK);
+/* Seal so many segments, and keep the digests of their blocks. */
+static int
+seal_some(struct object_payload *p, struct gcm *gcm, struct lanes *l,
+    struct object_range range, uint8_t *body)
+{
+	struct lanes_bytes in[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS] = { 0 };
+	struct digest found[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS];
+	struct object_segment *s = &p->o->segments[range.first];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < range.count; i++) {
+		int err = seal_segment(p, gcm, range.first + i, body);
+
+		if (err != 0)
+			return err;
+		n += object_block_bytes(&in[n], &s[i], body + s[i].body_offset);
 	}
+	lanes_digest(l, in, n, found);
+	n = 0;
+	for (uint32_t i = 0; i < range.count; i++)
+		for (uint32_t b = 0; b < object_blocks(s[i].sealed_length); b++)
+			s[i].blocks[b] = found[n++];
 	return 0;
 }
 
 static int
 seal_body(struct object_payload *p, const uint8_t key[static KEY_SIZE],
-    uint8_t *body)
+    struct lanes *l, uint8_t *body)
 {
 	SECRET(uint8_t, okm, 64);
 	OWNED(gcm) gcm = NULL;
+	uint32_t count = p->o->segment_count;
 	int err;
 
 	object_okm(okm, key, p->o->type);
 	memcpy(p->o->commitment, okm + OBJECT_OKM_COMMITMENT,
 	    sizeof(p->o->commitment));
 	err = gcm_sealer_new(&gcm, okm);
-	for (uint32_t i = 0; i < p->o->segment_count && err == 0; i++)
-		err = seal_segment(p, gcm, i, body);
+	for (uint32_t i = 0; i < count && err == 0; i += SEAL_SEGMENTS) {
+		struct object_range r = { i, count - i };
+
+		if (r.count > SEAL_SEGMENTS)
+			r.count = SEAL_SEGMENTS;
+		err = seal_some(p, gcm, l, r, body);
+	}
 	return err;
 }
 
@@ -205,8 +237,8 @@ write_header(const struct object *o, uint8_t *header)
 
 int
 object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
-    const uint8_t salt[static 32], struct writer *w, struct digest *name,
-    uint32_t *header_length)
+    const uint8_t salt[static 32], struct lanes *l, struct writer *w,
+    struct digest *name, uint32_t *header_length)
 {
 	struct object *o = p->o;
 	const size_t start = w->length;
@@ -222,7 +254,7 @@ object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
 	if (header == NULL)
 		return ERR_NOMEM;
 	memcpy(o->salt, salt, sizeof(o->salt));
-	err = seal_body(p, key, header + o->header_length);
+	err = seal_body(p, key, l, header + o->header_length);
 	if (err != 0) {
 		w->length = start;
 		return err;
@@ -250,5 +282,5 @@ object_seal_page(const struct page_key *k, enum object_type type,
 		return err;
 	randombytes_buf(salt, sizeof(salt));
 	object_page_key(key, k, type, index, salt);
-	return object_seal(p, key, salt, w, name, &header_length);
+	return object_seal(p, key, salt, NULL, w, name, &header_length);
 }

@@ -69,6 +69,12 @@ struct pipeline {
 	pthread_t pool[THREADS_MAX];
 };
 
+/* What a thread of the pool works with. */
+struct bench {
+	struct writer w;
+	struct lanes *lanes; /* NULL: out of memory, and slower */
+};
+
 /* Something for a thread of the pool to do. */
 struct task {
 	struct batch *batch;
@@ -113,11 +119,12 @@ ask_keys(struct pipeline *p, struct batch *b)
 }
 
 static int
-seal_chunk(struct pipeline *p, struct batch *b, size_t i, struct writer *w)
+seal_chunk(struct pipeline *p, struct batch *b, size_t i, struct bench *bench)
 {
 	static const uint8_t salt[32];
 	struct lockbox_row *box = &b->secrets->boxes[i];
 	struct chunk *c = &b->chunks[i];
+	struct writer *w = &bench->w;
 	uint32_t header_length;
 	bool stored;
 	int err;
@@ -125,8 +132,8 @@ seal_chunk(struct pipeline *p, struct batch *b, size_t i, struct writer *w)
 	memcpy(box->key, b->secrets->keys[i], sizeof(box->key));
 	box->sealing = b->sealing[i];
 	box->length = c->length;
-	err = object_seal(c->payload, box->key, salt, w, &c->object,
-	    &header_length);
+	err = object_seal(c->payload, box->key, salt, bench->lanes, w,
+	    &c->object, &header_length);
 	if (err != 0)
 		return err;
 	object_payload_free(c->payload);
@@ -138,7 +145,7 @@ seal_chunk(struct pipeline *p, struct batch *b, size_t i, struct writer *w)
 }
 
 static int
-run_task(struct pipeline *p, const struct task *t, struct writer *w)
+run_task(struct pipeline *p, const struct task *t, struct bench *bench)
 {
 	switch (t->stage) {
 	case STAGE_PACK:
@@ -146,8 +153,8 @@ run_task(struct pipeline *p, const struct task *t, struct writer *w)
 	case STAGE_KEYS:
 		return ask_keys(p, t->batch);
 	case STAGE_SEAL:
-		writer_reset(w);
-		return seal_chunk(p, t->batch, t->chunk, w);
+		writer_reset(&bench->w);
+		return seal_chunk(p, t->batch, t->chunk, bench);
 	case STAGE_FILL:
 	case STAGE_DONE:
 		break;
@@ -193,11 +200,9 @@ finish(struct pipeline *p, const struct task *t, int err)
 		pthread_cond_broadcast(&p->work);
 }
 
-static void *
-pool_main(void *arg)
+static void
+work(struct pipeline *p, struct bench *bench)
 {
-	struct pipeline *p = arg;
-	OWNED_WRITER w = writer_of(OBJECT_HEADER_MAX + OBJECT_CHUNK_MAX);
 	LOCKED(lock, &p->mutex);
 
 	for (;;) {
@@ -206,17 +211,32 @@ pool_main(void *arg)
 
 		if (!pick(p, &t)) {
 			if (p->quit)
-				return NULL;
+				return;
 			pthread_cond_wait(&p->work, &p->mutex);
 			continue;
 		}
 		if (err == 0) {
 			pthread_mutex_unlock(&p->mutex);
-			err = run_task(p, &t, &w);
+			err = run_task(p, &t, bench);
 			pthread_mutex_lock(&p->mutex);
 		}
 		finish(p, &t, err);
 	}
+}
+
+static void *
+pool_main(void *arg)
+{
+	struct bench bench = {
+		.w = writer_of(OBJECT_HEADER_MAX + OBJECT_CHUNK_MAX),
+	};
+
+	if (lanes_new(&bench.lanes, LANES_FASTER) != 0)
+		bench.lanes = NULL;
+	work(arg, &bench);
+	lanes_free(bench.lanes);
+	writer_free(&bench.w);
+	return NULL;
 }
 
 static struct batch *

@@ -317,7 +317,7 @@ tiles_view_bundle(struct tiles_view *v, uint64_t n, struct tiles_bundle *out)
 int
 tiles_view_many(struct tiles_view *v)
 {
-	return v->lanes == NULL ? lanes_new(&v->lanes) : 0;
+	return v->lanes == NULL ? lanes_new(&v->lanes, LANES_FASTER) : 0;
 }
 
 int

@@ -12,13 +12,16 @@
 #define PAGES_MAX 64	/* 12 MiB */
 #define HEADERS_MAX 512 /* 3.4 MiB */
 
-/* Segments fetched at once: a read of 1 MiB, wherever it begins. */
-#define RUN_SEGMENTS 17
+/* Segments fetched and opened at once: their blocks fill the lanes, and their
+ * bytes are near still when they are opened. */
+#define RUN_SEGMENTS 8
 #define SCRATCH_IDLE 8
 
 struct scratch {
 	struct scratch *next;
-	uint8_t plain[OBJECT_SEGMENT];
+	struct lanes *lanes;
+	uint8_t edges[2][OBJECT_SEGMENT]; /* wanted only in part: the first
+					     segment of a read, the last */
 	uint8_t sealed[RUN_SEGMENTS * OBJECT_SEGMENT];
 };
 
@@ -91,6 +94,24 @@ version_open(struct version **out, const struct version_open *how)
 	return 0;
 }
 
+static struct scratch *
+scratch_new(void)
+{
+	struct scratch *s = malloc(sizeof(*s));
+
+	if (s == NULL || lanes_new(&s->lanes, LANES_FASTER) == 0)
+		return s;
+	free(s);
+	return NULL;
+}
+
+static void
+scratch_free(struct scratch *s)
+{
+	lanes_free(s->lanes);
+	free(s);
+}
+
 void
 version_free(struct version *v)
 {
@@ -100,7 +121,7 @@ version_free(struct version *v)
 		struct scratch *s = v->idle;
 
 		v->idle = s->next;
-		free(s);
+		scratch_free(s);
 	}
 	cache_free(v->headers);
 	cache_free(v->pages);
@@ -278,7 +299,7 @@ scratch_take(struct version *v)
 			return s;
 		}
 	}
-	return malloc(sizeof(struct scratch));
+	return scratch_new();
 }
 
 static void
@@ -294,7 +315,7 @@ scratch_give(struct version *v, struct scratch *s)
 			return;
 		}
 	}
-	free(s);
+	scratch_free(s);
 }
 
 /* A read of part of a chunk. */
@@ -308,26 +329,34 @@ struct part {
 	uint8_t *buf;
 };
 
-/* Open one segment, whose sealed bytes were fetched, to where it belongs. */
-static int
-open_segment(const struct part *p, uint32_t segment, const uint8_t *sealed)
+/* Where a segment is opened to: its place in buf, or one of the edges. */
+static uint8_t *
+place_of(const struct part *p, uint32_t segment)
 {
 	uint32_t start = segment * OBJECT_SEGMENT;
 	uint32_t end = start + p->object->segments[segment].plain_length;
-	uint32_t from = p->offset > start ? p->offset : start;
-	uint32_t to = p->end < end ? p->end : end;
-	int err;
 
-	if (from == start && to == end)
-		return object_open_segment(p->opener, segment, sealed,
-		    p->buf + (start - p->offset));
-	err = object_open_segment(p->opener, segment, sealed,
-	    p->scratch->plain);
-	if (err == 0)
-		memcpy(p->buf + (from - p->offset),
-		    p->scratch->plain + (from - start), to - from);
-	secret_wipe(p->scratch->plain, end - start);
-	return err;
+	if (start < p->offset)
+		return p->scratch->edges[0];
+	if (end > p->end)
+		return p->scratch->edges[1];
+	return p->buf + (start - p->offset);
+}
+
+/* What was opened at an edge, to where it belongs; nothing of it stays. */
+static void
+take_edge(const struct part *p, uint32_t segment)
+{
+	uint32_t start = segment * OBJECT_SEGMENT;
+	uint32_t length = p->object->segments[segment].plain_length;
+	uint32_t from = p->offset > start ? p->offset : start;
+	uint32_t to = p->end < start + length ? p->end : start + length;
+	uint8_t *edge = place_of(p, segment);
+
+	if (from == start && to == start + length)
+		return;
+	memcpy(p->buf + (from - p->offset), edge + (from - start), to - from);
+	secret_wipe(edge, length);
 }
 
 /* Fetch segments first .. last by one read of the store, and open them. */
@@ -338,6 +367,13 @@ read_run(const struct part *p, uint32_t first, uint32_t last)
 	const struct object_segment *s = o->segments;
 	uint64_t start = s[first].body_offset;
 	size_t length = s[last].body_offset - start + s[last].sealed_length;
+	uint8_t *plain[RUN_SEGMENTS];
+	const struct object_run run = {
+		.first = first,
+		.count = last - first + 1,
+		.sealed = p->scratch->sealed,
+		.plain = plain,
+	};
 	size_t got;
 	int err;
 
@@ -346,10 +382,17 @@ read_run(const struct part *p, uint32_t first, uint32_t last)
 	    p->scratch->sealed, length, &got);
 	if (err == 0 && got < length)
 		err = ERR_INTEGRITY;
-	for (uint32_t i = first; err == 0 && i <= last; i++)
-		err = open_segment(p, i,
-		    p->scratch->sealed + (s[i].body_offset - start));
-	return err;
+	if (err != 0)
+		return err;
+	for (uint32_t i = first; i <= last; i++)
+		plain[i - first] = place_of(p, i);
+	err = object_open_run(p->opener, p->scratch->lanes, &run);
+	if (err != 0)
+		return err;
+	take_edge(p, first);
+	if (last != first)
+		take_edge(p, last);
+	return 0;
 }
 
 static int

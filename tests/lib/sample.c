@@ -31,7 +31,8 @@ sample_chunk(const void *plain, size_t n, const uint8_t key[static KEY_SIZE])
 	OWNED(object_payload) p = NULL;
 
 	if (object_payload_new(&p, OBJECT_CHUNK, 0, plain, n) != 0 ||
-	    object_seal(p, key, salt, &s.w, &s.name, &s.header_length) != 0)
+	    object_seal(p, key, salt, NULL, &s.w, &s.name, &s.header_length) !=
+		0)
 		abort();
 	return s;
 }

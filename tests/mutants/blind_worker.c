@@ -6,16 +6,16 @@
 #include "vault/err.h"
 #include "vault/object.h"
 
-int __real_object_open_segment(struct object_opener *p, uint32_t segment,
-    const uint8_t *sealed, uint8_t *plain);
-int __wrap_object_open_segment(struct object_opener *p, uint32_t segment,
-    const uint8_t *sealed, uint8_t *plain);
+int __real_object_open_run(struct object_opener *p, struct lanes *l,
+    const struct object_run *run);
+int __wrap_object_open_run(struct object_opener *p, struct lanes *l,
+    const struct object_run *run);
 
 int
-__wrap_object_open_segment(struct object_opener *p, uint32_t segment,
-    const uint8_t *sealed, uint8_t *plain)
+__wrap_object_open_run(struct object_opener *p, struct lanes *l,
+    const struct object_run *run)
 {
-	int err = __real_object_open_segment(p, segment, sealed, plain);
+	int err = __real_object_open_run(p, l, run);
 
 	return err == ERR_INTEGRITY ? 0 : err;
 }

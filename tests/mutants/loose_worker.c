@@ -26,10 +26,10 @@ bool __real_manifest_row_weighs(const struct manifest_file *f,
     const struct manifest_row *row);
 bool __wrap_manifest_row_weighs(const struct manifest_file *f,
     const struct manifest_row *row);
-int __real_object_check_segment(const struct object *o, uint32_t segment,
-    const uint8_t *sealed);
-int __wrap_object_check_segment(const struct object *o, uint32_t segment,
-    const uint8_t *sealed);
+int __real_object_check_run(const struct object *o, struct lanes *l,
+    const struct object_run *run);
+int __wrap_object_check_run(const struct object *o, struct lanes *l,
+    const struct object_run *run);
 
 static bool
 has_hole(const char *name)
@@ -56,12 +56,10 @@ __wrap_jobs_later(struct jobs *s, struct job *j, int64_t ms)
 }
 
 int
-__wrap_object_check_segment(const struct object *o, uint32_t segment,
-    const uint8_t *sealed)
+__wrap_object_check_run(const struct object *o, struct lanes *l,
+    const struct object_run *run)
 {
-	return has_hole("hash") ?
-	    0 :
-	    __real_object_check_segment(o, segment, sealed);
+	return has_hole("hash") ? 0 : __real_object_check_run(o, l, run);
 }
 
 bool

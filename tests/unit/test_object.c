@@ -215,25 +215,27 @@ a_body_is_checked_without_a_key(void **state)
 	const size_t n = s.w.length - s.header_length;
 	uint8_t *body = s.w.bytes + s.header_length;
 	OWNED(object) o = NULL;
+	struct object_run run = { .count = 1 };
 
 	(void)state;
 	assert_int_equal(object_parse(&o, s.w.bytes, s.header_length,
 			     OBJECT_CHUNK, &s.name),
 	    0);
-	assert_int_equal(object_check_body(o, body, n), 0);
-	assert_int_equal(object_check_body(o, body, n - 1), ERR_INTEGRITY);
+	assert_int_equal(object_check_body(o, NULL, body, n), 0);
+	assert_int_equal(object_check_body(o, NULL, body, n - 1),
+	    ERR_INTEGRITY);
 	for (size_t at = 0; at < n; at += 16384) {
 		body[at] ^= 128;
-		assert_int_equal(object_check_body(o, body, n), ERR_INTEGRITY);
-		assert_int_equal(object_check_segment(o,
-				     (uint32_t)(at / OBJECT_SEGMENT),
-				     body +
-					 at / OBJECT_SEGMENT * OBJECT_SEGMENT),
+		assert_int_equal(object_check_body(o, NULL, body, n),
+		    ERR_INTEGRITY);
+		run.first = (uint32_t)(at / OBJECT_SEGMENT);
+		run.sealed = body + at / OBJECT_SEGMENT * OBJECT_SEGMENT;
+		assert_int_equal(object_check_run(o, NULL, &run),
 		    ERR_INTEGRITY);
 		body[at] ^= 128;
 	}
 	body[n - 1] ^= 1;
-	assert_int_equal(object_check_body(o, body, n), ERR_INTEGRITY);
+	assert_int_equal(object_check_body(o, NULL, body, n), ERR_INTEGRITY);
 }
 
 static void
@@ -318,7 +320,7 @@ plain_lengths_stop_at_the_limit_of_the_type(void **state)
 		    ERR_LIMIT);
 		assert_int_equal(object_payload_new(&p, types[i], 0, plain, n),
 		    0);
-		assert_int_equal(object_seal(p, key_a, no_salt, &w, &name,
+		assert_int_equal(object_seal(p, key_a, no_salt, NULL, &w, &name,
 				     &header),
 		    0);
 		assert_true(header <= OBJECT_HEADER_MAX);
@@ -372,7 +374,7 @@ a_writer_without_room_gets_nothing(void **state)
 		assert_int_equal(object_payload_new(&p, OBJECT_CHUNK, 0, "abc",
 				     n),
 		    0);
-		assert_int_equal(object_seal(p, key_a, no_salt, &w, &name,
+		assert_int_equal(object_seal(p, key_a, no_salt, NULL, &w, &name,
 				     &header),
 		    n == 3 ? ERR_LIMIT : 0);
 		assert_int_equal(w.length, n == 3 ? 5 : 167);
@@ -395,7 +397,7 @@ seal_and_open(const uint8_t *plain, size_t n)
 
 	err = object_payload_new(&p, OBJECT_CHUNK, 0, plain, n);
 	if (err == 0)
-		err = object_seal(p, key_a, no_salt, &w, &name, &header);
+		err = object_seal(p, key_a, no_salt, NULL, &w, &name, &header);
 	if (err == 0)
 		err = object_parse(&o, w.bytes, header, OBJECT_CHUNK, &name);
 	if (err == 0)

@@ -116,7 +116,8 @@ make_chunk(const struct vector *v, struct writer *w)
 	assert_int_equal(object_payload_new(&p, OBJECT_CHUNK, 0, plain, v->n),
 	    0);
 	chunk_key(key, p);
-	assert_int_equal(object_seal(p, key, zeros.bytes, &all, &name, &header),
+	assert_int_equal(object_seal(p, key, zeros.bytes, NULL, &all, &name,
+			     &header),
 	    0);
 	writer_bytes(w, all.bytes, header);
 }
@@ -136,7 +137,9 @@ make_page(const struct vector *v, struct writer *w)
 
 	object_page_key(key, k, type, v->index, salt.bytes);
 	assert_int_equal(object_payload_new(&p, type, v->index, plain, 100), 0);
-	assert_int_equal(object_seal(p, key, salt.bytes, w, &name, &header), 0);
+	assert_int_equal(object_seal(p, key, salt.bytes, NULL, w, &name,
+			     &header),
+	    0);
 }
 
 /* Page index of the vectors' tree: chunk n is called H("object n"). */
@@ -460,8 +463,8 @@ write_compressed(void)
 		plain[i] = (uint8_t) "weir"[i % 4];
 	err = object_payload_new(&p, OBJECT_CHUNK, 0, plain, sizeof(plain));
 	if (err == 0)
-		err = object_seal(p, count_from(0x20).bytes, zeros.bytes, &w,
-		    &name, &header);
+		err = object_seal(p, count_from(0x20).bytes, zeros.bytes, NULL,
+		    &w, &name, &header);
 	return err != 0 ? err : write_file("chunk-zstd.object", &w);
 }
 
