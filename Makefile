@@ -69,8 +69,8 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
-	weir-keyd-generous weir-keyd-moved weir-poisoned weir-leaky test_trust_loose \
-	test_budget_blind test_keyring_careless \
+	weir-keyd-generous weir-keyd-moved weir-keyd-pinless weir-poisoned \
+	weir-leaky test_trust_loose test_budget_blind test_keyring_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -289,6 +289,11 @@ $(BUILD)/tests/mutants/weir-keyd-generous: private LINK += $(call wraps,\
 	grant_choose grant_stands grant_ends catalogue_grant_list)
 $(BUILD)/tests/mutants/weir-keyd-generous: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/generous_keyd.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-keyd-pinless: private LINK += $(call wraps,\
+	broker_gc_hold)
+$(BUILD)/tests/mutants/weir-keyd-pinless: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/pinless_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-keyd-moved: private LINK += $(call wraps,\
 	accounting_boot broker_record_clock budget_judge budget_debit \

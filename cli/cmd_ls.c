@@ -121,9 +121,12 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 	char digits[13], files[24], size[OUT_SIZE], created[OUT_TIME];
 	const char *version = talk_text(v, "version");
 	bool latest = strcmp(version, talk_text(model, "latest")) == 0;
+	bool removed = json_object_get(v, "removed") != NULL;
 	const char *cells[] = { talk_text(model, "model"), digits,
-		latest ? "latest" : "", created, files, size,
-		talk_text(v, "by"), NULL };
+		removed	   ? "(removed)" :
+		    latest ? "latest" :
+			     "",
+		created, files, size, talk_text(v, "by"), NULL };
 	OWNED_MEM(char) labels = NULL;
 	int r;
 
@@ -160,14 +163,14 @@ print_versions(const json_t *models)
 }
 
 static int
-list_versions(const struct options *o, struct client *c, char *model)
+list_versions(const struct options *o, struct client *c, char *model, bool all)
 {
 	OWNED_JSON j = NULL;
 	const json_t *models;
 	int r;
 
 	r = talk_list(c, MSG_MODEL_LS, "models",
-	    &(struct msg_list){ .model = model }, &j);
+	    &(struct msg_list){ .model = model, .ended = all }, &j);
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");
@@ -182,9 +185,10 @@ list_versions(const struct options *o, struct client *c, char *model)
 int
 cmd_ls(struct options *o, int argc, char **argv)
 {
-	bool files = false;
+	bool files = false, all = false;
 	const struct options_own own[] = {
 		{ "files", 0, OPTIONS_FLAG, &files },
+		{ "all", 0, OPTIONS_FLAG, &all },
 		OPTIONS_END,
 	};
 	struct options_operands operands;
@@ -204,5 +208,5 @@ cmd_ls(struct options *o, int argc, char **argv)
 	if (files || ref.channel[0] != '\0' || ref.digits[0] != '\0')
 		return list_files(o, client, operands.items[0]);
 	return list_versions(o, client,
-	    operands.count > 0 ? operands.items[0] : NULL);
+	    operands.count > 0 ? operands.items[0] : NULL, all);
 }

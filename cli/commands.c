@@ -41,9 +41,11 @@ static const struct commands_row rows[] = {
 	    "REF and the options say what may be read, as for mount.\n" },
 	{ "ls", cmd_ls, 0, 1, false,
 	    "list models and versions, or a version's files",
-	    "[MODEL|REF] [--files]\n"
+	    "[MODEL|REF] [--files] [--all]\n"
 	    "  --files  the files of the version; on for MODEL:CHANNEL and "
-	    "MODEL@DIGITS\n" },
+	    "MODEL@DIGITS\n"
+	    "  --all    versions that were removed and can be brought back, "
+	    "too\n" },
 	{ "show", cmd_show, 1, 1, false,
 	    "what is known about a version, and who vouches for it",
 	    "REF\n" },
@@ -57,6 +59,29 @@ static const struct commands_row rows[] = {
 	    "[--read-data]\n"
 	    "  --read-data  read every object wholly, not headers and sizes "
 	    "only\n" },
+	{ "rm", cmd_rm, 1, 1, true,
+	    "remove a version; it can be brought back for a while",
+	    "MODEL@DIGITS [--reason TEXT] [--grace SPAN]\n"
+	    "       rm --undo MODEL@DIGITS [--reason TEXT]\n"
+	    "A version that a signed channel points to, or that a session has "
+	    "open, stays.\n"
+	    "  --grace SPAN   how long it can be brought back (7d): 12h, 30d, "
+	    "0\n"
+	    "  --reason TEXT  why; it is recorded\n"
+	    "  --undo         bring it back, as 'weir undelete' does\n" },
+	{ "undelete", cmd_undelete, 1, 1, true,
+	    "bring back a version that was removed",
+	    "MODEL@DIGITS [--reason TEXT]\n"
+	    "'weir ls --all' lists those that can be.\n"
+	    "  --reason TEXT  why; it is recorded\n" },
+	{ "gc", cmd_gc, 0, 0, false,
+	    "free what no version needs any more",
+	    "[--dry-run] [--grace SPAN]\n"
+	    "Versions whose time after 'weir rm' is over go for good; then the "
+	    "objects that\nno version and no upload under way needs.\n"
+	    "  --grace SPAN  not objects that somebody put or found in this "
+	    "time (24h)\n"
+	    "  --dry-run     only say what would go\n" },
 	{ "role ls", cmd_role_ls, 0, 0, false,
 	    "list who has which role",
 	    "\n" },

@@ -41,6 +41,9 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_DECOY_RM] = DELETE,
 	[ENTRY_SECRET_ADD] = CREATE,
 	[ENTRY_SECRET_RM] = DELETE,
+	[ENTRY_VERSION_RM] = DELETE,
+	[ENTRY_VERSION_UNDELETE] = UPDATE,
+	[ENTRY_GC] = DELETE,
 };
 
 /* Whether it went well; what it failed by. */

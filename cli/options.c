@@ -332,6 +332,26 @@ options_time(const struct options *o, const char *name, const char *text,
 }
 
 int
+options_span(const struct options *o, const char *name, const char *text,
+    uint64_t *out)
+{
+	unsigned long n;
+	int64_t unit;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	unit = unit_ms(end);
+	if (end == text || text[0] < '0' || text[0] > '9' || errno != 0 ||
+	    n > 1000000 || (unit == 0 && strcmp(text, "0") != 0))
+		return options_wrong(o,
+		    "%s must be a span of time: 90s, 30m, 12h, 7d, 2w, or 0",
+		    name);
+	*out = (uint64_t)unit * n;
+	return 0;
+}
+
+int
 options_principal(const struct options *o, const char *text)
 {
 	char full[REF_PRINCIPAL_MAX + 8];

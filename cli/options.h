@@ -94,6 +94,10 @@ int options_number(const struct options *o, const char *name, const char *text,
 int options_time(const struct options *o, const char *name, const char *text,
     int direction, int64_t *out) MUST_USE;
 
+/* A span of time in ms: "90s", "30m", "12h", "7d", "2w", or "0". */
+int options_span(const struct options *o, const char *name, const char *text,
+    uint64_t *out) MUST_USE;
+
 /* user:<name>, with a hint when only the name was given. */
 int options_principal(const struct options *o, const char *text) MUST_USE;
 

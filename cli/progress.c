@@ -202,6 +202,18 @@ progress_check(void *arg, const struct check_totals *now)
 }
 
 void
+progress_sweep(struct progress *p, uint64_t done, uint64_t gone)
+{
+	char line[LINE_SIZE], count[OUT_COUNT];
+
+	if (!due(p, done))
+		return;
+	snprintf(line, sizeof(line), "%s looked at, %llu removed",
+	    out_count(done, "object", count), (unsigned long long)gone);
+	draw(p, line);
+}
+
+void
 progress_entries(struct progress *p, uint64_t done, uint64_t total)
 {
 	char line[LINE_SIZE];

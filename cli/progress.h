@@ -29,6 +29,9 @@ void progress_intake(void *arg, const struct intake_progress *now);
 void progress_extract(void *arg, uint64_t done, uint64_t total);
 void progress_check(void *arg, const struct check_totals *now);
 
+/* So many objects were looked at, and so many are gone. */
+void progress_sweep(struct progress *p, uint64_t done, uint64_t gone);
+
 /* So many of the trail's entries were looked at. */
 void progress_entries(struct progress *p, uint64_t done, uint64_t total);
 

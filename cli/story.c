@@ -10,6 +10,7 @@
 #include "cli/out.h"
 #include "cli/story_alert.h"
 #include "cli/story_grant.h"
+#include "cli/story_removal.h"
 #include "cli/story_signed.h"
 #include "cli/story_text.h"
 #include "cli/story_version.h"
@@ -523,6 +524,13 @@ tell_alert(struct story *s, const struct entry_view *v, FILE *f)
 	story_alert_tell(v, f);
 }
 
+static void
+tell_removal(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	story_removal_tell(v, f);
+}
+
 static void (*const tellers[ENTRY_KINDS])(struct story *s,
     const struct entry_view *v, FILE *f) = {
 	[ENTRY_INIT] = tell_init,
@@ -557,6 +565,9 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_DECOY_RM] = tell_alert,
 	[ENTRY_SECRET_ADD] = tell_alert,
 	[ENTRY_SECRET_RM] = tell_alert,
+	[ENTRY_VERSION_RM] = tell_removal,
+	[ENTRY_VERSION_UNDELETE] = tell_removal,
+	[ENTRY_GC] = tell_removal,
 };
 
 int

@@ -11,6 +11,8 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
+#define COMMIT_TRIES 8
+
 /* An upload under way. */
 struct way {
 	const struct upload *u;
@@ -97,7 +99,8 @@ take_in(struct way *w, struct progress *progress,
 }
 
 static int
-commit(struct way *w, const struct intake_result *result, bool *known)
+commit(struct way *w, const struct intake_result *result,
+    enum msg_committed *how)
 {
 	OWNED_MEM(char) labels = strdup(w->u->labels);
 	OWNED_MEM(char) imports = NULL;
@@ -122,7 +125,57 @@ commit(struct way *w, const struct intake_result *result, bool *known)
 		return r;
 	m.labels = labels;
 	m.imports = imports;
-	return client_put_commit(w->client, &m, known);
+	return client_put_commit(w->client, &m, how);
+}
+
+/* What can be read once only cannot be stored again. */
+static bool
+reads_stdin(const struct upload *u)
+{
+	for (size_t i = 0; i < u->path_count; i++)
+		if (strcmp(u->paths[i], "-") == 0)
+			return true;
+	return false;
+}
+
+/* Objects that were found there may have been collected before the commit; what
+ * the first commit named is pinned for the next. */
+static int
+store_and_commit(struct way *w, struct progress *progress,
+    const struct msg_put_begin_reply *begun, struct upload_done *d)
+{
+	enum msg_committed how = MSG_COMMITTED_NOT;
+
+	for (int i = 0; i < COMMIT_TRIES; i++) {
+		int r = take_in(w, progress, begun, &d->result);
+
+		if (r == 0 && *w->u->o->stop)
+			r = CMD_INTERRUPTED;
+		else if (r != 0)
+			return r;
+		if (r == 0)
+			r = commit(w, &d->result, &how);
+		if (r == 0 && how != MSG_COMMITTED_NOT) {
+			d->known = how == MSG_COMMITTED_KNOWN;
+			return 0;
+		}
+		upload_done_clear(d);
+		if (r != 0)
+			return r;
+		if (reads_stdin(w->u))
+			break;
+	}
+	return log_err(ERR_CONFLICT,
+	    "'weir gc' removed objects that this put had found in the vault:"
+	    " run it again");
+}
+
+static int
+finish(struct upload_done *out, struct upload_done *d)
+{
+	digest_hex(&d->result.version, d->hex);
+	*out = *d;
+	return 0;
 }
 
 int
@@ -139,24 +192,16 @@ upload_run(struct upload_done *out, const struct upload *u,
 	    (r = client_put_begin(client, u->model, &begun)) != 0)
 		return r;
 	w.id = begun.upload;
-	r = take_in(&w, progress, &begun, &d.result);
+	r = store_and_commit(&w, progress, &begun, &d);
 	msg_put_begin_reply_clear(&begun);
 	progress_clear(progress);
 	d.seconds = progress_seconds(progress);
 	if (*u->o->stop) {
 		if (r == 0)
-			upload_done_clear(&d);
+			return finish(out, &d);
 		log_info("interrupted: no version was made; what is stored "
 			 "is found again when the command is run again");
 		return CMD_INTERRUPTED;
 	}
-	if (r != 0)
-		return r;
-	if ((r = commit(&w, &d.result, &d.known)) != 0) {
-		upload_done_clear(&d);
-		return r;
-	}
-	digest_hex(&d.result.version, d.hex);
-	*out = d;
-	return 0;
+	return r == 0 ? finish(out, &d) : r;
 }

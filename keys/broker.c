@@ -71,6 +71,12 @@ static const struct broker_request requests[] = {
 	{ MSG_SECRET_LS, "secret.ls", ROLE_REVIEWER, broker_secret_ls },
 	{ MSG_SECRET_ADD, "secret.add", ROLE_OWNER, broker_secret_add },
 	{ MSG_SECRET_RM, "secret.rm", ROLE_OWNER, broker_secret_rm },
+	{ MSG_VERSION_RM, "version.rm", ROLE_MANAGER, broker_removal_rm },
+	{ MSG_VERSION_UNDELETE, "version.undelete", ROLE_MANAGER,
+	    broker_removal_undelete },
+	{ MSG_GC_BEGIN, "gc.begin", ROLE_OWNER, broker_gc_begin },
+	{ MSG_GC_SWEEP, "gc.sweep", ROLE_OWNER, broker_gc_sweep },
+	{ MSG_GC_END, "gc.end", ROLE_OWNER, broker_gc_end },
 };
 
 static const struct broker_request *
@@ -189,6 +195,7 @@ broker_free(struct broker *b)
 	broker_budget_free_all(b);
 	broker_verify_clear(b);
 	broker_guard_free_all(b);
+	broker_gc_free_all(b);
 	pages_free(b->pages);
 	pthread_cond_destroy(&b->settled);
 	pthread_cond_destroy(&b->check_work);

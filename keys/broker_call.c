@@ -63,6 +63,11 @@ words(const struct broker_call *c)
 		{ MSG_SECRET_LS, "'weir secret ls'" },
 		{ MSG_SECRET_ADD, "'weir secret add'" },
 		{ MSG_SECRET_RM, "'weir secret rm'" },
+		{ MSG_VERSION_RM, "'weir rm'" },
+		{ MSG_VERSION_UNDELETE, "'weir undelete'" },
+		{ MSG_GC_BEGIN, "'weir gc'" },
+		{ MSG_GC_SWEEP, "'weir gc'" },
+		{ MSG_GC_END, "'weir gc'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

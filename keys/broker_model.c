@@ -147,6 +147,8 @@ may_see(const struct model_list *l, const struct catalogue_version *v,
 	int err = 0;
 
 	*may = l->all;
+	if (v->removed_ms != 0)
+		return 0;
 	digest_hex(&v->version, hex);
 	for (size_t i = 0; err == 0 && !*may && i < l->grant_count; i++) {
 		const struct grant *g = &l->grants[i];
@@ -168,18 +170,35 @@ may_see(const struct model_list *l, const struct catalogue_version *v,
 }
 
 static json_t *
+removal(const struct catalogue_version *v)
+{
+	char when[ENTRY_TIME_SIZE], until[ENTRY_TIME_SIZE];
+
+	return json_pack("{s:s, s:s, s:s, s:s}", "time",
+	    entry_time_text(v->removed_ms, when), "until",
+	    entry_time_text(v->until_ms, until), "by", v->removed_by, "reason",
+	    v->removed_reason);
+}
+
+static json_t *
 describe(const struct catalogue_version *v)
 {
 	char hex[DIGEST_HEX_SIZE], created[ENTRY_TIME_SIZE];
 	json_error_t why;
 	json_t *labels = json_loads(v->labels, 0, &why);
-
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "version",
-	    digest_hex(&v->version, hex), "created",
+	json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}",
+	    "version", digest_hex(&v->version, hex), "created",
 	    entry_time_text(v->created_ms, created), "by", v->by, "files",
 	    (json_int_t)v->files, "bytes", (json_int_t)v->bytes, "weights",
 	    (json_int_t)v->weights, "chunks", (json_int_t)v->chunks, "labels",
 	    labels != NULL ? labels : json_object());
+
+	if (j != NULL && v->removed_ms != 0 &&
+	    json_object_set_new(j, "removed", removal(v)) != 0) {
+		json_decref(j);
+		return NULL;
+	}
+	return j;
 }
 
 /* The versions of another model begin. */
@@ -189,6 +208,11 @@ next_model(struct model_list *l, const struct catalogue_version *v)
 	int err = catalogue_version_channel(l->c->b->how.catalogue, v->model,
 	    BROKER_LATEST, &l->latest);
 
+	/* All may have been removed. */
+	if (err == ERR_NOT_FOUND) {
+		l->latest = (struct digest){ 0 };
+		err = 0;
+	}
 	snprintf(l->name, sizeof(l->name), "%s", v->model);
 	l->model = NULL;
 	return err;
@@ -270,6 +294,7 @@ list(struct broker_call *c, const struct msg_list *m)
 	struct catalogue_versions which = {
 		.model = m->model,
 		.after_model = "",
+		.removed = m->ended,
 	};
 	unsigned int held;
 	int err;
@@ -307,7 +332,8 @@ int
 broker_model_ls(struct broker_call *c)
 {
 	struct msg_list m;
-	int err = broker_call_list(c, BROKER_LIST_MODEL, &m);
+	int err = broker_call_list(c, BROKER_LIST_MODEL | BROKER_LIST_ENDED,
+	    &m);
 
 	if (err != 0)
 		return err;

@@ -15,6 +15,7 @@ drop(struct broker_link *l, struct broker_upload *u)
 {
 	LIST_REMOVE(u, entry);
 	l->uploads_count--;
+	broker_gc_let_go(l->b, u->id);
 	free(u);
 }
 
@@ -230,6 +231,7 @@ broker_put_begin(struct broker_call *c)
 	if (u == NULL)
 		return ERR_NOMEM;
 	snprintf(u->model, sizeof(u->model), "%s", model);
+	u->began_ms = broker_record_clock();
 	err = begin(c, u);
 	if (err != 0) {
 		free(u);
@@ -438,7 +440,7 @@ static int
 find_old(struct broker_call *c, const struct broker_upload *u,
     const struct msg_put_commit *m, struct catalogue_version *out)
 {
-	int err = catalogue_version_get(c->b->how.catalogue, u->model,
+	int err = catalogue_version_any(c->b->how.catalogue, u->model,
 	    &m->version, out);
 
 	if (err != 0 && err != ERR_NOT_FOUND)
@@ -503,6 +505,8 @@ stage_chunks(struct broker_call *c, const struct broker_upload *u,
 	int err = catalogue_chunk_stage(c->b->how.catalogue, u->model,
 	    &k->m.version, k->chunks, k->manifest->chunk_rows);
 
+	if (err == 0)
+		err = broker_gc_stage(c->b, u->model, k);
 	return err == 0 ? 0 : store_failed(c->b, err);
 }
 
@@ -510,6 +514,7 @@ static int
 commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
 {
 	struct catalogue_version there;
+	bool lost = false;
 	int err, known;
 
 	err = broker_put_uploader(c, u->model);
@@ -526,6 +531,12 @@ commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
 	if (known == 0 && k->count == 1)
 		return check(c, u, &k->m);
 	if (known != 0)
+		err = broker_gc_hold(c->b, u->id, k, &lost);
+	if (err == 0 && lost) {
+		writer_u8(&c->reply, MSG_COMMITTED_NOT);
+		return 0;
+	}
+	if (err == 0 && known != 0)
 		err = stage_chunks(c, u, k);
 	if (err == 0)
 		err = record_put(c, u, &k->m);
@@ -533,7 +544,8 @@ commit(struct broker_call *c, struct broker_upload *u, struct broker_check *k)
 		return err;
 	broker_budget_forget(c->b, u->model);
 	drop(c->from, u);
-	msg_field_bool_write(&c->reply, known == 0);
+	writer_u8(&c->reply,
+	    known == 0 ? MSG_COMMITTED_KNOWN : MSG_COMMITTED_NEW);
 	return 0;
 }
 

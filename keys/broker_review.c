@@ -117,7 +117,7 @@ loads_of(struct broker *b, const struct grant *g, const struct use *u,
 
 		if (digest_parse(&d, u->versions[i]) != 0)
 			return ERR_INTEGRITY;
-		err = catalogue_version_get(b->how.catalogue, g->model, &d, &v);
+		err = catalogue_version_any(b->how.catalogue, g->model, &d, &v);
 		if (err == ERR_NOT_FOUND)
 			continue;
 		if (err != 0)

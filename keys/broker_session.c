@@ -417,6 +417,18 @@ reads(const struct broker_session *s, const char *model,
 	return false;
 }
 
+const struct broker_session *
+broker_session_reader(const struct broker *b, const char *model,
+    const struct digest *version)
+{
+	const struct broker_session *s, *next;
+
+	HASH_ITER(hh, b->sessions, s, next)
+		if (reads(s, model, version))
+			return s;
+	return NULL;
+}
+
 int
 broker_session_end_for_version(struct broker *b, const char *model,
     const struct digest *version, struct broker_pending **last)

@@ -42,6 +42,7 @@ struct broker_upload {
 	LIST_ENTRY(broker_upload) entry;
 	uint64_t id;
 	char model[REF_NAME_MAX + 1];
+	int64_t began_ms;
 	bool checking; /* its commit is under way */
 };
 
@@ -114,6 +115,14 @@ struct broker_name {
 	char principal[PEER_SIZE];
 };
 
+/* A gc of one link. */
+struct broker_gc {
+	bool begun;
+	bool dry;
+	uint64_t objects; /* removed */
+	uint64_t bytes;
+};
+
 struct broker_link {
 	UT_hash_handle hh;
 	struct broker *b;
@@ -129,6 +138,7 @@ struct broker_link {
 	size_t ended_count; /* and of those that have */
 	LIST_HEAD(, broker_upload) uploads;
 	LIST_HEAD(, broker_hold) holds;
+	struct broker_gc gc;
 };
 
 /* An entry that is on its way to the disk, and the reply that waits for it; or
@@ -172,6 +182,8 @@ struct broker {
 	struct broker_family *families;	 /* hash by model; broker_budget.c */
 	struct accounting accounting;
 	struct broker_guard *guards; /* hash by uid */
+	struct broker_gone *gone;    /* hash by name; broker_gc.c */
+	struct broker_pin *pins;     /* the same */
 	struct broker_name names[BROKER_NAMES];
 	int64_t guarded_ms; /* when the guards were refilled */
 	uint64_t last_link;
@@ -369,6 +381,9 @@ int broker_session_end_left(struct broker *b, uint64_t grant) MUST_USE;
 /* The same, of a version that was revoked. */
 int broker_session_end_for_version(struct broker *b, const char *model,
     const struct digest *version, struct broker_pending **last) MUST_USE;
+/* One that has this version open, or NULL. */
+const struct broker_session *broker_session_reader(const struct broker *b,
+    const char *model, const struct digest *version);
 /* At start: those whose grants went while nobody was there to end them. */
 int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
@@ -481,6 +496,32 @@ int broker_put_uploader(struct broker_call *c, const char *model) MUST_USE;
 /* A service has all read back that nobody has yet; once a tick. */
 int broker_verify_tick(struct broker *b) MUST_USE;
 void broker_verify_clear(struct broker *b);
+/* It is not to be read back any more; what is at work on it comes to its end. */
+void broker_verify_forget(struct broker *b, const char *model,
+    const struct digest *version);
+
+/* --- broker_removal.c --- */
+
+/* When the oldest upload under way began; INT64_MAX: there is none. */
+int64_t broker_removal_since(const struct broker *b);
+/* ERR_CONFLICT, with a sentence, while a session has t open. */
+int broker_removal_sessions(struct broker_call *c,
+    const struct broker_target *t) MUST_USE;
+
+/* --- broker_gc.c --- */
+
+/* Whether something that the version being committed needs was removed since
+ * the upload began.  Then all of it is pinned until the upload ends. */
+int broker_gc_hold(struct broker *b, uint64_t upload,
+    const struct broker_check *k, bool *lost) MUST_USE;
+/* An upload has ended (0: all have). */
+void broker_gc_let_go(struct broker *b, uint64_t upload);
+/* Which pages the version being committed needs: nothing leads to them yet. */
+int broker_gc_stage(struct broker *b, const char *model,
+    const struct broker_check *k) MUST_USE;
+/* Forget which objects versions needed that are gone. */
+int broker_gc_prune(struct broker *b) MUST_USE;
+void broker_gc_free_all(struct broker *b);
 
 /* --- broker_watch.c: what the watch raises --- */
 
@@ -547,5 +588,10 @@ int broker_decoy_rm(struct broker_call *c);
 int broker_secret_ls(struct broker_call *c);
 int broker_secret_add(struct broker_call *c);
 int broker_secret_rm(struct broker_call *c);
+int broker_removal_rm(struct broker_call *c);
+int broker_removal_undelete(struct broker_call *c);
+int broker_gc_begin(struct broker_call *c);
+int broker_gc_sweep(struct broker_call *c);
+int broker_gc_end(struct broker_call *c);
 
 #endif

@@ -245,6 +245,18 @@ broker_verify_tick(struct broker *b)
 }
 
 void
+broker_verify_forget(struct broker *b, const char *model,
+    const struct digest *version)
+{
+	struct broker_verify *k = find(b, model, version);
+
+	if (k == NULL || (b->verifier_busy && k == STAILQ_FIRST(&b->verifying)))
+		return;
+	STAILQ_REMOVE(&b->verifying, k, broker_verify, entry);
+	free(k);
+}
+
+void
 broker_verify_clear(struct broker *b)
 {
 	struct broker_verify *k;

@@ -162,9 +162,17 @@ struct catalogue_version {
 	enum catalogue_verified verified;
 	uint64_t verify_entry; /* of the verdict, unless there is none */
 	char verify_reason[CATALOGUE_REASON]; /* why it is bad, cut */
-	const char *labels; /* JSON; borrowed, in catalogue_version_each only */
+	int64_t removed_ms; /* 0: it is kept; else it can be brought back */
+	int64_t until_ms;   /* until then */
+	char removed_by[REF_PRINCIPAL_MAX + 1];
+	/* Borrowed, in catalogue_version_each only: */
+	const char *removed_reason;
+	const char *labels; /* JSON */
 };
+/* ERR_NOT_FOUND; _get is of those that were not removed, _any of these, too. */
 int catalogue_version_get(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_version *out) MUST_USE;
+int catalogue_version_any(struct catalogue *c, const char *model,
     const struct digest *version, struct catalogue_version *out) MUST_USE;
 /* Its labels, JSON; the caller frees. */
 int catalogue_version_labels(struct catalogue *c, const char *model,
@@ -175,6 +183,7 @@ struct catalogue_versions {
 	/* Those behind this version; empty: from the first on. */
 	const char *after_model;
 	uint64_t after_upload;
+	bool removed; /* those that were removed, too */
 };
 int catalogue_version_each(struct catalogue *c,
     const struct catalogue_versions *w,
@@ -195,6 +204,42 @@ int catalogue_version_channel(struct catalogue *c, const char *model,
  * ERR_CONFLICT when there are several. */
 int catalogue_version_digits(struct catalogue *c, const char *model,
     const char *digits, struct digest *out) MUST_USE;
+/* The same among those that were removed. */
+int catalogue_version_removed(struct catalogue *c, const char *model,
+    const char *digits, struct digest *out) MUST_USE;
+
+/*
+ * What keeps a version (signed channels that point to it, in order; what each
+ * returns ends the list), and those whose time after their removal is over: at
+ * most CATALOGUE_DUE of them.
+ */
+#define CATALOGUE_DUE 128
+struct catalogue_due {
+	size_t count;
+	struct {
+		char model[REF_NAME_MAX + 1];
+		char version[DIGEST_HEX_SIZE];
+	} items[CATALOGUE_DUE];
+};
+int catalogue_removal_channels(struct catalogue *c, const char *model,
+    const struct digest *version, int (*each)(void *arg, const char *channel),
+    void *arg) MUST_USE;
+int catalogue_removal_due(struct catalogue *c, int64_t now_ms,
+    struct catalogue_due *out) MUST_USE;
+
+/*
+ * Which objects versions need.  The pages of one are stored before the entry
+ * that makes it count, as its chunks are.  prune forgets what no version of a
+ * family has any more; families go on behind `after` (ERR_NOT_FOUND: no more).
+ */
+int catalogue_object_stage(struct catalogue *c, const char *model,
+    const struct digest *version, const struct digest *objects, size_t n)
+    MUST_USE;
+int catalogue_object_needed(struct catalogue *c, const struct digest *object,
+    bool *needed) MUST_USE;
+int catalogue_object_prune(struct catalogue *c, const char *family) MUST_USE;
+int catalogue_object_family(struct catalogue *c, const char *after,
+    char out[static REF_NAME_MAX + 1]) MUST_USE;
 
 /*
  * Chunks, for budgets.  A family's chunks are numbered from 0 on; each has its

@@ -163,6 +163,15 @@ forget_verdict(struct catalogue *c, const struct catalogue_version *v)
 		SQL_TEXT(digest_hex(&v->version, hex))));
 }
 
+/* What is put again is wanted again. */
+static int
+bring_back(struct catalogue *c, const struct entry_view *e)
+{
+	return sql_run(c->sql, VERSION_REMOVE,
+	    SQL_BIND(SQL_NUMBER(0), SQL_NUMBER(0), SQL_TEXT(""), SQL_TEXT(""),
+		SQL_TEXT(text(e, "model")), SQL_TEXT(text(e, "version"))));
+}
+
 /* A new version takes the upload's key; for one that was there already the
  * key that opens it stays, and the upload's goes. */
 static int
@@ -175,12 +184,14 @@ add_version(struct catalogue *c, const struct entry_view *e, uint64_t upload,
 	struct digest object;
 	int err;
 
-	err = catalogue_version_get(c, text(e, "model"), version, &there);
+	err = catalogue_version_any(c, text(e, "model"), version, &there);
 	if (err == 0)
 		err = sql_run(c->sql, UPLOAD_DROP,
 		    SQL_BIND(SQL_NUMBER(upload)));
 	if (err == 0)
-		return forget_verdict(c, &there);
+		err = forget_verdict(c, &there);
+	if (err == 0)
+		return bring_back(c, e);
 	if (err != ERR_NOT_FOUND)
 		return err;
 	if (entry_view_digest(e, "object", &object) != 0)
@@ -332,6 +343,9 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_SECRET_ADD] = apply_secret,
 	[ENTRY_SECRET_RM] = catalogue_secret_apply,
 	[ENTRY_KEYD_START] = catalogue_secret_apply,
+	[ENTRY_VERSION_RM] = catalogue_removal_apply,
+	[ENTRY_VERSION_UNDELETE] = catalogue_removal_apply,
+	[ENTRY_GC] = catalogue_removal_apply,
 	[ENTRY_SESSION_OPEN] = apply_session_open,
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,

@@ -21,6 +21,7 @@ static const char *const taken_over[] = {
 	"insert into chunks select * from there.chunks",
 	"insert into chunk_pages select * from there.chunk_pages",
 	"insert into version_pages select * from there.version_pages",
+	"insert into version_objects select * from there.version_objects",
 };
 
 /* The rest of it, and what of it. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /*
- * state of an upload: 0 staged, 1 begun, 2 its key is a version's.  verified is
+ * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its version is
+ * gone and its key with it.  A version is removed (when: not 0) and kept until a
+ * time, for whoever wants it back.  verified is
  * enum catalogue_verified.  Statements: state is enum catalogue_state; envelope has
  * all signatures, signers the names of those that counted, a JSON list; payload
  * is the payload's digest.
@@ -40,7 +42,15 @@ static const char schema[] =
     " verified integer not null default 0,"
     " verify_reason text not null default '',"
     " verify_entry integer not null default 0,"
+    " removed integer not null default 0,"
+    " removed_until integer not null default 0,"
+    " removed_by text not null default '',"
+    " removed_reason text not null default '',"
     " primary key (model, version)) without rowid;"
+    "create table version_objects (model text not null,"
+    " version text not null, object blob not null,"
+    " primary key (model, version, object)) without rowid;"
+    "create index version_objects_by on version_objects (object);"
     "create table statements (id integer primary key, about integer not null,"
     " model text not null, channel text not null, version text not null,"
     " serial integer not null, act integer not null, back integer not null,"
@@ -71,6 +81,7 @@ static const char schema[] =
     " version text not null, primary key (model, channel)) without rowid;"
     "create table chunks (family text not null, object blob not null,"
     " number integer not null, primary key (family, object)) without rowid;"
+    "create index chunks_by on chunks (object);"
     "create table chunk_pages (family text not null, page integer not null,"
     " weights blob not null, primary key (family, page));"
     "create table version_pages (model text not null, version text not null,"
@@ -111,7 +122,9 @@ static const char schema[] =
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
-#define VERSION_SEEN VERSION_COLUMNS ", verified, verify_reason, verify_entry"
+#define VERSION_SEEN                                                           \
+	VERSION_COLUMNS ", verified, verify_reason, verify_entry, removed,"    \
+			" removed_until, removed_by, removed_reason"
 #define STATEMENT_COLUMNS                                                      \
 	"id, about, model, channel, version, serial, act, back, number,"       \
 	" expires, state, by, created, settled, payload, signers, envelope"
@@ -165,6 +178,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 
 	[FAMILY_ADD] = "insert or ignore into families (name, wrapped)"
 		       " values (?, ?)",
+	[FAMILY_NEXT] = "select name from families where name > ?"
+			" order by name limit 1",
 	[FAMILY_GET] = "select wrapped from families where name = ?",
 
 	[UPLOAD_STAGE] = "replace into uploads (id, model, wrapped, state)"
@@ -180,13 +195,16 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERSION_ADD] = "insert or ignore into versions (" VERSION_COLUMNS ")"
 			" values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[VERSION_GET] = "select " VERSION_SEEN " from versions"
-			" where model = ? and version = ?",
+			" where model = ?1 and version = ?2"
+			" and (?3 or removed = 0)",
 	[VERSION_LIST] = "select " VERSION_SEEN " from versions"
 			 " where (?1 = '' or model = ?1)"
 			 " and (model, upload) > (?2, ?3)"
+			 " and (?4 or removed = 0)"
 			 " order by model, upload",
 	[VERSION_DIGITS] = "select version from versions where model = ?1"
 			   " and version >= ?2 and version < ?2 || 'g'"
+			   " and (removed <> 0) = ?3"
 			   " order by version limit 2",
 	[VERIFYING_GET] = "select files from verifying"
 			  " where model = ? and version = ?",
@@ -197,10 +215,39 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[VERSION_VERIFIED] = "update versions set verified = ?,"
 			     " verify_reason = ?, verify_entry = ?"
 			     " where model = ? and version = ?",
+	[VERSION_REMOVE] = "update versions set removed = ?,"
+			   " removed_until = ?, removed_by = ?,"
+			   " removed_reason = ? where model = ?"
+			   " and version = ?",
+	[VERSION_DUE] = "select model, version from versions"
+			" where removed <> 0 and removed_until <= ?"
+			" order by model, upload limit ?",
+	[VERSION_PURGE] = "delete from versions"
+			  " where model = ? and version = ?",
+	[VERSION_NEWEST] = "select version from versions"
+			   " where model = ? and removed = 0"
+			   " order by upload desc limit 1",
+	[UPLOAD_PURGE] = "update uploads set wrapped = x'', state = 3"
+			 " where id = ?",
+	[OBJECT_ADD] = "insert or ignore into version_objects"
+		       " (model, version, object) values (?, ?, ?)",
+	[OBJECT_NEEDED] = "select 1 where"
+			  " exists (select 1 from chunks where object = ?1)"
+			  " or exists (select 1 from version_objects"
+			  " where object = ?1)",
+	[OBJECT_PRUNE] = "delete from version_objects where model = ?1"
+			 " and version not in"
+			 " (select version from versions where model = ?1)",
 	[CHANNEL_SET] = "replace into channels (model, channel, version)"
 			" values (?, ?, ?)",
 	[CHANNEL_GET] = "select version from channels"
 			" where model = ? and channel = ?",
+
+	[CHANNEL_DROP] = "delete from channels"
+			 " where model = ? and channel = ?",
+	[CHANNELS_TO] = "select channel from channels"
+			" where model = ? and version = ? and channel <> ?"
+			" order by channel",
 
 	[STATEMENT_ADD] = "replace into statements (" STATEMENT_COLUMNS ")"
 			  " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
@@ -249,6 +296,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		      " where family = ? and object = ?",
 	[CHUNK_ADD] = "insert into chunks (family, object, number)"
 		      " values (?, ?, ?)",
+	[CHUNK_LIST] = "select object, number from chunks where family = ?",
+	[CHUNK_RM] = "delete from chunks where family = ? and object = ?",
 	[CHUNK_PAGES] = "select weights from chunk_pages where family = ?"
 			" order by page",
 	[CHUNK_PAGE_SET] = "replace into chunk_pages (family, page, weights)"

@@ -29,6 +29,7 @@ enum catalogue_sql {
 	GRANT_EACH,
 	FAMILY_ADD,
 	FAMILY_GET,
+	FAMILY_NEXT,
 	UPLOAD_STAGE,
 	UPLOAD_BEGIN,
 	UPLOAD_USE,
@@ -41,11 +42,21 @@ enum catalogue_sql {
 	VERSION_LIST,
 	VERSION_DIGITS,
 	VERSION_VERIFIED,
+	VERSION_REMOVE,
+	VERSION_DUE,
+	VERSION_PURGE,
+	VERSION_NEWEST,
+	UPLOAD_PURGE,
+	OBJECT_ADD,
+	OBJECT_NEEDED,
+	OBJECT_PRUNE,
 	VERIFYING_GET,
 	VERIFYING_SET,
 	VERIFYING_DROP,
 	CHANNEL_SET,
 	CHANNEL_GET,
+	CHANNEL_DROP,
+	CHANNELS_TO,
 	STATEMENT_ADD,
 	STATEMENT_SIGNED,
 	STATEMENT_SETTLE,
@@ -64,6 +75,8 @@ enum catalogue_sql {
 	OMS_GET,
 	CHUNK_GET,
 	CHUNK_ADD,
+	CHUNK_LIST,
+	CHUNK_RM,
 	CHUNK_PAGES,
 	CHUNK_PAGE_SET,
 	VERSION_PAGES,
@@ -125,6 +138,8 @@ struct catalogue {
 
 /* What entries about statements do, for catalogue_apply.c. */
 int catalogue_statement_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+int catalogue_removal_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_oms_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;

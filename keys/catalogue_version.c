@@ -38,24 +38,29 @@ read_version(struct catalogue_version *v, const struct sql_query *q)
 		.labels = sql_text(q, 10),
 		.verified = verified_of(sql_number(q, 11)),
 		.verify_entry = sql_count(q, 13),
+		.removed_ms = sql_number(q, 14),
+		.until_ms = sql_number(q, 15),
+		.removed_reason = sql_text(q, 17),
 	};
 	snprintf(v->model, sizeof(v->model), "%s", sql_text(q, 0));
 	snprintf(v->by, sizeof(v->by), "%s", sql_text(q, 5));
+	snprintf(v->removed_by, sizeof(v->removed_by), "%s", sql_text(q, 16));
 	snprintf(v->verify_reason, sizeof(v->verify_reason), "%s",
 	    sql_text(q, 12));
 	err = read_digest(&v->version, q, 1);
 	return err == 0 ? read_digest(&v->object, q, 2) : err;
 }
 
-int
-catalogue_version_get(struct catalogue *c, const char *model,
-    const struct digest *version, struct catalogue_version *out)
+static int
+get(struct catalogue *c, const char *model, const struct digest *version,
+    bool removed, struct catalogue_version *out)
 {
 	char hex[DIGEST_HEX_SIZE];
 	OWNED_QUERY q = { 0 };
 	struct catalogue_version v;
 	int err = sql_begin(&q, c->sql, VERSION_GET,
-	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex)),
+		SQL_NUMBER(removed)));
 
 	if (err == 0)
 		err = sql_next(&q);
@@ -63,9 +68,23 @@ catalogue_version_get(struct catalogue *c, const char *model,
 		err = read_version(&v, &q);
 	if (err != 0)
 		return err;
-	v.labels = NULL;
+	v.labels = v.removed_reason = NULL;
 	*out = v;
 	return 0;
+}
+
+int
+catalogue_version_get(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_version *out)
+{
+	return get(c, model, version, false, out);
+}
+
+int
+catalogue_version_any(struct catalogue *c, const char *model,
+    const struct digest *version, struct catalogue_version *out)
+{
+	return get(c, model, version, true, out);
 }
 
 int
@@ -75,7 +94,8 @@ catalogue_version_labels(struct catalogue *c, const char *model,
 	char hex[DIGEST_HEX_SIZE];
 	OWNED_QUERY q = { 0 };
 	int err = sql_begin(&q, c->sql, VERSION_GET,
-	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex)),
+		SQL_NUMBER(false)));
 
 	if (err == 0)
 		err = sql_next(&q);
@@ -92,7 +112,7 @@ catalogue_version_each(struct catalogue *c, const struct catalogue_versions *w,
 	OWNED_QUERY q = { 0 };
 	int err = sql_begin(&q, c->sql, VERSION_LIST,
 	    SQL_BIND(SQL_TEXT(w->model), SQL_TEXT(w->after_model),
-		SQL_NUMBER(w->after_upload)));
+		SQL_NUMBER(w->after_upload), SQL_NUMBER(w->removed)));
 
 	if (err != 0)
 		return err;
@@ -121,14 +141,14 @@ catalogue_version_channel(struct catalogue *c, const char *model,
 	return err == 0 ? read_digest(out, &q, 0) : err;
 }
 
-int
-catalogue_version_digits(struct catalogue *c, const char *model,
-    const char *digits, struct digest *out)
+static int
+find_digits(struct catalogue *c, const char *model, const char *digits,
+    bool removed, struct digest *out)
 {
 	OWNED_QUERY q = { 0 };
 	struct digest d;
 	int err = sql_begin(&q, c->sql, VERSION_DIGITS,
-	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digits)));
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digits), SQL_NUMBER(removed)));
 
 	if (err == 0)
 		err = sql_next(&q);
@@ -143,6 +163,20 @@ catalogue_version_digits(struct catalogue *c, const char *model,
 		return err;
 	*out = d;
 	return 0;
+}
+
+int
+catalogue_version_digits(struct catalogue *c, const char *model,
+    const char *digits, struct digest *out)
+{
+	return find_digits(c, model, digits, false, out);
+}
+
+int
+catalogue_version_removed(struct catalogue *c, const char *model,
+    const char *digits, struct digest *out)
+{
+	return find_digits(c, model, digits, true, out);
 }
 
 int

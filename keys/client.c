@@ -350,21 +350,22 @@ client_put_keys(struct client *c, const struct msg_put_keys *m,
 }
 
 int
-client_put_commit(struct client *c, const struct msg_put_commit *m, bool *known)
+client_put_commit(struct client *c, const struct msg_put_commit *m,
+    enum msg_committed *how)
 {
 	OWNED_WRITER body = writer_of(FRAME_MAX);
 	struct reader reply;
-	bool was;
+	uint8_t went;
 	int err;
 
 	msg_put_commit_write(&body, m);
 	err = client_call(c, MSG_PUT_COMMIT, &body, &reply);
 	if (err != 0)
 		return err;
-	was = msg_field_bool(&reply);
-	if (!reader_end(&reply))
+	went = reader_u8(&reply);
+	if (!reader_end(&reply) || went > MSG_COMMITTED_NOT)
 		return parsed(ERR_FORMAT);
-	*known = was;
+	*how = (enum msg_committed)went;
 	return 0;
 }
 

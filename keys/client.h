@@ -73,7 +73,7 @@ int client_put_begin(struct client *c, const char *model,
 int client_put_keys(struct client *c, const struct msg_put_keys *m,
     struct msg_put_keys_reply *out) MUST_USE;
 int client_put_commit(struct client *c, const struct msg_put_commit *m,
-    bool *known) MUST_USE;
+    enum msg_committed *how) MUST_USE;
 int client_version_get(struct client *c, const char *reference,
     struct msg_version *out) MUST_USE;
 int client_session_open(struct client *c, const struct msg_session_open *m,

@@ -71,6 +71,11 @@ enum msg_type {
 	MSG_SECRET_LS = 120,
 	MSG_SECRET_ADD = 121,
 	MSG_SECRET_RM = 122,
+	MSG_VERSION_RM = 140,
+	MSG_VERSION_UNDELETE = 141,
+	MSG_GC_BEGIN = 142,
+	MSG_GC_SWEEP = 143,
+	MSG_GC_END = 144,
 };
 #define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
 
@@ -85,6 +90,7 @@ enum msg_type {
 #define MSG_OMS_SIG_MAX 160 /* ECDSA, DER */
 #define MSG_IGNORED_MAX 256
 #define MSG_NO_FILE UINT32_MAX
+#define MSG_SWEEP_MAX 1024
 
 /* A reply's head: status 0, or an error with its sentence. */
 void msg_ok_write(struct writer *w);
@@ -345,6 +351,41 @@ struct msg_decoy { /* decoy.add and decoy.rm */
 	char *reason;
 };
 
+struct msg_removal { /* version.rm and version.undelete */
+	char *reference;
+	char *reason;
+	uint64_t grace_ms; /* version.rm: it can be brought back for so long */
+};
+
+/* What gc.sweep says of each object. */
+enum msg_swept {
+	MSG_SWEPT_NEEDED = 0,  /* by a version */
+	MSG_SWEPT_YOUNG = 1,   /* it was wanted less than the grace ago */
+	MSG_SWEPT_PINNED = 2,  /* by an upload under way */
+	MSG_SWEPT_REMOVED = 3, /* or would be */
+	MSG_SWEPT_ABSENT = 4,
+	MSG_SWEPT_FAILED = 5, /* it cannot be looked at, or removed */
+};
+struct msg_sweep {
+	bool dry;
+	uint64_t grace_ms;
+	uint32_t count;
+	struct digest *names;
+};
+struct msg_sweep_reply {
+	uint64_t bytes; /* of those removed */
+	uint32_t count;
+	uint8_t *what; /* enum msg_swept */
+};
+
+/* How a put.commit went. */
+enum msg_committed {
+	MSG_COMMITTED_NEW = 0,
+	MSG_COMMITTED_KNOWN = 1, /* the version was there; its copy stays */
+	MSG_COMMITTED_NOT = 2,	 /* objects went meanwhile: store again, commit
+				    again */
+};
+
 #define MSG_PAIR(x)                                                            \
 	void msg_##x##_write(struct writer *w, const struct msg_##x *m);       \
 	int msg_##x##_read(struct msg_##x *out, struct reader *r) MUST_USE;    \
@@ -379,5 +420,8 @@ MSG_PAIR(alert_ack);
 MSG_PAIR(secret_add);
 MSG_PAIR(secret_rm);
 MSG_PAIR(decoy);
+MSG_PAIR(removal);
+MSG_PAIR(sweep);
+MSG_PAIR(sweep_reply);
 
 #endif

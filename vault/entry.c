@@ -52,6 +52,9 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_DECOY_RM] = "decoy.rm",
 	[ENTRY_SECRET_ADD] = "secret.add",
 	[ENTRY_SECRET_RM] = "secret.rm",
+	[ENTRY_VERSION_RM] = "version.rm",
+	[ENTRY_VERSION_UNDELETE] = "version.undelete",
+	[ENTRY_GC] = "gc",
 };
 
 const char *

@@ -50,6 +50,9 @@ enum entry_kind {
 	ENTRY_DECOY_RM,
 	ENTRY_SECRET_ADD,
 	ENTRY_SECRET_RM,
+	ENTRY_VERSION_RM,
+	ENTRY_VERSION_UNDELETE,
+	ENTRY_GC,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

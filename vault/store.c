@@ -176,6 +176,14 @@ store_list(struct store *s,
 }
 
 int
+store_age(struct store *s, const struct digest *name, struct store_age *out)
+{
+	if (s->ops.age == NULL)
+		return ERR_USAGE;
+	return s->ops.age(s->arg, name, out);
+}
+
+int
 store_remove(struct store *s, const struct digest *name)
 {
 	return s->ops.remove(s->arg, name);

@@ -17,6 +17,12 @@
  */
 struct store;
 
+/* When an object was written last, or found there by somebody who put it. */
+struct store_age {
+	uint64_t size;
+	int64_t wanted_ms; /* since 1970, by the store's clock */
+};
+
 struct store_ops {
 	/* As store_has; ERR_INTEGRITY when what has the name is no object. */
 	int (*has)(void *arg, const struct digest *name, uint64_t *size);
@@ -34,6 +40,8 @@ struct store_ops {
 		uint64_t size),
 	    void *each_arg);
 	int (*remove)(void *arg, const struct digest *name);
+	/* As store_age; may be NULL: the store does not know. */
+	int (*age)(void *arg, const struct digest *name, struct store_age *out);
 	int (*sweep)(void *arg);
 	void (*free)(void *arg);
 };
@@ -84,6 +92,9 @@ int store_sweep(struct store *s) MUST_USE;
  * and is returned. */
 int store_list(struct store *s,
     int (*each)(void *arg, const struct digest *name, uint64_t size), void *arg)
+    MUST_USE;
+/* ERR_NOT_FOUND, ERR_USAGE (the store cannot say), ERR_INTEGRITY as store_has. */
+int store_age(struct store *s, const struct digest *name, struct store_age *out)
     MUST_USE;
 /* ERR_NOT_FOUND.  Gone for good after store_flush. */
 int store_remove(struct store *s, const struct digest *name) MUST_USE;

@@ -43,5 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(decoy);
 	TRY(secret_add);
 	TRY(secret_rm);
+	TRY(removal);
+	TRY(sweep);
 	return 0;
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_STORY_REMOVAL_H
+#define WEIR_STORY_REMOVAL_H
+
+#include <stdio.h>
+
+#include "vault/entry.h"
+
+/* Versions that go, come back, or go for good: what an entry says, in a line. */
+void story_removal_tell(const struct entry_view *v, FILE *f);
+
+#endif
