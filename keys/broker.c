@@ -428,6 +428,12 @@ broker_failed(const struct broker *b)
 	return b->failed;
 }
 
+bool
+broker_moves(const struct broker *b)
+{
+	return trail_moves(b->how.trail);
+}
+
 size_t
 broker_sessions(const struct broker *b)
 {

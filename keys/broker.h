@@ -105,6 +105,9 @@ void broker_verified(struct broker *b, const struct verifier_news *n);
  * Every request fails from then on; the process is to stop. */
 int broker_failed(const struct broker *b);
 
+/* Whether what records gets on, for a watchdog: trail_moves. */
+bool broker_moves(const struct broker *b);
+
 /* For sd_notify's STATUS. */
 size_t broker_sessions(const struct broker *b);
 

@@ -22,7 +22,6 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define BACKLOG 128
 #define TICK_US 1000000
 
 int
@@ -32,8 +31,6 @@ front_failed(int code, const char *what)
 	return log_sys("%s", what);
 }
 
-static bool accept_one(struct front *f);
-
 /* Whoever is at the door is let in before anybody leaves. */
 void
 front_settle(struct front *f)
@@ -41,7 +38,7 @@ front_settle(struct front *f)
 	front_link_settle(f);
 	if (f->broker != NULL && broker_failed(f->broker) != 0)
 		sd_event_exit(f->loop, 1);
-	if (f->leave && f->link_count == 0 && !accept_one(f))
+	if (f->leave && f->link_count == 0 && !front_listen_accept(f))
 		sd_event_exit(f->loop, 0);
 }
 
@@ -50,111 +47,6 @@ front_adopt(struct front *f, struct broker *b, int fd)
 {
 	f->broker = b;
 	return front_link_new(f, fd);
-}
-
-/* --- the listening socket --- */
-
-/* Nobody can be let in just now: until the next tick we do not look who is
- * there.  Said once. */
-static void
-close_door(struct front *f)
-{
-	if (!f->full)
-		log_sys("connections have to wait: accept");
-	f->full = true;
-	if (f->listening != NULL)
-		sd_event_source_set_enabled(f->listening, SD_EVENT_OFF);
-}
-
-/* Whether a connection came of it. */
-static bool
-accept_one(struct front *f)
-{
-	int fd;
-
-	if (f->listener < 0)
-		return false;
-	fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		f->full = false;
-		return front_link_new(f, fd) == 0;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-	    errno == ENOBUFS)
-		close_door(f);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		log_sys("accept");
-	return false;
-}
-
-static int
-on_listener(sd_event_source *source, int fd, uint32_t events, void *arg)
-{
-	struct front *f = arg;
-
-	(void)source;
-	(void)fd;
-	(void)events;
-	accept_one(f);
-	front_settle(f);
-	return 0;
-}
-
-static int
-bind_socket(struct front *f, mode_t mode)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	if (unlinkat(f->run->fd, VAULTDIR_SOCKET, 0) != 0 && errno != ENOENT)
-		return log_sys("remove the socket of a keyd that was killed");
-	f->listener = socket(AF_UNIX,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (f->listener < 0)
-		return log_sys("socket");
-	/* However long the vault's path is, this one fits. */
-	snprintf(address.sun_path, sizeof(address.sun_path),
-	    "/proc/self/fd/%d/" VAULTDIR_SOCKET, f->run->fd);
-	if (bind(f->listener, (const struct sockaddr *)&address,
-		sizeof(address)) != 0)
-		return log_sys("bind '%s/" VAULTDIR_SOCKET "'", f->run->name);
-	if (fchmodat(f->run->fd, VAULTDIR_SOCKET, mode, 0) != 0)
-		return log_sys("chmod '%s/" VAULTDIR_SOCKET "'", f->run->name);
-	if (listen(f->listener, BACKLOG) != 0)
-		return log_sys("listen");
-	return 0;
-}
-
-int
-front_listen(struct front *f, const struct file *vault, bool service)
-{
-	int err, code;
-
-	err = file_mkdir(vault, VAULTDIR_RUN, 0700);
-	if (err == 0)
-		err = file_open(&f->run, vault, VAULTDIR_RUN,
-		    O_RDONLY | O_DIRECTORY, 0);
-	if (err != 0)
-		return err;
-	if (fchmod(f->run->fd, service ? 0755 : 0700) != 0)
-		return log_sys("chmod '%s'", f->run->name);
-	err = bind_socket(f, service ? 0666 : 0600);
-	if (err != 0)
-		return err;
-	code = sd_event_add_io(f->loop, &f->listening, f->listener, EPOLLIN,
-	    on_listener, f);
-	return code < 0 ? front_failed(code, "add the socket to the loop") : 0;
-}
-
-static void
-stop_listening(struct front *f)
-{
-	f->listening = sd_event_source_disable_unref(f->listening);
-	if (f->listener < 0)
-		return;
-	if (unlinkat(f->run->fd, VAULTDIR_SOCKET, 0) != 0 && errno != ENOENT)
-		log_sys("remove '%s/" VAULTDIR_SOCKET "'", f->run->name);
-	close(f->listener);
-	f->listener = -1;
 }
 
 /* --- the broker's side --- */
@@ -237,6 +129,15 @@ on_wake(sd_event_source *source, int fd, uint32_t events, void *arg)
 	return 0;
 }
 
+/* A ping stands for work: this loop has come round, and what records gets on.
+ * A disk that hangs ends in the watchdog, not in a keyd that looks alive. */
+static void
+say_alive(const struct front *f)
+{
+	if (broker_moves(f->broker) && f->watched)
+		sd_notify(0, "WATCHDOG=1");
+}
+
 static void
 say_status(const struct front *f)
 {
@@ -256,6 +157,7 @@ on_tick(sd_event_source *source, uint64_t now_us, void *arg)
 		/* Should a wake have been lost, nobody waits for long. */
 		broker_durable(f->broker);
 		broker_tick(f->broker, clock_ms() - f->started_ms);
+		say_alive(f);
 		say_status(f);
 		front_settle(f);
 	}
@@ -289,9 +191,6 @@ add_sources(struct front *f)
 		    front_link_turn, f);
 	if (code >= 0)
 		code = sd_event_source_set_enabled(f->turning, SD_EVENT_OFF);
-	/* Pings come from the loop itself: it has to come round. */
-	if (code >= 0)
-		code = sd_event_set_watchdog(f->loop, 1);
 	return code < 0 ? front_failed(code, "set up the event loop") : 0;
 }
 
@@ -308,6 +207,7 @@ front_new(struct front **out, const char *vault_path)
 	f->wake = -1;
 	f->turn = -1;
 	f->started_ms = clock_ms();
+	f->watched = sd_watchdog_enabled(0, NULL) > 0;
 	TAILQ_INIT(&f->links);
 	TAILQ_INIT(&f->touched);
 	TAILQ_INIT(&f->queue);
@@ -350,7 +250,7 @@ front_free(struct front *f)
 	if (f == NULL)
 		return;
 	front_close(f);
-	stop_listening(f);
+	front_listen_end(f);
 	verifier_free(f->verifier);
 	sd_event_source_disable_unref(f->waking);
 	sd_event_source_disable_unref(f->ticking);
@@ -375,7 +275,7 @@ front_run(struct front *f, struct broker *b, bool leave)
 	broker_tick(b, clock_ms() - f->started_ms);
 	front_settle(f); /* the client that started us may have gone already */
 	code = sd_event_loop(f->loop);
-	stop_listening(f);
+	front_listen_end(f);
 	f->leave = false;
 	err = broker_failed(b);
 	if (err == 0 && code < 0)

@@ -31,22 +31,30 @@ struct lookout_how;
 /* The same for the lookout: sets now_ms, wake and arg. */
 void front_lookout(struct front *f, struct lookout_how *how);
 
+/* Who may come in, and by which socket. */
+struct front_door {
+	bool service; /* everybody, not the own uid alone */
+	int handed;   /* listens already: the service manager's; or -1 */
+};
+
 /*
- * Listen at run/keyd.sock beneath the vault, for everybody (service) or for
- * the own uid.  A socket that a killed keyd left is replaced: the caller holds
- * keyd.lock.
+ * Listen at run/keyd.sock beneath the vault.  A socket that a killed keyd left
+ * is replaced: the caller holds keyd.lock.  One that is handed over is taken
+ * over whatever becomes of it, and has to be the one at that place: ERR_USAGE,
+ * said in a log line.
  */
-int front_listen(struct front *f, const struct file *vault, bool service)
-    MUST_USE;
+int front_listen(struct front *f, const struct file *vault,
+    const struct front_door *door) MUST_USE;
 
 /* Serve a connected socket, which is taken over. */
 int front_adopt(struct front *f, struct broker *b, int fd) MUST_USE;
 
 /*
  * Serve until SIGTERM or SIGINT, until the broker fails (its error is
- * returned), or, with leave, until the last connection has gone.  Nothing
- * listens when this returns, and the socket is gone; connections are still
- * there for the broker's last replies, until front_close.
+ * returned), or, with leave, until the last connection has gone.  It listens no
+ * more when this returns, and the socket is gone, unless it was handed over:
+ * whoever comes meanwhile waits there for the next keyd.  Connections are
+ * still there for the broker's last replies, until front_close.
  */
 int front_run(struct front *f, struct broker *b, bool leave) MUST_USE;
 

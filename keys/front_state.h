@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -41,7 +42,9 @@ struct front {
 	char *vault;
 	struct file *run; /* the directory of the socket; NULL: not there */
 	int listener;
-	int wake; /* eventfd */
+	bool handed;	   /* it is the service manager's, and stays */
+	struct stat bound; /* else: the socket's name when it was new */
+	int wake;	   /* eventfd */
 	int turn; /* another, always readable: listened to while links have
 		   * requests left, it comes up in turn with the sockets */
 	struct verifier *verifier;
@@ -53,6 +56,7 @@ struct front {
 	queue; /* those with frames left, in turn */
 	size_t link_count;
 	bool leave;
+	bool watched; /* a watchdog wants to hear of us */
 	bool full; /* accept failed for want of descriptors or memory; said */
 	int64_t started_ms;
 };
@@ -65,6 +69,14 @@ int front_failed(int code, const char *what);
  * them, and see whether it is time to go.
  */
 void front_settle(struct front *f);
+
+/* --- front_listen.c: the socket --- */
+
+/* Let in one who waits; whether there was one. */
+bool front_listen_accept(struct front *f);
+
+/* Listen no more; a socket of our own is gone then, name and all. */
+void front_listen_end(struct front *f);
 
 /* --- front_link.c: connections --- */
 

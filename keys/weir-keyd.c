@@ -40,6 +40,7 @@ struct options {
 	bool embedded;
 	int fd;
 	int secret_fd;
+	int listener; /* the service manager's; -1: there is none */
 	bool help;
 	bool version;
 };
@@ -137,7 +138,7 @@ parse_options(struct options *o, int argc, char **argv)
 {
 	int option, err = 0;
 
-	*o = (struct options){ .fd = -1, .secret_fd = -1 };
+	*o = (struct options){ .fd = -1, .secret_fd = -1, .listener = -1 };
 	o->vault = getenv("WEIR_VAULT");
 	while (err == 0 &&
 	    (option = getopt_long(argc, argv, "V:h", longs, NULL)) != -1)
@@ -253,6 +254,23 @@ raise_limits(void)
 		if (setrlimit((__rlimit_resource_t)limits[i], &r) != 0)
 			log_warn("a resource limit cannot be raised");
 	}
+}
+
+/* The socket that a service manager listens on for us, before there are
+ * threads that read the environment. */
+static int
+inherit(struct options *o)
+{
+	int n = sd_listen_fds(1);
+
+	if (n < 0)
+		return log_err(ERR_USAGE, "LISTEN_FDS is not understood");
+	if (n > 1)
+		return log_err(ERR_USAGE,
+		    "%d sockets were handed over: one is what is needed", n);
+	if (n == 1)
+		o->listener = SD_LISTEN_FDS_START;
+	return 0;
 }
 
 /* The vault, and the right to be its only keyd. */
@@ -428,10 +446,13 @@ open_broker(struct keyd *k)
 	};
 	int err;
 
+	const struct front_door door = { .service = how.service,
+		.handed = k->o->listener };
+
 	front_connect(k->front, &how);
 	err = broker_new(&k->broker, &how);
 	if (err == 0)
-		err = front_listen(k->front, k->vault->dir, how.service);
+		err = front_listen(k->front, k->vault->dir, &door);
 	if (err == 0 && k->o->embedded)
 		err = front_adopt(k->front, k->broker, k->o->fd);
 	return err;
@@ -479,14 +500,14 @@ ready(const struct keyd *k)
 }
 
 static int
-run(const struct options *o)
+run(struct options *o)
 {
 	__attribute__((cleanup(keyd_clear))) struct keyd k = { .o = o };
 	int err, stopped;
 
 	err = secret_init();
-	if (err == 0 && o->embedded)
-		err = detach(o);
+	if (err == 0)
+		err = o->embedded ? detach(o) : inherit(o);
 	if (err != 0)
 		return err;
 	raise_limits();

@@ -207,9 +207,11 @@ integrator_rest(struct trail *t)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += INTEGRATE_SECONDS;
+	t->resting = true;
 	while (r != ETIMEDOUT && t->dead == 0 && !t->committer_done &&
 	    t->wanted <= t->published)
 		r = pthread_cond_timedwait(&t->integrate, &t->mutex, &until);
+	t->resting = false;
 }
 
 void *
@@ -229,6 +231,7 @@ trail_integrate_loop(void *arg)
 			pthread_mutex_lock(&t->mutex);
 		} else if (t->committer_done)
 			break;
+		t->looks++;
 		if (t->wanted <= t->published)
 			integrator_rest(t);
 	}
@@ -360,6 +363,19 @@ trail_failed(struct trail *t)
 	LOCKED(lock, &t->mutex);
 
 	return t->dead;
+}
+
+bool
+trail_moves(struct trail *t)
+{
+	LOCKED(lock, &t->mutex);
+	bool committer = (STAILQ_EMPTY(&t->queue) && !t->left.busy) ||
+	    t->left.commits != t->moved.commits;
+	bool integrator = t->resting || t->looks != t->moved.looks;
+
+	t->moved.commits = t->left.commits;
+	t->moved.looks = t->looks;
+	return committer && integrator && t->dead == 0;
 }
 
 /* With the mutex held: have the integrator publish all that is durable. */

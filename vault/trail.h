@@ -83,6 +83,13 @@ uint64_t trail_size(struct trail *t);
  * files; it looks once a second, and before each checkpoint. */
 int trail_failed(struct trail *t);
 
+/*
+ * For a watchdog: whether each of the two threads got on since the last call,
+ * or has nothing to do.  Not as long as one and the same write or sync takes,
+ * and not once the trail is dead.
+ */
+bool trail_moves(struct trail *t);
+
 /* Integrate now; the published checkpoint covers at least what was durable
  * at the call.  The caller frees *note (may be NULL). */
 int trail_publish(struct trail *t, struct note_checkpoint *out, char **note)

@@ -43,6 +43,11 @@ struct trail {
 	uint64_t wanted;  /* publish at least up to here, now */
 	struct note_checkpoint checkpoint;
 	char *note;
+	uint64_t looks; /* the integrator's rounds */
+	bool resting;	/* it sleeps */
+	struct {
+		uint64_t commits, looks;
+	} moved; /* as of the last trail_moves */
 	int dead;
 	bool stopping;
 	bool committer_done;

@@ -22,8 +22,9 @@ listener=$!
 cleanup_fn end_process "$listener"
 wait_for 60 grep -q bound "$tmp/said"
 
-NOTIFY_SOCKET=$tmp/notify weir-keyd --vault "$vault" --key-file "$key" \
-    2>"$tmp/keyd.err" &
+NOTIFY_SOCKET=$tmp/notify WATCHDOG_USEC=60000000 \
+    HANGING_DISK=$tmp/hangs LD_PRELOAD=$BUILD/tests/crash/lying_disk.so \
+    weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
 wait_for 60 grep -q READY=1 "$tmp/said"
@@ -38,6 +39,48 @@ is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$keyd" 'and by no other'
 exits 6 'a second one does not start' weir-keyd --vault "$vault" \
     --key-file "$key"
 like "$err" 'another weir-keyd serves' 'and says why'
+
+# The watchdog hears of it as long as it gets on: a status is said each second
+# whatever happens, a ping only when the disk takes what is recorded.
+said()
+{
+	grep -c "^$1" "$tmp/said"
+}
+wait_for 60 grep -q '^WATCHDOG=1' "$tmp/said"
+ok $? 'it feeds the watchdog'
+: >"$tmp/hangs"
+weir check >"$tmp/check" 2>&1 &
+check=$!
+cleanup_fn end_process "$check"
+# More than one status without a ping between them.
+# shellcheck disable=SC2317 # wait_for calls these
+quiet()
+{
+	[ "$(tail -n 40 "$tmp/said" | tac | sed '/^WATCHDOG/,$d' |
+	    grep -c '^STATUS')" -ge 3 ]
+}
+wait_for 60 quiet
+ok $? 'and no more once a sync of the journal hangs'
+before=$(said WATCHDOG)
+status=$(said STATUS)
+# shellcheck disable=SC2317
+later()
+{
+	[ "$(said STATUS)" -ge $((status + 3)) ]
+}
+wait_for 60 later
+ok $? 'its loop goes on'
+is "$(said WATCHDOG)" "$before" 'without a ping'
+rm "$tmp/hangs"
+wait "$check"
+is $? 0 'when it goes on, so does what waited'
+# shellcheck disable=SC2317
+fed()
+{
+	[ "$(said WATCHDOG)" -gt "$before" ]
+}
+wait_for 60 fed
+ok $? 'and the watchdog is fed again'
 
 kill "$keyd"
 wait "$keyd"
@@ -96,6 +139,52 @@ is "$(printf '%s' "$out" | jq -r .keyd.mode)" embedded 'a command starts its own
 wait_for 60 sh -c "! [ -S '$vault/run/keyd.sock' ]"
 exits 0 'the recovery key opens it' env -u WEIR_KEY_FILE weir \
     --passphrase-file "$tmp/recovery" ls
+
+# A service manager's socket: it is there before keyd is and after it, and who
+# asks meanwhile waits for the next one.
+cat >"$tmp/manager.py" <<'PY'
+import os, socket, subprocess, sys, time
+path, flag, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+s = socket.socket(socket.AF_UNIX)
+s.bind(path)
+os.chmod(path, 0o666)
+s.listen(16)
+print("listens", flush=True)
+def child():
+    os.dup2(s.fileno(), 3)
+    os.environ["LISTEN_FDS"] = "1"
+    os.environ["LISTEN_PID"] = str(os.getpid())
+# A keyd each time that somebody knocks, until the flag is there.
+import select
+while not os.path.exists(flag):
+    if select.select([s], [], [], 0.1)[0]:
+        p = subprocess.Popen(command, preexec_fn=child, pass_fds=[3])
+        print("keyd", p.pid, flush=True)
+        print("ended", p.wait(), flush=True)
+PY
+wait_for 60 sh -c "! [ -S '$vault/run/keyd.sock' ]"
+python3 "$tmp/manager.py" "$vault/run/keyd.sock" "$tmp/enough" weir-keyd \
+    --vault "$vault" --key-file "$key" >"$tmp/manager" 2>"$tmp/keyd.err" &
+manager=$!
+cleanup_fn end_process "$manager"
+wait_for 60 grep -q listens "$tmp/manager"
+nth_keyd()
+{
+	sed -n 's/^keyd //p' "$tmp/manager" | sed -n "$1p"
+}
+exits 0 'a command has the manager start it' weir status --json
+is "$(printf '%s' "$out" | jq -r .keyd.mode)" service 'as the service'
+is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$(nth_keyd 1)" 'on that socket'
+inode=$(stat -c %i "$vault/run/keyd.sock")
+kill "$(nth_keyd 1)"
+wait_for 60 grep -q ended "$tmp/manager"
+is "$(stat -c %i "$vault/run/keyd.sock")" "$inode" 'the socket stays when it ends'
+exits 0 'and the next command has the next one' weir status --json
+is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$(nth_keyd 2)" 'which is new'
+: >"$tmp/enough"
+kill "$(nth_keyd 2)"
+wait "$manager"
+rm -f "$vault/run/keyd.sock"
 
 # A job's output ends when the job does, not when keyd does: nothing may wait
 # on a descriptor that keyd has been given.

@@ -2,13 +2,16 @@
 /*
  * The mutants of replay.py, without touching weir: preloaded, it makes fsync
  * and fdatasync of files (LYING_DISK=file) or of directories
- * (LYING_DISK=directory) do nothing and say that all is well.
+ * (LYING_DISK=directory) do nothing and say that all is well.  With
+ * HANGING_DISK=FILE those of a journal hang as long as FILE is there.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool
@@ -22,6 +25,21 @@ lie(int fd)
 	return strcmp(what, S_ISDIR(st.st_mode) ? "directory" : "file") == 0;
 }
 
+static void
+hang(int fd)
+{
+	const char *file = getenv("HANGING_DISK");
+	const struct timespec t = { .tv_nsec = 10000000 };
+	char link[40], path[4096] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (file == NULL || readlink(link, path, sizeof(path) - 1) < 0 ||
+	    strstr(path, "/journal/") == NULL)
+		return;
+	while (access(file, F_OK) == 0)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
 static int
 really(const char *name, int fd)
 {
@@ -29,6 +47,7 @@ really(const char *name, int fd)
 	void *symbol = dlsym(RTLD_NEXT, name);
 
 	memcpy(&f, &symbol, sizeof(f));
+	hang(fd);
 	return f(fd);
 }
 

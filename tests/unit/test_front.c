@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,14 @@
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
+
+static int
+listen_for(struct hall *h, bool everybody, int handed)
+{
+	const struct front_door door = { everybody, handed };
+
+	return front_listen(h->front, h->d.vault->dir, &door);
+}
 
 static void
 it_serves_over_a_socketpair_and_leaves_with_its_last_client(void **state)
@@ -41,7 +50,7 @@ it_serves_over_its_socket_for_its_user_alone(void **state)
 	struct stat st;
 	int fd;
 
-	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(listen_for(h, false, -1), 0);
 	assert_int_equal(fstatat(h->d.vault->dir->fd, "run", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(fstatat(h->d.vault->dir->fd, "run/keyd.sock", &st, 0),
@@ -66,7 +75,7 @@ a_service_listens_for_everybody(void **state)
 	struct hall *h = *state;
 	struct stat st;
 
-	assert_int_equal(front_listen(h->front, h->d.vault->dir, true), 0);
+	assert_int_equal(listen_for(h, true, -1), 0);
 	assert_int_equal(fstatat(h->d.vault->dir->fd, "run", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0755);
 	assert_int_equal(fstatat(h->d.vault->dir->fd, "run/keyd.sock", &st, 0),
@@ -84,7 +93,7 @@ a_socket_that_a_killed_keyd_left_is_replaced(void **state)
 	assert_int_equal(file_replace(h->d.vault->dir, "run/keyd.sock", "x", 1,
 			     0600),
 	    0);
-	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(listen_for(h, false, -1), 0);
 	fd = hall_dial(h);
 	assert_true(fd >= 0);
 	close(fd);
@@ -96,7 +105,7 @@ whoever_is_at_the_door_is_let_in_before_it_leaves(void **state)
 	struct hall *h = *state;
 	int first = hall_adopt(h), second;
 
-	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(listen_for(h, false, -1), 0);
 	second = hall_dial(h);
 	assert_true(second >= 0);
 	close(first);
@@ -104,6 +113,97 @@ whoever_is_at_the_door_is_let_in_before_it_leaves(void **state)
 	assert_int_equal(hall_say_hello(second), 0);
 	close(second);
 	assert_int_equal(hall_finish(h), 0);
+}
+
+/* A socket that listens at run/NAME, as a service manager makes it. */
+static int
+manager_listens(struct hall *h, const char *name)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(
+	    mkdirat(h->d.vault->dir->fd, "run", 0755) == 0 || errno == EEXIST);
+	assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/%s",
+			h->d.path, name) < (int)sizeof(a.sun_path));
+	assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void
+who_comes_while_no_keyd_runs_is_served_by_the_next(void **state)
+{
+	struct hall *h = *state;
+	int manager = manager_listens(h, "keyd.sock"), fd, later;
+
+	/* before keyd is there */
+	fd = hall_dial(h);
+	assert_true(fd >= 0);
+	assert_int_equal(listen_for(h, true, dup(manager)), 0);
+	hall_start(h, true);
+	assert_int_equal(hall_say_hello(fd), 0);
+	close(fd);
+	assert_int_equal(hall_finish(h), 0);
+	/* and when it has gone */
+	later = hall_dial(h);
+	assert_true(later >= 0);
+	close(later);
+	close(manager);
+}
+
+static void
+a_socket_where_nobody_asks_is_refused(void **state)
+{
+	struct hall *h = *state;
+	int manager = manager_listens(h, "elsewhere.sock");
+
+	assert_int_equal(listen_for(h, true, manager), ERR_USAGE);
+}
+
+static void
+a_socket_whose_name_is_gone_is_refused(void **state)
+{
+	struct hall *h = *state;
+	int manager = manager_listens(h, "keyd.sock");
+
+	assert_int_equal(unlinkat(h->d.vault->dir->fd, "run/keyd.sock", 0), 0);
+	close(manager_listens(h, "keyd.sock"));
+	/* another is there now, with the same name */
+	assert_int_equal(renameat(h->d.vault->dir->fd, "run/keyd.sock",
+			     h->d.vault->dir->fd, "run/other"),
+	    0);
+	assert_int_equal(listen_for(h, true, manager), ERR_USAGE);
+}
+
+static void
+what_does_not_listen_is_refused(void **state)
+{
+	struct hall *h = *state;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(listen_for(h, true, fds[0]), ERR_USAGE);
+	close(fds[1]);
+}
+
+static void
+a_socket_that_is_anothers_by_now_is_left(void **state)
+{
+	struct hall *h = *state;
+	struct stat st;
+	int fd;
+
+	assert_int_equal(listen_for(h, true, -1), 0);
+	fd = hall_adopt(h);
+	hall_start(h, true);
+	assert_int_equal(hall_say_hello(fd), 0);
+	assert_int_equal(unlinkat(h->d.vault->dir->fd, "run/keyd.sock", 0), 0);
+	close(manager_listens(h, "keyd.sock"));
+	close(fd);
+	assert_int_equal(hall_finish(h), 0);
+	assert_int_equal(fstatat(h->d.vault->dir->fd, "run/keyd.sock", &st, 0),
+	    0);
 }
 
 static void
@@ -128,7 +228,7 @@ who_comes_when_descriptors_are_out_is_let_in_later(void **state)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int stays = hall_adopt(h);
 
-	assert_int_equal(front_listen(h->front, h->d.vault->dir, false), 0);
+	assert_int_equal(listen_for(h, false, -1), 0);
 	assert_int_equal(trail_publish(h->d.trail, &published, NULL), 0);
 	hall_start(h, true);
 	assert_int_equal(hall_say_hello(stays), 0);
@@ -315,6 +415,11 @@ main(void)
 		TEST(it_serves_over_its_socket_for_its_user_alone),
 		TEST(a_service_listens_for_everybody),
 		TEST(a_socket_that_a_killed_keyd_left_is_replaced),
+		TEST(who_comes_while_no_keyd_runs_is_served_by_the_next),
+		TEST(a_socket_where_nobody_asks_is_refused),
+		TEST(a_socket_whose_name_is_gone_is_refused),
+		TEST(what_does_not_listen_is_refused),
+		TEST(a_socket_that_is_anothers_by_now_is_left),
 		TEST(whoever_is_at_the_door_is_let_in_before_it_leaves),
 		TEST(who_comes_when_descriptors_are_out_is_let_in_later),
 		TEST(frames_come_in_any_pieces),

@@ -49,8 +49,6 @@ an_entry_has_1_to_65535_bytes(void **state)
 	assert_int_equal(trail_size(t.trail), 2);
 }
 
-/* ---- notices ---- */
-
 struct notice {
 	atomic_int calls;
 	int result;
@@ -73,6 +71,130 @@ comes(struct notice *n)
 		pause_ms(1);
 	return atomic_load(&n->calls) == 1;
 }
+
+/* ---- a watchdog ---- */
+
+/* Hold the call up until somebody writes to the pipe; say that it is so. */
+struct gate {
+	int in[2];
+	atomic_bool held;
+};
+
+static void
+hold(void *arg)
+{
+	struct gate *g = arg;
+	char byte;
+
+	atomic_store(&g->held, true);
+	assert_int_equal(read(g->in[0], &byte, 1), 1);
+}
+
+static void
+wait_until_held(struct gate *g)
+{
+	while (!atomic_load(&g->held))
+		pause_ms(1);
+}
+
+/* Whether it moves at one of the next looks. */
+static bool
+moves_again(struct trail *t)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (trail_moves(t))
+			return true;
+		pause_ms(1);
+	}
+	return false;
+}
+
+static void
+a_thread_that_hangs_in_a_sync_does_not_move(void **state)
+{
+	OWNED_TRAILS t = trails_new();
+	struct gate g = { .held = false };
+	uint64_t index;
+
+	(void)state;
+	assert_int_equal(pipe(g.in), 0);
+	assert_int_equal(trails_open(&t, 0), 0);
+	assert_true(moves_again(t.trail));
+	fault_call(FAULT_SYNC, 1, hold, &g);
+	assert_int_equal(trail_append(t.trail, "x", 1, &index), 0);
+	wait_until_held(&g);
+	/* what it did before counts once */
+	(void)trail_moves(t.trail);
+	for (int i = 0; i < 20; i++) {
+		assert_false(trail_moves(t.trail));
+		pause_ms(1);
+	}
+	assert_int_equal(write(g.in[1], "x", 1), 1);
+	assert_int_equal(trail_wait(t.trail, index), 0);
+	assert_true(moves_again(t.trail));
+	assert_true(fault_off());
+	close(g.in[0]);
+	close(g.in[1]);
+}
+
+static void
+an_integrator_that_hangs_does_not_move(void **state)
+{
+	OWNED_TRAILS t = trails_new();
+	struct gate g = { .held = false };
+	struct notice done = { 0 };
+
+	(void)state;
+	assert_int_equal(pipe(g.in), 0);
+	assert_int_equal(trails_open(&t, 0), 0);
+	/* the committer renames nothing, and has nothing left to write */
+	fault_call(FAULT_RENAME, 1, hold, &g);
+	assert_int_equal(trails_add(&t, 3), 0);
+	trail_publish_notify(t.trail, noticed, &done);
+	wait_until_held(&g);
+	(void)trail_moves(t.trail);
+	for (int i = 0; i < 20; i++) {
+		assert_false(trail_moves(t.trail));
+		pause_ms(1);
+	}
+	assert_int_equal(write(g.in[1], "x", 1), 1);
+	assert_true(comes(&done));
+	assert_true(moves_again(t.trail));
+	assert_true(fault_off());
+	close(g.in[0]);
+	close(g.in[1]);
+}
+
+static void
+a_trail_under_load_moves_at_each_commit(void **state)
+{
+	OWNED_TRAILS t = trails_new();
+
+	(void)state;
+	assert_int_equal(trails_open(&t, 0), 0);
+	for (uint64_t i = 1; i < 50; i++) {
+		assert_int_equal(trails_add(&t, i), 0);
+		assert_true(moves_again(t.trail));
+	}
+}
+
+static void
+a_dead_trail_does_not_move(void **state)
+{
+	OWNED_TRAILS t = trails_new();
+	uint64_t index;
+
+	(void)state;
+	assert_int_equal(trails_open(&t, 0), 0);
+	fault_fail_from(FAULT_SYNC, 1, EIO);
+	assert_int_equal(trail_append(t.trail, "x", 1, &index), 0);
+	assert_int_equal(trail_wait(t.trail, index), ERR_IO);
+	assert_true(fault_off());
+	assert_false(trail_moves(t.trail));
+	assert_false(trail_moves(t.trail));
+}
+
+/* ---- notices ---- */
 
 static void
 each_notice_comes_once_and_not_before_the_entry_is_durable(void **state)
@@ -422,6 +544,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry_has_1_to_65535_bytes),
+		cmocka_unit_test(a_thread_that_hangs_in_a_sync_does_not_move),
+		cmocka_unit_test(an_integrator_that_hangs_does_not_move),
+		cmocka_unit_test(a_trail_under_load_moves_at_each_commit),
+		cmocka_unit_test(a_dead_trail_does_not_move),
 		cmocka_unit_test(
 		    each_notice_comes_once_and_not_before_the_entry_is_durable),
 		cmocka_unit_test(closing_commits_what_waits_and_tells_it),
