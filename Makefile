@@ -15,6 +15,7 @@ CC = gcc
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 FUZZ_SECONDS = 60
 CRASH_ROUNDS = 200
+SOAK_SECONDS = 7200
 PREFIX = /usr/local
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -53,7 +54,7 @@ PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard $(MAINS))))
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 # To be preloaded into other programs.
-PRELOAD_SRCS := $(wildcard tests/crash/lying_disk.c)
+PRELOAD_SRCS := $(wildcard tests/crash/lying_disk.c tests/crash/short_write.c)
 # One program for each file.
 TOOL_SRCS := $(filter-out $(PRELOAD_SRCS),\
 	$(wildcard tests/load/*.c tests/crash/*.c tests/bench/*.c))
@@ -163,7 +164,9 @@ help:
 	'make check-cli    program tests (tests/cli)' \
 	'make check-asan   tests under address and undefined-behaviour checks' \
 	'make check-tsan   the threaded tests under the thread sanitizer' \
-	'make check-crash  CRASH_ROUNDS=200 kills at random moments, and races' \
+	'make check-crash  CRASH_ROUNDS=200 kills, faults and power cuts at random' \
+	'make crash-sweep  the same at every place there is (hours)' \
+	'make soak         SOAK_SECONDS=7200 of puts, mounts, kills, full disks' \
 	'make lint         layers, symbols, headers, lengths, man pages, format' \
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
@@ -427,7 +430,7 @@ werror:
 # check` closes with.
 
 .PHONY: lint check check-unit check-cli check-crash check-asan check-tsan
-.PHONY: check-real fuzz bench bench-exfil fuzz-build tsan-tests
+.PHONY: crash-sweep soak check-real fuzz bench bench-exfil fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
 TAP = BUILD=$(abspath $(BUILD)) SAN=$(SAN) \
@@ -456,6 +459,13 @@ check-crash: tests
 	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --disk --jobs $(JOBS) \
 		--tier '$(TIER) crash' \
 		$(sort $(wildcard tests/crash/*.sh))
+
+crash-sweep: tests
+	@CRASH_ALL=1 $(MAKE) CRASH_ROUNDS=$(CRASH_ROUNDS) check-crash
+
+soak: tests
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(TAP) --disk --tier soak \
+		tests/crash/soak.sh
 
 # The program tests that fit in the time that a check may take.
 ASAN_CLI_TESTS = $(addprefix tests/cli/,put-get-roundtrip.sh mount-basic.sh \

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """nothing-lost: power cuts at every place, on a disk that remembers its writes.
 
-usage: replay.py BUILD [--states 12] [--seed N] [--mutant file|directory]
+usage: replay.py BUILD [--states 12 | --every N] [--jobs N] [--seed N] [--mutant file|directory]
 
-A vault lies on ext4 on a loop device over blocklog's file.  While `put`, `grant add` and reads through `get` run, every
-write and flush of the disk is logged, and after each command that reported success the position in the log is
+A vault lies on ext4 on a loop device over blocklog's file.  While `init`, `put`, `grant add` and reads through `get` run,
+every write and flush of the disk is logged, and after each command that reported success the position in the log is
 noted.  Then disks are built as a power cut would leave them: all records up to a place, or all up to the last
 flush before it and a random subset of the writes since.  On each the vault must open, `check --read-data` and
-`audit verify` must pass, and all that was reported done before the last flush must be there.
+`audit verify` must pass, and all that was reported done before the last flush must be there; before `init` was, it can be
+run again.
 
+--states takes that many, chosen at random; --every N takes all: each write is a place, and each flush has N subsets.
 --mutant runs the commands after init with an fsync of files or directories that does nothing (lying_disk.c): then the run passes
 only if a loss is found.
 """
-import argparse, json, os, pathlib, random, shutil, struct, subprocess, sys, tempfile, time
+import argparse, json, multiprocessing, os, pathlib, random, shutil, struct, subprocess, sys, tempfile, time
 
 DISK = 96 << 20
 
@@ -62,7 +64,7 @@ class Record:
         self.newest = {}  # of each model, what was put last
         self.env = dict(os.environ, WEIR_KEY_FILE=str(top / "key"), WEIR_VAULT=str(top / "fs/vault"),
                         WEIR_STATE_DIR=str(top / "host"))
-        for d in ("blk", "fs", "state", "trees"):
+        for d in ("blk", "fs", "trees"):
             (top / d).mkdir()
         (top / "key").write_bytes(os.urandom(32))
 
@@ -107,9 +109,10 @@ class Record:
             run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.top / "blk/disk")
             loop = Loop(self.top / "blk/disk", self.top / "fs")
             try:
-                self.weir("init", self.top / "fs/vault", honest=True)
                 run("sync", "-f", self.top / "fs")
                 self.start = self.position()
+                self.weir("init", self.top / "fs/vault", honest=True)
+                self.acknowledged.append((self.position(), "init", "the vault"))
                 for i in range(4):
                     self.put(i)
                     self.grant(i)
@@ -148,36 +151,117 @@ def build(image, log, cut, subset):
     return flush
 
 
-def examine(rec, image, flush):
-    """What is wrong with this disk: a list of sentences."""
+class Keyd:
+    """One that runs as a service while a disk is looked at."""
+
+    def __init__(self, rec, vault):
+        self.socket = vault / "run/keyd.sock"
+        self.socket.unlink(missing_ok=True)
+        self.process = subprocess.Popen([str(rec.bin / "weir-keyd"), "--vault", str(vault), "--key-file", str(rec.top / "key")],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while not self.socket.exists() and self.process.poll() is None:
+            time.sleep(0.002)
+
+    def close(self):
+        self.process.terminate()
+        self.said = self.process.communicate(timeout=60)[1].strip()
+        return self.process.returncode
+
+
+def look(weir, done):
+    """What is wrong with an open vault in which all this was done: a list of sentences."""
     bad = []
-    loop = Loop(image, rec.top / "state")
-    env = dict(rec.env, WEIR_VAULT=str(rec.top / "state/vault"))
-    try:
-        weir = lambda *a: run(rec.bin / "weir", *a, check=False, env=env)
-        for argv in (("check", "--read-data"), ("audit", "verify")):
-            p = weir(*argv)
-            if p.returncode != 0:
-                bad.append(f"weir {' '.join(argv)}: exit {p.returncode}: {p.stderr.strip()[-400:]}")
-        done = [(kind, what) for position, kind, what in rec.acknowledged if position <= flush]
-        have = {f"{m['model']}@{v['version']}" for m in json.loads(weir("ls", "--json").stdout or '{"models":[]}')["models"]
-                for v in m["versions"]}
-        grants = {g["reason"] for g in json.loads(weir("grant", "ls", "--json").stdout or '{"grants":[]}')["grants"]}
-        releases = weir("audit", "ls", "--kind", "session.close", "--json").stdout.count("\n")
-        bad += [f"lost: {kind} {what}" for kind, what in done
-                if (kind == "put" and what not in have) or (kind == "grant" and what not in grants)]
-        if releases < sum(kind == "release" for kind, _ in done):
-            bad.append("lost: entries of a session")
-    finally:
-        time.sleep(0.1)
-        loop.close()
+    for argv in (("check", "--read-data"), ("audit", "verify")):
+        p = weir(*argv)
+        if p.returncode != 0:
+            bad.append(f"weir {' '.join(argv)}: exit {p.returncode}: {p.stderr.strip()[-400:]}")
+    have = {f"{m['model']}@{v['version']}" for m in json.loads(weir("ls", "--json").stdout or '{"models":[]}')["models"]
+            for v in m["versions"]}
+    grants = {g["reason"] for g in json.loads(weir("grant", "ls", "--json").stdout or '{"grants":[]}')["grants"]}
+    releases = weir("audit", "ls", "--kind", "session.close", "--json").stdout.count("\n")
+    bad += [f"lost: {kind} {what}" for kind, what in done
+            if (kind == "put" and what not in have) or (kind == "grant" and what not in grants)]
+    if releases < sum(kind == "release" for kind, _ in done):
+        bad.append("lost: entries of a session")
     return bad
+
+
+def examine(rec, top, image, flush):
+    """What is wrong with this disk: a list of sentences."""
+    loop = Loop(image, top / "state")
+    vault = top / "state/vault"
+    env = dict(rec.env, WEIR_VAULT=str(vault), WEIR_STATE_DIR=str(top / "host"))
+    weir = lambda *a: run(rec.bin / "weir", *a, check=False, env=env)
+    done = [(kind, what) for position, kind, what in rec.acknowledged if position <= flush]
+    try:
+        if not done:
+            p = weir("init", vault)
+            # once it is whole it stays
+            if p.returncode not in (0, 6):
+                return [f"init again: exit {p.returncode}: {p.stderr.strip()[-400:]}"]
+        keyd = Keyd(rec, vault)
+        try:
+            bad = look(weir, done)
+        finally:
+            status = keyd.close()
+        return bad + ([f"weir-keyd: exit {status}: {keyd.said[-400:]}"] if status != 0 else [])
+    finally:
+        time.sleep(0.02)
+        loop.close()
+
+
+def some(rec, count):
+    """Places of power cuts, chosen at random: (record, seed of a subset or None, how much is certain)."""
+    for n in range(count):
+        # half of the cuts right after an acknowledgement, where a lie shows
+        place = rec.random.choice(rec.acknowledged)[0] if n % 2 else rec.random.randrange(rec.start, rec.end)
+        yield place, rec.random.random() if n % 4 >= 2 else None
+
+
+def all_of(rec, log, subsets):
+    for place in range(rec.start, rec.end + 1):
+        yield place, None
+        if log[place - 1][1] is None or place == rec.end:
+            for _ in range(subsets):
+                yield place - 1, rec.random.random()
+
+
+def share(rec, log, places, number, results):
+    """Look at some of the disks, in a process of its own."""
+    top = rec.top / f"job{number}"
+    (top / "state").mkdir(parents=True)
+    for place, seed in places:
+        flush = build(top / "image", log, place, random.Random(seed) if seed is not None else None)
+        # an acknowledged act is durable at once: the disk's cache was flushed before
+        try:
+            bad = examine(rec, top, top / "image", place if seed is None else flush)
+        except (SystemExit, Exception) as e:
+            bad = [f"{type(e).__name__}: {e}"]
+        results.put((place, seed is not None, bad))
+
+
+def look_at_all(rec, log, places, jobs):
+    """How many of the disks are bad."""
+    results, found = multiprocessing.Queue(), 0
+    running = [multiprocessing.Process(target=share, args=(rec, log, places[n::jobs], n, results)) for n in range(jobs)]
+    for p in running:
+        p.start()
+    for _ in places:
+        place, subset, bad = results.get(timeout=300)
+        for line in bad:
+            print(f"# cut at {place} of {rec.end}{', subset' if subset else ''}: {line}", flush=True)
+        found += bool(bad)
+    for p in running:
+        p.join()
+    return found
 
 
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("build")
     p.add_argument("--states", type=int, default=12)
+    p.add_argument("--every", type=int)
+    p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--mutant", choices=("file", "directory"))
     args = p.parse_args()
@@ -187,22 +271,14 @@ def main():
         rec = Record(args, top)
         rec.run()
         log = records(top / "log")
-        found = 0
-        for n in range(args.states):
-            # half of the cuts right after an acknowledgement, where a lie shows
-            place = rec.random.choice(rec.acknowledged)[0] if n % 2 else rec.random.randrange(rec.start, rec.end)
-            flush = build(top / "image", log, place, rec.random if n % 4 >= 2 else None)
-            # an acknowledged act is durable at once: the disk's cache was flushed before
-            bad = examine(rec, top / "image", place if n % 4 < 2 else flush)
-            for line in bad:
-                print(f"# cut at {place} of {rec.end}{', subset' if n % 4 >= 2 else ''}: {line}")
-            found += bool(bad)
-        print(f"# {args.states} states of {len(log)} records, {found} bad")
+        places = list(some(rec, args.states) if args.every is None else all_of(rec, log, args.every))
+        found = look_at_all(rec, log, places, args.jobs)
+        print(f"# {len(places)} states of {len(log)} records, {found} bad")
         if bool(found) != bool(args.mutant):
             raise SystemExit("a loss" if found else "the mutant lost nothing: this test cannot fail")
         print("# nothing lost" if not found else "# the mutant is found")
     finally:
-        for d in ("state", "fs", "blk"):
+        for d in ("fs", "blk", *(f"job{n}/state" for n in range(args.jobs))):
             subprocess.run(["umount", "-l", str(top / d)], stderr=subprocess.DEVNULL)
         shutil.rmtree(top, ignore_errors=True)
 
