@@ -31,7 +31,7 @@ struct verifier_news;
 struct broker_how {
 	/* All borrowed until broker_free. */
 	const struct vaultdir *vault;
-	const struct keyring *keyring;
+	struct keyring *keyring; /* a shred gives it another epoch */
 	struct catalogue *catalogue;
 	struct trail *trail;
 	struct store *store;

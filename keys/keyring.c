@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/keyring_epoch.h"
 #include "keys/keyring_slot.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -15,12 +16,10 @@
 #include "vault/writer.h"
 
 #define MAGIC "weirkey\n"
-#define EPOCH_MAGIC "weirepo\n"
 #define MAGIC_SIZE 8
 #define VERSION 1
 
 #define PURPOSE_BODY "keyring body"
-#define PURPOSE_EPOCH "epoch"
 #define BODY_SIZE 64 /* log seed and index secret */
 #define PURPOSE_SIZE (sizeof("family ") + REF_NAME_MAX)
 
@@ -69,26 +68,6 @@ write_body(struct writer *w, const struct keyring *k)
 	memcpy(body + KEY_SIZE, page_key_bytes(k->index_secret), KEY_SIZE);
 	return sealed_write(w, root_key_bytes(k->root), PURPOSE_BODY, body,
 	    BODY_SIZE);
-}
-
-static int
-write_epoch(const struct file *vault, const struct keyring *k)
-{
-	OWNED_WRITER w = writer_of(KEYRING_FILE_MAX);
-	int err;
-
-	writer_bytes(&w, EPOCH_MAGIC, MAGIC_SIZE);
-	writer_u16(&w, VERSION);
-	writer_u16(&w, 0);
-	writer_u64(&w, k->epoch_number);
-	err = sealed_write(&w, root_key_bytes(k->root), PURPOSE_EPOCH,
-	    epoch_key_bytes(k->epoch), KEY_SIZE);
-	if (err == 0 && !writer_ok(&w))
-		err = ERR_NOMEM;
-	if (err != 0)
-		return err;
-	return file_replace(vault, KEYRING_EPOCH_FILE, w.bytes, w.length,
-	    KEYRING_FILE_MODE);
 }
 
 static struct keyring_slot
@@ -160,7 +139,7 @@ keyring_init(const struct keyring_init *how, struct keyring **out,
 	if (err == 0)
 		err = keyring_slot_recovery(bytes, &text);
 	if (err == 0)
-		err = write_epoch(how->vault, k);
+		err = keyring_epoch_put(how->vault, KEYRING_EPOCH_FILE, k);
 	if (err == 0)
 		err = write_keyring(how, k, text);
 	if (err != 0)
@@ -280,28 +259,6 @@ keyring_prove(const void *bytes, size_t n, const struct unlock *secret,
 	return 0;
 }
 
-static int
-read_epoch(struct keyring *k, struct reader *r)
-{
-	SECRET(uint8_t, key, 32);
-	uint16_t version, zero;
-	int err;
-
-	reader_expect(r, EPOCH_MAGIC, MAGIC_SIZE);
-	version = reader_u16(r);
-	zero = reader_u16(r);
-	k->epoch_number = reader_u64(r);
-	if (!reader_ok(r) || version != VERSION || zero != 0)
-		return ERR_FORMAT;
-	err = sealed_read(r, root_key_bytes(k->root), PURPOSE_EPOCH, key,
-	    KEY_SIZE);
-	if (err == ERR_SECRET)
-		return ERR_INTEGRITY;
-	if (err == 0 && !reader_end(r))
-		err = ERR_FORMAT;
-	return err == 0 ? epoch_key_from(&k->epoch, key) : err;
-}
-
 int
 keyring_parse(const struct keyring_bytes *bytes, const struct unlock *secret,
     struct keyring **out)
@@ -315,7 +272,7 @@ keyring_parse(const struct keyring_bytes *bytes, const struct unlock *secret,
 		return ERR_NOMEM;
 	err = read_keyring(k, &r, secret, 0);
 	if (err == 0)
-		err = read_epoch(k, &e);
+		err = keyring_epoch_read(k, &e);
 	if (err != 0)
 		return err;
 	*out = k;

@@ -16,6 +16,8 @@
 #define KEYRING_FILE "keyring"
 #define KEYRING_EPOCH_FILE "epoch"
 #define KEYRING_NEXT_FILE "keyring.next"
+#define KEYRING_EPOCH_NEXT_FILE "epoch.next"
+#define KEYRING_EPOCH_OLD_FILE "epoch.old"
 #define KEYRING_SLOTS_MAX 32
 #define KEYRING_FILE_MAX (16U << 10)
 #define KEYRING_FILE_MODE 0600

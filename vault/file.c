@@ -504,3 +504,40 @@ file_remove(const struct file *dir, const char *path)
 	 * far. */
 	return file_sync(parent);
 }
+
+/* What is there is gone, whatever the length said. */
+static int
+overwrite(const struct file *f, uint64_t n)
+{
+	uint8_t junk[4096];
+	int err = 0;
+
+	for (uint64_t at = 0; err == 0 && at < n; at += sizeof(junk)) {
+		size_t some = n - at < sizeof(junk) ? (size_t)(n - at) :
+						      sizeof(junk);
+
+		if (getrandom(junk, some, 0) != (ssize_t)some)
+			return log_sys("getrandom");
+		err = file_write_at(f, junk, some, at);
+	}
+	return err == 0 ? file_sync(f) : err;
+}
+
+int
+file_destroy(const struct file *dir, const char *path)
+{
+	OWNED(file) f = NULL;
+	struct stat st;
+	int err;
+
+	err = file_open(&f, dir, path, O_WRONLY | O_NONBLOCK, 0);
+	if (err == ERR_NOT_FOUND)
+		return file_remove(dir, path);
+	if (err != 0)
+		return err;
+	if (fstat(f->fd, &st) != 0)
+		return log_sys("stat '%s'", f->name);
+	if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+		err = overwrite(f, (uint64_t)st.st_size);
+	return err == 0 ? file_remove(dir, path) : err;
+}
