@@ -24,6 +24,8 @@ struct put {
 	bool ref_made;
 	const char *stdin_name;
 	bool allow_pickle;
+	const char *compress;
+	enum codec_effort effort;
 	struct options_list labels;
 	const char *const *paths;
 	size_t path_count;
@@ -41,7 +43,26 @@ reads_stdin(const struct put *p)
 }
 
 static int
-check_arguments(const struct put *p)
+check_compress(struct put *p)
+{
+	static const char *const words[] = {
+		[CODEC_AUTO] = "auto",
+		[CODEC_OFF] = "off",
+		[CODEC_MAX] = "max",
+	};
+
+	if (p->compress == NULL)
+		return 0;
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(p->compress, words[i]) == 0) {
+			p->effort = (enum codec_effort)i;
+			return 0;
+		}
+	return options_wrong(p->o, "--compress must be auto, off or max");
+}
+
+static int
+check_arguments(struct put *p)
 {
 	char name[NAME_SIZE];
 
@@ -55,7 +76,7 @@ check_arguments(const struct put *p)
 		    "'-' needs --name: what it is called in the version");
 	if (!reads_stdin(p) && p->stdin_name != NULL)
 		return options_wrong(p->o, "--name is for '-' only");
-	return 0;
+	return check_compress(p);
 }
 
 /* {"key":"value",...} */
@@ -243,6 +264,7 @@ run(struct put *p, const char *labels)
 		.path_count = p->path_count,
 		.stdin_name = p->stdin_name,
 		.allow_pickle = p->allow_pickle,
+		.effort = p->effort,
 		.labels = labels,
 	};
 	OWNED(client) client = NULL;
@@ -267,6 +289,7 @@ cmd_put(struct options *o, int argc, char **argv)
 		{ "ref-out", 0, OPTIONS_TEXT, &p.ref_out },
 		{ "allow-pickle", 0, OPTIONS_FLAG, &p.allow_pickle },
 		{ "name", 0, OPTIONS_TEXT, &p.stdin_name },
+		{ "compress", 0, OPTIONS_TEXT, &p.compress },
 		OPTIONS_END,
 	};
 	struct options_operands operands;

@@ -5,12 +5,19 @@
 
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/stored.h"
 #include "cli/subject.h"
 #include "cli/talk.h"
 #include "cli/vouched.h"
 #include "vault/entry.h"
 #include "vault/err.h"
+#include "vault/log.h"
 #include "vault/size.h"
+
+/* Files that a person is told of; JSON has all. */
+#define FILES_SHOWN 20
+
+#define PATH_SIZE 1024
 
 /* What the tensors of one type come to. */
 struct dtype {
@@ -27,6 +34,7 @@ struct facts {
 	uint64_t tensors;
 	uint64_t parameters;
 	struct dtype dtypes[256];
+	struct stored stored;
 	json_t *labels;
 	const struct vouched *vouched;
 	uint64_t objects; /* distinct ones */
@@ -90,6 +98,59 @@ count_objects(struct facts *f, struct version *version)
 	return 0;
 }
 
+/* Ratios have three decimals. */
+static json_t *
+ratio_json(const struct stored_sum *s)
+{
+	return json_real(
+	    (double)(int64_t)(stored_ratio(s) * 1000 + 0.5) / 1000);
+}
+
+static json_t *
+stored_json(const struct stored_sum *s)
+{
+	return json_pack("{s:I, s:I, s:o}", "plain", (json_int_t)s->plain,
+	    "stored", (json_int_t)s->stored, "ratio", ratio_json(s));
+}
+
+/* What the chunks take in the store: the version, and its files. */
+static int
+set_stored(const struct facts *f, json_t *j)
+{
+	json_t *all = stored_json(&f->stored.total), *files = json_array();
+
+	if (json_object_set_new(j, "stored", all) != 0 ||
+	    json_object_set_new(all, "missing",
+		json_integer((json_int_t)f->stored.missing)) != 0 ||
+	    json_object_set_new(all, "files", files) != 0)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < f->manifest->file_count; i++) {
+		json_t *file;
+
+		if (f->stored.files[i].plain == 0)
+			continue;
+		file = stored_json(&f->stored.files[i]);
+		if (json_array_append_new(files, file) != 0 ||
+		    json_object_set_new(file, "path",
+			json_string(f->manifest->files[i].path)) != 0)
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+static json_t *
+dtype_json(const struct facts *f, uint8_t type)
+{
+	const struct dtype *d = &f->dtypes[type];
+	const struct stored_sum *s = &f->stored.dtypes[type];
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "dtype",
+	    tensor_type_name(type), "tensors", (json_int_t)d->tensors,
+	    "parameters", (json_int_t)d->parameters, "bytes",
+	    (json_int_t)d->bytes, "stored", (json_int_t)s->stored, "ratio",
+	    ratio_json(s));
+}
+
 static int
 print_json(const struct facts *f)
 {
@@ -113,19 +174,68 @@ print_json(const struct facts *f)
 	if (j == NULL || json_object_set(j, "labels", f->labels) != 0 ||
 	    vouched_set(f->vouched, j) != 0)
 		return ERR_NOMEM;
-	for (unsigned int i = 0; i < 256; i++) {
-		const struct dtype *d = &f->dtypes[i];
-
-		if (d->tensors > 0 &&
-		    json_array_append_new(dtypes,
-			json_pack("{s:s, s:I, s:I, s:I}", "dtype",
-			    tensor_type_name((uint8_t)i), "tensors",
-			    (json_int_t)d->tensors, "parameters",
-			    (json_int_t)d->parameters, "bytes",
-			    (json_int_t)d->bytes)) != 0)
+	for (unsigned int i = 0; i < 256; i++)
+		if (f->dtypes[i].tensors > 0 &&
+		    json_array_append_new(dtypes, dtype_json(f, (uint8_t)i)) !=
+			0)
 			return ERR_NOMEM;
-	}
+	if (set_stored(f, j) != 0)
+		return ERR_NOMEM;
 	return out_json(j);
+}
+
+static void
+print_file(const struct facts *f, uint32_t i)
+{
+	const struct stored_sum *s = &f->stored.files[i];
+	char path[PATH_SIZE], size[OUT_SIZE];
+
+	out_line("         %.3f of %s: %s", stored_ratio(s),
+	    out_size(s->plain, size),
+	    log_name(path, sizeof(path), f->manifest->files[i].path,
+		strlen(f->manifest->files[i].path)));
+}
+
+/* What the store holds of it, and of the first files with bytes. */
+static void
+print_stored(const struct facts *f)
+{
+	const struct stored *s = &f->stored;
+	char size[OUT_SIZE], count[OUT_COUNT];
+	uint64_t more = 0;
+
+	if (s->total.plain > 0)
+		out_line("stored   %s, %.3f of the plain bytes",
+		    out_size((uint64_t)s->total.stored, size),
+		    stored_ratio(&s->total));
+	if (s->missing > 0)
+		out_line("         %s missing or damaged: see 'weir check'",
+		    out_count(s->missing, "chunk", count));
+	for (uint32_t i = 0, shown = 0; i < f->manifest->file_count; i++) {
+		if (s->files[i].plain == 0)
+			continue;
+		if (shown++ < FILES_SHOWN)
+			print_file(f, i);
+		else
+			more++;
+	}
+	if (more > 0)
+		out_line("         and %s more: see --json",
+		    out_count(more, "file", count));
+}
+
+static void
+print_dtypes(const struct facts *f)
+{
+	char size[OUT_SIZE], count[OUT_COUNT];
+
+	for (unsigned int i = 0; i < 256; i++)
+		if (f->dtypes[i].tensors > 0)
+			out_line("         %s: %s, %s, stored in %.3f of that",
+			    tensor_type_name((uint8_t)i),
+			    out_count(f->dtypes[i].tensors, "tensor", count),
+			    out_size(f->dtypes[i].bytes, size),
+			    stored_ratio(&f->stored.dtypes[i]));
 }
 
 static int
@@ -157,18 +267,14 @@ print_text(const struct facts *f)
 	if (f->tensors > 0)
 		out_line("tensors  %llu, %s", (unsigned long long)f->tensors,
 		    out_count(f->parameters, "parameter", count));
-	for (unsigned int i = 0; i < 256; i++)
-		if (f->dtypes[i].tensors > 0)
-			out_line("         %s: %s, %s",
-			    tensor_type_name((uint8_t)i),
-			    out_count(f->dtypes[i].tensors, "tensor", count),
-			    out_size(f->dtypes[i].bytes, size));
+	print_dtypes(f);
+	print_stored(f);
 	vouched_print(f->vouched);
 	return 0;
 }
 
 static int
-show(struct facts *f, struct version *version)
+show(struct facts *f, struct version *version, struct store *store)
 {
 	struct tensor_list tensors;
 	int r;
@@ -179,8 +285,9 @@ show(struct facts *f, struct version *version)
 	if ((r = version_tensors(version, &tensors)) != 0)
 		return r;
 	count_tensors(f, &tensors);
+	r = stored_count(&f->stored, version, store, &tensors);
 	tensor_list_clear(&tensors);
-	if ((r = count_objects(f, version)) != 0)
+	if (r != 0 || (r = count_objects(f, version)) != 0)
 		return r;
 	digest_hex(&f->m->version, f->hex);
 	digest_hex(&f->m->object, f->object);
@@ -201,7 +308,7 @@ look(struct facts *f, struct client *client, struct store *store,
 	if (r == 0)
 		r = vouched_open(&vouched, client, ref, &subject);
 	f->vouched = &vouched;
-	return r == 0 ? show(f, subject.version) : r;
+	return r == 0 ? show(f, subject.version, store) : r;
 }
 
 int
@@ -230,6 +337,7 @@ cmd_show(struct options *o, int argc, char **argv)
 	facts->labels = labels;
 	if (r == 0)
 		r = look(facts, client, store, &ref);
+	stored_clear(&facts->stored);
 	msg_version_clear(&m);
 	return r;
 }

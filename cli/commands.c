@@ -24,14 +24,16 @@ static const struct commands_row rows[] = {
 	{ "put", cmd_put, 2, MANY, true,
 	    "take files in as a new version of a model",
 	    "MODEL PATH... [--label KEY=VALUE]... [--ref-out FILE]\n"
-	    "           [--allow-pickle] [--name NAME]\n"
+	    "           [--allow-pickle] [--name NAME] "
+	    "[--compress auto|off|max]\n"
 	    "One directory: its contents are the version's root.  '-' is "
 	    "standard input.\n"
 	    "  --label KEY=VALUE  keep this with the version; may be repeated\n"
 	    "  --ref-out FILE     write MODEL@DIGEST to FILE, too\n"
 	    "  --allow-pickle     let in pickles that import what is not on the "
 	    "list\n"
-	    "  --name NAME        what '-' is called in the version\n" },
+	    "  --name NAME        what '-' is called in the version\n"
+	    "  --compress HOW     auto, off, or max: a tenth of the speed\n" },
 	{ "get", cmd_get, 2, 2, true,
 	    "write a version out as plain files",
 	    "REF DEST [--trust FILE]... [--trust-on-first-use]\n"

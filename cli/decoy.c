@@ -62,26 +62,6 @@ write_text(const struct manifest_file *f, struct file *out)
 	return file_write_at(out, text, f->size, 0);
 }
 
-/* Random bytes from `at` to the end. */
-static int
-write_noise(const struct making *m, const struct manifest_file *f, uint64_t at,
-    struct file *out)
-{
-	int err = 0;
-
-	while (at < f->size && err == 0) {
-		size_t n = f->size - at < BLOCK ? (size_t)(f->size - at) :
-						  BLOCK;
-
-		if (*m->like->stop)
-			return ERR_CONFLICT;
-		randombytes_buf(m->block, n);
-		err = file_write_at(out, m->block, n, at);
-		at += n;
-	}
-	return err;
-}
-
 /* The tensors of a file: the list is sorted by it. */
 static struct decoy_head
 head_of(const struct making *m, const struct manifest_file *f)
@@ -96,6 +76,34 @@ head_of(const struct making *m, const struct manifest_file *f)
 		h.count += list->items[i].file == row;
 	}
 	return h;
+}
+
+/* Random bytes from `at` to the end; numbers where tensors have them. */
+static int
+write_noise(const struct making *m, const struct decoy_head *h, uint64_t at,
+    struct file *out)
+{
+	const struct manifest_file *f = h->file;
+	const struct tensor *t = h->tensors, *end = t + h->count;
+	int err = 0;
+
+	while (at < f->size && err == 0) {
+		size_t n = f->size - at < BLOCK ? (size_t)(f->size - at) :
+						  BLOCK;
+		const struct decoy_block b = { at, m->block, n };
+
+		if (*m->like->stop)
+			return ERR_CONFLICT;
+		randombytes_buf(m->block, n);
+		while (t < end && t->offset + t->length <= at)
+			t++;
+		for (const struct tensor *i = t; i < end && i->offset < at + n;
+		     i++)
+			decoy_weights(i, &b);
+		err = file_write_at(out, m->block, n, at);
+		at += n;
+	}
+	return err;
 }
 
 static int
@@ -114,7 +122,7 @@ write_model(const struct making *m, const struct manifest_file *f,
 		    log_name(name, sizeof(name), f->path, strlen(f->path)));
 	if (err == 0)
 		err = file_write_at(out, w.bytes, w.length, 0);
-	return err == 0 ? write_noise(m, f, w.length, out) : err;
+	return err == 0 ? write_noise(m, &h, w.length, out) : err;
 }
 
 static int
@@ -131,7 +139,7 @@ make_file(const struct making *m, const struct manifest_file *f)
 	else if (f->class != MANIFEST_WEIGHTS && f->size > 0)
 		err = write_text(f, out);
 	else
-		err = write_noise(m, f, 0, out);
+		err = write_noise(m, &(struct decoy_head){ .file = f }, 0, out);
 	if (err == 0 && fchmod(out->fd, f->mode) != 0)
 		return log_sys("chmod '%s'", out->name);
 	return err;

@@ -38,6 +38,18 @@ struct decoy_head {
 };
 int decoy_head_write(const struct decoy_head *h, struct writer *w) MUST_USE;
 
+/* --- decoy_weights.c: what tensors are filled with --- */
+
+/* Bytes of a file, random ones. */
+struct decoy_block {
+	uint64_t offset;
+	uint8_t *bytes;
+	size_t length;
+};
+/* Make those that are of t numbers as weights are, which compress as weights
+ * do: `weir show` tells how much. */
+void decoy_weights(const struct tensor *t, const struct decoy_block *b);
+
 /* n bytes of words. */
 void decoy_head_words(uint8_t *out, size_t n);
 

@@ -18,6 +18,7 @@ struct upload {
 	size_t path_count;
 	const char *stdin_name; /* of "-"; NULL: it is not among the paths */
 	bool allow_pickle;
+	enum codec_effort effort;
 	const char *labels; /* a JSON object */
 };
 

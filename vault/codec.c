@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +10,9 @@
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
+#include "vault/codec_parts.h"
 #include "vault/err.h"
 #include "vault/secret.h"
-
-/* Weights compress by their bytes' frequencies or not at all: higher levels
- * search longer and find nothing. */
-#define LEVEL 1
-
-/*
- * A segment is worth compressing when that saves an eighth.  Unpacking halves
- * the speed of a read; bf16 saves a fifth, f16 and f32 a fourteenth.
- */
-#define WORTH(n) ((n) - (n) / 8)
 
 #define WINDOW_MAX (128U << 10)
 
@@ -31,33 +21,22 @@
 #define SINGLE_SEGMENT 0x20
 #define DICTIONARY 0x03
 
-/* A context lives in one piece of memory, made with it and wiped with it: it
- * keeps what went through, and asks for no more later. */
-struct workspace {
-	void *bytes;
-	size_t size;
-};
-
-struct codec_packer {
-	ZSTD_CCtx *ctx;
-	struct workspace memory;
-};
-
 struct codec_opener {
 	ZSTD_DCtx *ctx;
-	struct workspace memory;
+	struct codec_workspace memory;
+	uint8_t planes[CODEC_SEGMENT]; /* those that were compressed */
 };
 
-static int
-workspace_new(struct workspace *w, size_t size)
+int
+codec_workspace_new(struct codec_workspace *w, size_t size)
 {
 	w->bytes = malloc(size);
 	w->size = size;
 	return w->bytes != NULL ? 0 : ERR_NOMEM;
 }
 
-static void
-workspace_wipe(struct workspace *w)
+void
+codec_workspace_wipe(struct codec_workspace *w)
 {
 	if (w->bytes != NULL)
 		secret_wipe(w->bytes, w->size);
@@ -69,53 +48,14 @@ codec_parse(enum codec *out, uint8_t n)
 {
 	switch (n) {
 	case CODEC_RAW:
-		*out = CODEC_RAW;
-		return 0;
 	case CODEC_ZSTD:
-		*out = CODEC_ZSTD;
+	case CODEC_PLANES2:
+	case CODEC_PLANES4:
+		*out = (enum codec)n;
 		return 0;
 	default:
 		return ERR_FORMAT;
 	}
-}
-
-int
-codec_packer_new(struct codec_packer **out)
-{
-	OWNED(codec_packer) p = calloc(1, sizeof(*p));
-
-	if (p == NULL ||
-	    workspace_new(&p->memory, ZSTD_estimateCCtxSize(LEVEL)) != 0)
-		return ERR_NOMEM;
-	p->ctx = ZSTD_initStaticCCtx(p->memory.bytes, p->memory.size);
-	assert(p->ctx != NULL);
-	*out = p;
-	p = NULL;
-	return 0;
-}
-
-void
-codec_packer_free(struct codec_packer *p)
-{
-	if (p == NULL)
-		return;
-	workspace_wipe(&p->memory);
-	free(p);
-}
-
-enum codec
-codec_pack(struct codec_packer *p, const uint8_t *plain, size_t n, uint8_t *out,
-    size_t *length)
-{
-	size_t r = ZSTD_compressCCtx(p->ctx, out, WORTH(n), plain, n, LEVEL);
-
-	if (!ZSTD_isError(r) && r < n) {
-		*length = r;
-		return CODEC_ZSTD;
-	}
-	memcpy(out, plain, n);
-	*length = n;
-	return CODEC_RAW;
 }
 
 int
@@ -124,7 +64,7 @@ codec_opener_new(struct codec_opener **out)
 	OWNED(codec_opener) p = calloc(1, sizeof(*p));
 
 	if (p == NULL ||
-	    workspace_new(&p->memory, ZSTD_estimateDCtxSize()) != 0)
+	    codec_workspace_new(&p->memory, ZSTD_estimateDCtxSize()) != 0)
 		return ERR_NOMEM;
 	p->ctx = ZSTD_initStaticDCtx(p->memory.bytes, p->memory.size);
 	assert(p->ctx != NULL);
@@ -138,7 +78,8 @@ codec_opener_free(struct codec_opener *p)
 {
 	if (p == NULL)
 		return;
-	workspace_wipe(&p->memory);
+	codec_workspace_wipe(&p->memory);
+	secret_wipe(p->planes, sizeof(p->planes));
 	free(p);
 }
 
@@ -167,6 +108,49 @@ frame_ok(const uint8_t *packed, size_t length, size_t n)
 	    ZSTD_findFrameCompressedSize(packed, length) == length;
 }
 
+static int
+unpack_frame(struct codec_opener *p, const uint8_t *packed, size_t length,
+    uint8_t *plain, size_t n)
+{
+	if (!frame_ok(packed, length, n) ||
+	    ZSTD_decompressDCtx(p->ctx, plain, n, packed, length) != n)
+		return ERR_FORMAT;
+	return 0;
+}
+
+/* Raw planes are merged from where they are. */
+static int
+unpack_planes(struct codec_opener *p, size_t width, const uint8_t *packed,
+    size_t length, uint8_t *plain, size_t n)
+{
+	const uint8_t *planes[PLANES_MAX] = { NULL };
+	size_t at = CODEC_PLANES_HEAD(width), room = 0;
+
+	if (length < at || n > CODEC_SEGMENT)
+		return ERR_FORMAT;
+	for (size_t i = 0; i < width; i++) {
+		const size_t size = planes_size(n, width, i);
+		const size_t told = (size_t)(packed[2 * i] |
+		    packed[2 * i + 1] << 8);
+
+		if (told > size || told > length - at)
+			return ERR_FORMAT;
+		planes[i] = packed + at;
+		if (told < size) {
+			planes[i] = p->planes + room;
+			if (unpack_frame(p, packed + at, told, p->planes + room,
+				size) != 0)
+				return ERR_FORMAT;
+			room += size;
+		}
+		at += told;
+	}
+	if (at != length)
+		return ERR_FORMAT;
+	planes_merge(width, planes, n, plain);
+	return 0;
+}
+
 int
 codec_unpack(struct codec_opener *p, enum codec codec, const uint8_t *packed,
     size_t length, uint8_t *plain, size_t n)
@@ -178,10 +162,11 @@ codec_unpack(struct codec_opener *p, enum codec codec, const uint8_t *packed,
 		memcpy(plain, packed, n);
 		return 0;
 	case CODEC_ZSTD:
-		if (!frame_ok(packed, length, n) ||
-		    ZSTD_decompressDCtx(p->ctx, plain, n, packed, length) != n)
-			return ERR_FORMAT;
-		return 0;
+		return unpack_frame(p, packed, length, plain, n);
+	case CODEC_PLANES2:
+		return unpack_planes(p, 2, packed, length, plain, n);
+	case CODEC_PLANES4:
+		return unpack_planes(p, 4, packed, length, plain, n);
 	}
 	return ERR_FORMAT;
 }

@@ -102,6 +102,7 @@ prepare(struct intake *in)
 	const struct pipeline_how pipeline = {
 		.store = how->store,
 		.keys = how->keys,
+		.effort = how->effort,
 		.done = chunk_done,
 		.arg = in,
 	};

@@ -47,6 +47,8 @@ struct intake_how {
 	size_t path_count;
 	const char *stdin_name; /* what "-" is called in the tree */
 	bool allow_pickle;
+	enum codec_effort effort; /* put again the same way, the same tree has
+				     the same version digest */
 	void (*progress)(void *arg, const struct intake_progress *p);
 	void *progress_arg;
 	const volatile bool *stop; /* may be NULL; set: give up cleanly

@@ -139,8 +139,9 @@ keep_tensors(const struct taking *t, struct model_info *info)
 
 /* What is hashed, cut and sealed is one private copy of the bytes. */
 static int
-take_chunk(struct taking *t, uint64_t offset, size_t n)
+take_chunk(struct taking *t, struct cut *cut, uint64_t offset, size_t n)
 {
+	struct pipeline_plain plain = { .length = n, .offset = offset };
 	uint8_t *room;
 	int err;
 
@@ -152,7 +153,8 @@ take_chunk(struct taking *t, uint64_t offset, size_t n)
 	if (err != 0)
 		return err;
 	digester_add(t->digester, room, n);
-	pipeline_add(t->how->pipeline, n, offset);
+	cut_widths(cut, offset, n, plain.widths);
+	pipeline_add(t->how->pipeline, &plain);
 	t->row->rows++;
 	return 0;
 }
@@ -170,7 +172,7 @@ take_chunks(struct taking *t, const struct model_info *info)
 
 	while (at < cut.size) {
 		uint64_t end = cut_next(&cut, at);
-		int err = take_chunk(t, at, (size_t)(end - at));
+		int err = take_chunk(t, &cut, at, (size_t)(end - at));
 
 		if (err != 0)
 			return err;
@@ -313,22 +315,23 @@ take_long(struct taking *t, struct stdin_bytes *in)
 		    " from a pipe: give it as a file",
 		    shown(buf, t));
 	for (;;) {
+		struct pipeline_plain plain = { .offset = row->size };
 		uint8_t *room;
-		size_t n;
 		int err = stopped(t) ? ERR_CONFLICT : 0;
 
 		if (err == 0)
 			err = pipeline_room(t->how->pipeline, OBJECT_CHUNK_MAX,
 			    &room);
 		if (err == 0)
-			err = next_bytes(in, room, OBJECT_CHUNK_MAX, &n);
+			err = next_bytes(in, room, OBJECT_CHUNK_MAX,
+			    &plain.length);
 		if (err != 0)
 			return err;
-		if (n == 0)
+		if (plain.length == 0)
 			break;
-		digester_add(t->digester, room, n);
-		pipeline_add(t->how->pipeline, n, row->size);
-		row->size += n;
+		digester_add(t->digester, room, plain.length);
+		pipeline_add(t->how->pipeline, &plain);
+		row->size += plain.length;
 		row->rows++;
 	}
 	row->digest = digester_end(t->digester);

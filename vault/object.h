@@ -30,6 +30,7 @@ enum object_type {
 #define OBJECT_SEGMENT 65536
 #define OBJECT_BLOCK 32768
 #define OBJECT_CHUNK_MAX (4U << 20)
+#define OBJECT_CHUNK_SEGMENTS (OBJECT_CHUNK_MAX / OBJECT_SEGMENT)
 #define OBJECT_HEADER_MAX (128U << 10)
 #define OBJECT_HEADER_FIXED 104 /* bytes before the segment rows */
 #define OBJECT_TAG 16
@@ -138,6 +139,16 @@ struct object_payload;
 /* plain: length bytes, 1 .. limit of the type (else ERR_LIMIT). */
 int object_payload_new(struct object_payload **out, enum object_type type,
     uint64_t index, const void *plain, size_t length) MUST_USE;
+/* A chunk's, with what is known about it. */
+struct object_plain {
+	const uint8_t *bytes;
+	size_t length; /* as above */
+	enum codec_effort effort;
+	const uint8_t *widths; /* of each segment's elements (codec.h);
+				     NULL: CODEC_BYTES */
+};
+int object_payload_chunk(struct object_payload **out,
+    const struct object_plain *plain) MUST_USE;
 void object_payload_free(struct object_payload *p); /* wipes */
 OWNED_TYPE(object_payload);
 

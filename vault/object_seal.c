@@ -27,36 +27,42 @@ struct object_payload {
 	bool sealed;
 };
 
-/* Compress each segment of plain behind the one before. */
+/* Compress each segment behind the one before. */
 static int
-pack(struct object_payload *p, const uint8_t *plain)
+pack(struct object_payload *p, const struct object_plain *plain)
 {
 	OWNED(codec_packer) packer = NULL;
 	struct object *o = p->o;
-	int err = codec_packer_new(&packer);
+	int err = codec_packer_new(&packer, plain->effort);
 
 	if (err != 0)
 		return err;
 	for (uint32_t i = 0; i < o->segment_count; i++) {
 		struct object_segment *s = &o->segments[i];
+		const struct codec_segment in = {
+			.plain = plain->bytes + (size_t)i * OBJECT_SEGMENT,
+			.length = object_segment_length(o->plain_length, i),
+			.width = plain->widths != NULL ? plain->widths[i] :
+							 CODEC_BYTES,
+		};
 		size_t n;
 
-		s->plain_length = object_segment_length(o->plain_length, i);
+		s->plain_length = (uint32_t)in.length;
 		s->body_offset = o->body_length;
-		s->codec = codec_pack(packer,
-		    plain + (size_t)i * OBJECT_SEGMENT, s->plain_length,
-		    p->bytes + o->body_length, &n);
+		s->codec = codec_pack(packer, &in, p->bytes + o->body_length,
+		    &n);
 		s->sealed_length = (uint32_t)n;
 		o->body_length += n;
 	}
 	return 0;
 }
 
-int
-object_payload_new(struct object_payload **out, enum object_type type,
-    uint64_t index, const void *plain, size_t length)
+static int
+payload_new(struct object_payload **out, enum object_type type, uint64_t index,
+    const struct object_plain *plain)
 {
 	OWNED(object_payload) p = NULL;
+	const size_t length = plain->length;
 	uint32_t segments = object_segments(length);
 	int err;
 
@@ -80,6 +86,22 @@ object_payload_new(struct object_payload **out, enum object_type type,
 	*out = p;
 	p = NULL;
 	return 0;
+}
+
+int
+object_payload_new(struct object_payload **out, enum object_type type,
+    uint64_t index, const void *plain, size_t length)
+{
+	const struct object_plain p = { .bytes = plain, .length = length };
+
+	return payload_new(out, type, index, &p);
+}
+
+int
+object_payload_chunk(struct object_payload **out,
+    const struct object_plain *plain)
+{
+	return payload_new(out, OBJECT_CHUNK, 0, plain);
 }
 
 void

@@ -22,6 +22,7 @@ struct chunk {
 	uint8_t *plain; /* until it is packed */
 	uint32_t length;
 	uint64_t offset;
+	uint8_t widths[OBJECT_CHUNK_SEGMENTS];
 	struct object_payload *payload; /* until it is sealed */
 	struct digest object;
 	uint64_t stored_bytes;
@@ -93,13 +94,18 @@ chunk_clear(struct chunk *c)
 }
 
 static int
-pack_chunk(struct batch *b, size_t i)
+pack_chunk(const struct pipeline *p, struct batch *b, size_t i)
 {
 	struct chunk *c = &b->chunks[i];
+	const struct object_plain plain = {
+		.bytes = c->plain,
+		.length = c->length,
+		.effort = p->how.effort,
+		.widths = c->widths,
+	};
 	int err;
 
-	err = object_payload_new(&c->payload, OBJECT_CHUNK, 0, c->plain,
-	    c->length);
+	err = object_payload_chunk(&c->payload, &plain);
 	if (err != 0)
 		return err;
 	secret_wipe(c->plain, c->length);
@@ -149,7 +155,7 @@ run_task(struct pipeline *p, const struct task *t, struct bench *bench)
 {
 	switch (t->stage) {
 	case STAGE_PACK:
-		return pack_chunk(t->batch, t->chunk);
+		return pack_chunk(p, t->batch, t->chunk);
 	case STAGE_KEYS:
 		return ask_keys(p, t->batch);
 	case STAGE_SEAL:
@@ -444,15 +450,17 @@ pipeline_room(struct pipeline *p, size_t n, uint8_t **room)
 }
 
 void
-pipeline_add(struct pipeline *p, size_t n, uint64_t offset)
+pipeline_add(struct pipeline *p, const struct pipeline_plain *plain)
 {
 	struct batch *b = batch_of(p, p->filling);
 
-	assert(p->room.plain != NULL && n > 0 && n <= p->room.length);
-	p->room.length = (uint32_t)n;
-	p->room.offset = offset;
+	assert(p->room.plain != NULL && plain->length > 0 &&
+	    plain->length <= p->room.length);
+	p->room.length = (uint32_t)plain->length;
+	p->room.offset = plain->offset;
+	memcpy(p->room.widths, plain->widths, sizeof(p->room.widths));
 	b->chunks[b->count++] = p->room;
-	b->bytes += n;
+	b->bytes += plain->length;
 	p->room = (struct chunk){ 0 };
 }
 

@@ -8,6 +8,7 @@
 
 #include "vault/intake.h"
 #include "vault/lockbox.h"
+#include "vault/object.h"
 #include "vault/owned.h"
 #include "vault/store.h"
 
@@ -33,6 +34,7 @@ struct pipeline_chunk {
 struct pipeline_how {
 	struct store *store;
 	const struct intake_keys *keys;
+	enum codec_effort effort;
 	/* Each chunk, in the order given, from the caller's thread; it is in
 	 * the store but for store_flush. */
 	int (*done)(void *arg, const struct pipeline_chunk *c);
@@ -53,9 +55,13 @@ OWNED_TYPE(pipeline);
  */
 int pipeline_room(struct pipeline *p, size_t n, uint8_t **room) MUST_USE;
 
-/* The room was filled with these many bytes of its n; they stand at offset of
- * their file. */
-void pipeline_add(struct pipeline *p, size_t n, uint64_t offset);
+/* What the room was filled with. */
+struct pipeline_plain {
+	size_t length;			       /* of the room's n */
+	uint64_t offset;		       /* in their file */
+	uint8_t widths[OBJECT_CHUNK_SEGMENTS]; /* as struct object_plain's */
+};
+void pipeline_add(struct pipeline *p, const struct pipeline_plain *plain);
 
 /* Take all that was added to its end. */
 int pipeline_finish(struct pipeline *p) MUST_USE;

@@ -4,7 +4,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "vault/codec.h"
 
-/* Two bytes of plain length less one, and a segment to unpack. */
+/* Two bytes of plain length less one, and a segment to unpack.  As zstd, and
+ * then as planes. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
@@ -16,11 +17,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		return 0;
 	length = (size_t)(bytes[0] | bytes[1] << 8) + 1;
 	plain = malloc(length);
-	if (plain == NULL ||
-	    codec_unpack(p, CODEC_ZSTD, bytes + 2, n - 2, plain, length) != 0)
+	if (plain == NULL)
 		return 0;
-	/* What was unpacked is all there. */
-	for (size_t i = 0; i < length; i++)
-		*(volatile uint8_t *)&plain[i] += 1;
+	for (enum codec c = CODEC_ZSTD; c <= CODEC_PLANES4; c++) {
+		if (codec_unpack(p, c, bytes + 2, n - 2, plain, length) != 0)
+			continue;
+		/* What was unpacked is all there. */
+		for (size_t i = 0; i < length; i++)
+			*(volatile uint8_t *)&plain[i] += 1;
+	}
 	return 0;
 }

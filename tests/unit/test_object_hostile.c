@@ -423,8 +423,8 @@ what_is_not_known_is_refused(void **state)
 	assert_int_equal(parse_with(&s, 32, 2), ERR_FORMAT);  /* segments */
 	assert_int_equal(parse_with(&s, 36, 1), ERR_FORMAT);  /* zero */
 	assert_int_equal(parse_with(&s, 71, 1), ERR_FORMAT);  /* salt */
-	assert_int_equal(parse_with(&s, 104, 2), ERR_FORMAT); /* codec */
-	assert_int_equal(parse_with(&s, 104, 3), ERR_FORMAT);
+	assert_int_equal(parse_with(&s, 104, 4), ERR_FORMAT); /* codec */
+	assert_int_equal(parse_with(&s, 104, 255), ERR_FORMAT);
 	assert_int_equal(parse_with(&s, 106, 1), ERR_FORMAT); /* zero */
 	assert_int_equal(parse_with(&s, 108, 2), ERR_FORMAT); /* sealed */
 	assert_int_equal(parse_with(&s, 108, 0), ERR_FORMAT);

@@ -385,6 +385,42 @@ a_compressed_chunk_is_opened(void **state)
 		assert_int_equal(plain[i], "weir"[i % 4]);
 }
 
+/* A number as a model has it: its upper byte tells little. */
+static uint8_t
+float_byte(size_t i, size_t width)
+{
+	const uint32_t number = 0x3c000000 |
+	    ((uint32_t)(i / width) * 2654435761U & 0x00ffffff);
+
+	return (uint8_t)(number >> (32 - 8 * (width - i % width)));
+}
+
+/* Read and never written again, too. */
+static void
+a_chunk_in_byte_planes_is_opened(void **state)
+{
+	OWNED_MEM(uint8_t) file = NULL;
+	OWNED_MEM(uint8_t) plain = NULL;
+	OWNED(object) o = NULL;
+	uint32_t header;
+	size_t n;
+
+	(void)state;
+	file = load("chunk-planes.object", &n);
+	assert_int_equal(object_peek(file, &header), 0);
+	assert_int_equal(object_parse(&o, file, header, OBJECT_CHUNK, NULL), 0);
+	assert_int_equal(o->plain_length, 65536 + 4099);
+	assert_int_equal(o->segments[0].codec, CODEC_PLANES2);
+	assert_int_equal(o->segments[1].codec, CODEC_PLANES4);
+	assert_int_equal(object_open(o, count_from(0x20).bytes, file + header,
+			     n - header, &plain),
+	    0);
+	for (size_t i = 0; i < 65536; i++)
+		assert_int_equal(plain[i], float_byte(i, 2));
+	for (size_t i = 0; i < 4099; i++)
+		assert_int_equal(plain[65536 + i], float_byte(i, 4));
+}
+
 static void
 records_are_read(void **state)
 {
@@ -491,6 +527,7 @@ main(int argc, char **argv)
 		    chunks_are_read_on_each_side_of_every_size_edge),
 		cmocka_unit_test(pages_are_opened),
 		cmocka_unit_test(a_compressed_chunk_is_opened),
+		cmocka_unit_test(a_chunk_in_byte_planes_is_opened),
 		cmocka_unit_test(records_are_read),
 		cmocka_unit_test(secret_records_and_tensors_are_read),
 	};
