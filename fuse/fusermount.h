@@ -13,8 +13,12 @@
  * complains of goes to stderr.
  */
 
-/* Mount on path; *out is the /dev/fuse descriptor. */
-int fusermount_mount(const char *path, const char *source, int *out) MUST_USE;
+/*
+ * Mount on path; *out is the /dev/fuse descriptor.  A read-ahead of less than a
+ * request is told to the kernel, and to weir-readahead, as max_read.
+ */
+int fusermount_mount(const char *path, const char *source,
+    unsigned int readahead_kb, int *out) MUST_USE;
 
 /* ERR_CONFLICT, not logged, when the mount is in use; ERR_DENIED, with what it
  * complained of, when it did not come to it otherwise. */

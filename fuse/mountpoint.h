@@ -69,6 +69,7 @@ struct mountpoint_how {
 	const char *source;
 	uid_t uid; /* the only one that will be let in, with this group */
 	gid_t gid;
+	unsigned int readahead_kb; /* what mountpoint_readahead will set */
 };
 
 /*
@@ -107,8 +108,9 @@ int mountpoint_leave(const struct mountpoint_made *m, bool force) MUST_USE;
  * on. */
 void mountpoint_made_clear(struct mountpoint_made *m);
 
-/* The kernel's read-ahead of a mount whose INIT is done.  Root only:
- * ERR_DENIED, not logged, for others. */
+/* The kernel's read-ahead of a mount whose INIT is done.  Root only: for others
+ * udev sets it where 60-weir.rules is installed, and ERR_DENIED, not logged,
+ * says that it has not. */
 int mountpoint_readahead(const struct mountpoint_made *m, unsigned int kb)
     MUST_USE;
 

@@ -161,6 +161,19 @@ stand_start(struct stand *s, const struct stand_how *how)
 	return err != 0 ? err : send_setup(s, how);
 }
 
+/* As far as the grant of any of its versions allows. */
+static unsigned int
+readahead_of(const struct stand *stand)
+{
+	const struct msg_session *s = keeper_session(stand->keeper);
+	unsigned int kb = 0;
+
+	for (uint16_t i = 0; i < s->count; i++)
+		if (s->versions[i].readahead_kb > kb)
+			kb = s->versions[i].readahead_kb;
+	return kb;
+}
+
 /* weir:MODEL@VERSION of the first version, by which tools know the mount. */
 int
 stand_mount(struct stand *s, struct mountpoint_place *place,
@@ -170,7 +183,8 @@ stand_mount(struct stand *s, struct mountpoint_place *place,
 	char source[SOURCE_SIZE], hex[DIGEST_HEX_SIZE];
 	const struct mountpoint_how how = { .source = source,
 		.uid = target->uid,
-		.gid = target->gid };
+		.gid = target->gid,
+		.readahead_kb = readahead_of(s) };
 	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
 	int err;
 
@@ -191,17 +205,12 @@ stand_mount(struct stand *s, struct mountpoint_place *place,
 void
 stand_readahead(const struct stand *stand)
 {
-	const struct msg_session *s = keeper_session(stand->keeper);
-	unsigned int kb = 0;
-	int err;
+	int err = mountpoint_readahead(&stand->mount, readahead_of(stand));
 
-	for (uint16_t i = 0; i < s->count; i++)
-		if (s->versions[i].readahead_kb > kb)
-			kb = s->versions[i].readahead_kb;
-	err = mountpoint_readahead(&stand->mount, kb);
 	if (err == ERR_DENIED)
-		log_info("only root can set the kernel's read-ahead: reads "
-			 "are of 128 KiB, and slower");
+		log_info("only root can set the kernel's read-ahead, or udev "
+			 "with weir's 60-weir.rules: reads are of 128 KiB, "
+			 "and slower");
 }
 
 bool

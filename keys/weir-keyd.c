@@ -250,6 +250,8 @@ raise_limits(void)
 
 		if (getrlimit((__rlimit_resource_t)limits[i], &r) != 0)
 			continue;
+		if (r.rlim_cur == r.rlim_max)
+			continue; /* a unit may forbid the call */
 		r.rlim_cur = r.rlim_max;
 		if (setrlimit((__rlimit_resource_t)limits[i], &r) != 0)
 			log_warn("a resource limit cannot be raised");
