@@ -152,8 +152,9 @@ int object_payload_chunk(struct object_payload **out,
 void object_payload_free(struct object_payload *p); /* wipes */
 OWNED_TYPE(object_payload);
 
-/* FORMAT.md, "Chunk keys". */
-struct digest object_sealing_digest(const struct object_payload *p);
+/* FORMAT.md, "Chunk keys".  l as in lanes.h.  ERR_NOMEM. */
+int object_sealing_digest(struct digest *out, const struct object_payload *p,
+    struct lanes *l) MUST_USE;
 
 /*
  * Seal under key: the header and then the body are appended to w (one

@@ -116,14 +116,45 @@ object_payload_free(struct object_payload *p)
 	free(p);
 }
 
-struct digest
-object_sealing_digest(const struct object_payload *p)
+/* Add the digests of the blocks of range's bytes to be sealed. */
+static void
+add_blocks(struct digester *d, const struct object_payload *p, struct lanes *l,
+    struct object_range range)
 {
-	static const char domain[] = "weir sealing v1";
+	struct lanes_bytes in[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS] = { 0 };
+	struct digest blocks[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS];
+	const struct object_segment *s = &p->o->segments[range.first];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < range.count; i++)
+		n += object_block_bytes(&in[n], &s[i],
+		    p->bytes + s[i].body_offset);
+	lanes_digest(l, in, n, blocks);
+	digester_add(d, blocks, n * sizeof(blocks[0]));
+}
+
+/* The segments of o from i on that are worked at together. */
+static struct object_range
+range_at(const struct object *o, uint32_t i)
+{
+	uint32_t left = o->segment_count - i;
+
+	return (struct object_range){ i,
+		left < SEAL_SEGMENTS ? left : SEAL_SEGMENTS };
+}
+
+int
+object_sealing_digest(struct digest *out, const struct object_payload *p,
+    struct lanes *l)
+{
+	static const char domain[] = "weir sealing v2";
 	uint8_t head[sizeof(domain) - 1 + 24 + 9 * SEGMENTS_MAX], *at = head;
 	const struct object *o = p->o;
+	OWNED(digester) d = NULL;
 
 	assert(!p->sealed);
+	if (digester_new(&d) != 0)
+		return ERR_NOMEM;
 	memcpy(at, domain, sizeof(domain) - 1);
 	at = object_put(at + sizeof(domain) - 1, OBJECT_VERSION, 2);
 	at = object_put(at, o->type, 1);
@@ -136,7 +167,11 @@ object_sealing_digest(const struct object_payload *p)
 		at = object_put(at, o->segments[i].plain_length, 4);
 		at = object_put(at, o->segments[i].sealed_length, 4);
 	}
-	return digest_of2(head, (size_t)(at - head), p->bytes, o->body_length);
+	digester_add(d, head, (size_t)(at - head));
+	for (uint32_t i = 0; i < o->segment_count; i += SEAL_SEGMENTS)
+		add_blocks(d, p, l, range_at(o, i));
+	*out = digester_end(d);
+	return 0;
 }
 
 /* Seal segment i to where it belongs in body; keep its tag. */
@@ -201,13 +236,8 @@ seal_body(struct object_payload *p, const uint8_t key[static KEY_SIZE],
 	memcpy(p->o->commitment, okm + OBJECT_OKM_COMMITMENT,
 	    sizeof(p->o->commitment));
 	err = gcm_sealer_new(&gcm, okm);
-	for (uint32_t i = 0; i < count && err == 0; i += SEAL_SEGMENTS) {
-		struct object_range r = { i, count - i };
-
-		if (r.count > SEAL_SEGMENTS)
-			r.count = SEAL_SEGMENTS;
-		err = seal_some(p, gcm, l, r, body);
-	}
+	for (uint32_t i = 0; i < count && err == 0; i += SEAL_SEGMENTS)
+		err = seal_some(p, gcm, l, range_at(p->o, i), body);
 	return err;
 }
 

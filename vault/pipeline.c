@@ -94,7 +94,8 @@ chunk_clear(struct chunk *c)
 }
 
 static int
-pack_chunk(const struct pipeline *p, struct batch *b, size_t i)
+pack_chunk(const struct pipeline *p, struct batch *b, size_t i,
+    struct lanes *l)
 {
 	struct chunk *c = &b->chunks[i];
 	const struct object_plain plain = {
@@ -111,8 +112,7 @@ pack_chunk(const struct pipeline *p, struct batch *b, size_t i)
 	secret_wipe(c->plain, c->length);
 	free(c->plain);
 	c->plain = NULL;
-	b->sealing[i] = object_sealing_digest(c->payload);
-	return 0;
+	return object_sealing_digest(&b->sealing[i], c->payload, l);
 }
 
 static int
@@ -155,7 +155,7 @@ run_task(struct pipeline *p, const struct task *t, struct bench *bench)
 {
 	switch (t->stage) {
 	case STAGE_PACK:
-		return pack_chunk(p, t->batch, t->chunk);
+		return pack_chunk(p, t->batch, t->chunk, bench->lanes);
 	case STAGE_KEYS:
 		return ask_keys(p, t->batch);
 	case STAGE_SEAL:
