@@ -46,6 +46,7 @@ static int
 describe_limits(const json_t *g, char **out)
 {
 	const json_t *hosts = json_object_get(g, "hosts");
+	const json_t *exes = json_object_get(g, "exes");
 	const char *days = talk_text(g, "days"), *hours = talk_text(g, "hours");
 	const char *zone = talk_text(g, "zone");
 	uint64_t sessions = talk_number(g, "max_sessions");
@@ -70,6 +71,12 @@ describe_limits(const json_t *g, char **out)
 	if (sessions != 0)
 		fprintf(f, "%s%llu session%s", ftell(f) > 0 ? "; " : "",
 		    (unsigned long long)sessions, sessions == 1 ? "" : "s");
+	for (size_t i = 0; i < json_array_size(exes); i++)
+		fprintf(f, "%s%.12s",
+		    i > 0	     ? ", " :
+			ftell(f) > 0 ? "; by " :
+				       "by ",
+		    json_string_value(json_array_get(exes, i)));
 	return fclose(f) == 0 ? 0 : ERR_NOMEM;
 }
 

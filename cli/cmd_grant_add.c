@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/program.h"
 
 struct grant_args {
 	struct options *o;
@@ -21,6 +23,7 @@ struct grant_args {
 	const char *reason;
 	const char *sessions;
 	struct options_list hosts;
+	struct options_list exes;
 	const char *days, *hours, *zone;
 	bool browse;
 	bool export;
@@ -76,6 +79,63 @@ join_hosts(const struct grant_args *a, char out[static GRANT_HOSTS_SIZE])
 	}
 	wrong = grant_host_wrong(out);
 	return wrong == NULL ? 0 : options_wrong(a->o, "--host: %s", wrong);
+}
+
+static int
+digest_of_file(const char *path, struct digest *out)
+{
+	OWNED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return log_sys("open '%s'", path);
+	err = program_digest(fd, out);
+	return err == 0 ? 0 :
+			  log_err(err, "'%s': no program of at most 1 GiB: %s",
+			      path, err_text(err));
+}
+
+/* A digest, or a program of this host, whose digest is taken. */
+static int
+digest_of_exe(const struct grant_args *a, const char *text,
+    char out[static DIGEST_HEX_SIZE])
+{
+	struct digest d;
+	int r;
+
+	if (digest_parse(&d, text) != 0) {
+		if (strchr(text, '/') == NULL)
+			return options_wrong(a->o,
+			    "--exe is the SHA-256 of a program, 64 lowercase "
+			    "hex digits, or a path with a '/' in it: '%s'",
+			    text);
+		if ((r = digest_of_file(text, &d)) != 0)
+			return r;
+	}
+	digest_hex(&d, out);
+	return 0;
+}
+
+/* As keyd takes them, a blank between two. */
+static int
+join_exes(const struct grant_args *a, char out[static GRANT_EXES_SIZE])
+{
+	size_t n = 0;
+
+	*out = '\0';
+	if (a->exes.count > GRANT_EXES_MAX)
+		return options_wrong(a->o, "--exe: a grant lists at most %d",
+		    GRANT_EXES_MAX);
+	for (size_t i = 0; i < a->exes.count; i++) {
+		char hex[DIGEST_HEX_SIZE];
+		int r = digest_of_exe(a, a->exes.items[i], hex);
+
+		if (r != 0)
+			return r;
+		n += (size_t)snprintf(out + n, GRANT_EXES_SIZE - n, "%s%s",
+		    i > 0 ? " " : "", hex);
+	}
+	return 0;
 }
 
 /* Days, hours and zone are keyd's to understand, and looked at here to say what
@@ -168,6 +228,10 @@ say_limits(const struct grant_args *a, const struct msg_grant_add *m)
 	if (m->max_sessions != 0)
 		log_info("  in %u session%s at once", m->max_sessions,
 		    m->max_sessions == 1 ? "" : "s");
+	for (size_t i = 0; i < a->exes.count; i++)
+		log_info("  by the program %s: others are flagged, and not "
+			 "refused",
+		    a->exes.items[i]);
 }
 
 /* "10 loads a day", "browsing", and until when. */
@@ -260,13 +324,14 @@ send_grant(struct client *c, const struct grant_args *a,
 	OWNED_MEM(char) zone = copy_of(a->zone);
 	struct msg_grant_add whole = *m;
 	char digits[DIGEST_HEX_SIZE], hosts[GRANT_HOSTS_SIZE];
+	char exes[GRANT_EXES_SIZE];
 	struct reader reply;
 	int r;
 
 	if (to == NULL || reason == NULL || days == NULL || hours == NULL ||
 	    zone == NULL)
 		return ERR_NOMEM;
-	if ((r = join_hosts(a, hosts)) != 0)
+	if ((r = join_hosts(a, hosts)) != 0 || (r = join_exes(a, exes)) != 0)
 		return r;
 	if ((r = whole_digits(c, a, ref, digits)) != 0)
 		return r;
@@ -279,6 +344,7 @@ send_grant(struct client *c, const struct grant_args *a,
 	whole.days = days;
 	whole.hours = hours;
 	whole.zone = zone;
+	whole.exes = exes;
 	msg_grant_add_write(&body, &whole);
 	if ((r = client_call(c, MSG_GRANT_ADD, &body, &reply)) != 0)
 		return r;
@@ -303,6 +369,7 @@ cmd_grant_add(struct options *o, int argc, char **argv)
 		{ "hours", 0, OPTIONS_TEXT, &a.hours },
 		{ "zone", 0, OPTIONS_TEXT, &a.zone },
 		{ "max-sessions", 0, OPTIONS_TEXT, &a.sessions },
+		{ "exe", 0, OPTIONS_LIST, &a.exes },
 		{ "reason", 0, OPTIONS_TEXT, &a.reason },
 		OPTIONS_END,
 	};

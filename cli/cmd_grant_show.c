@@ -74,6 +74,14 @@ print_browse(const json_t *g)
 }
 
 static void
+print_exes(const json_t *exes)
+{
+	for (size_t i = 0; i < json_array_size(exes); i++)
+		out_line("%s%s", i == 0 ? "programs  " : "          ",
+		    json_string_value(json_array_get(exes, i)));
+}
+
+static void
 print_grant(const json_t *g)
 {
 	const char *channel = talk_text(g, "channel");
@@ -93,6 +101,7 @@ print_grant(const json_t *g)
 	if (talk_text(g, "until")[0] != '\0')
 		out_line("until     %s UTC",
 		    out_when(talk_text(g, "until"), until));
+	print_exes(json_object_get(g, "exes"));
 	out_line("by        %s: %s", talk_text(g, "by"),
 	    talk_text(g, "reason"));
 	if (load)

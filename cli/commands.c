@@ -104,7 +104,7 @@ static const struct commands_row rows[] = {
 	    "REF --to PRINCIPAL --loads N[/day]|--browse --reason TEXT\n"
 	    "           [--export] [--until TIME] [--host PATTERN]...\n"
 	    "           [--days DAYS] [--hours HH:MM-HH:MM] [--zone ZONE]\n"
-	    "           [--max-sessions N]\n"
+	    "           [--max-sessions N] [--exe SHA256|FILE]...\n"
 	    "REF is MODEL (any version), MODEL:CHANNEL or MODEL@DIGITS.\n"
 	    "  --to PRINCIPAL   user:NAME\n"
 	    "  --loads N[/day]  N loads of the whole, in all or a day\n"
@@ -117,6 +117,7 @@ static const struct commands_row rows[] = {
 	    "after\n"
 	    "  --zone ZONE      whose days and hours: UTC (else), or +02:00\n"
 	    "  --max-sessions N at most N open at once\n"
+	    "  --exe SHA256     by this program, or FILE's; others are flagged\n"
 	    "  --reason TEXT    why; it is recorded\n" },
 	{ "grant rm", cmd_grant_rm, 1, 1, false,
 	    "take a grant back; its sessions end",

@@ -320,6 +320,21 @@ tell_read(struct story *s, const struct entry_view *v, const json_t *read,
 }
 
 static void
+tell_exe(struct story *s, const struct entry_view *v, FILE *f)
+{
+	const char *exe = story_text(v, "exe"), *sha = story_text(v, "sha256");
+	bool unlisted = json_object_get(v->json, "unlisted") != NULL;
+
+	(void)s;
+	fprintf(f, "session %llu is read by %s, pid %llu, %s%.12s%s",
+	    (unsigned long long)story_number(v, "session"),
+	    exe[0] != '\0' ? exe : "a program",
+	    (unsigned long long)story_number(v, "pid"),
+	    sha[0] != '\0' ? "sha256 " : "which could not be seen", sha,
+	    unlisted ? ": not one that its grant lists" : "");
+}
+
+static void
 tell_extents(struct story *s, const struct entry_view *v, FILE *f)
 {
 	const json_t *reads = json_object_get(v->json, "reads");
@@ -548,6 +563,7 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_SESSION_RESUME] = tell_session,
 	[ENTRY_RELEASE] = tell_release,
 	[ENTRY_EXTENTS] = tell_extents,
+	[ENTRY_SESSION_EXE] = tell_exe,
 	[ENTRY_FAULT] = tell_fault,
 	[ENTRY_SESSION_CLOSE] = tell_session,
 	[ENTRY_REFUSED] = tell_refused,

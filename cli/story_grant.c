@@ -7,11 +7,12 @@
 
 #include "cli/out.h"
 
-/* Where, when, and how many at once. */
+/* Where, when, how many at once, and by which programs. */
 static void
 tell_limits(const struct entry_view *v, FILE *f)
 {
 	const json_t *hosts = json_object_get(v->json, "hosts");
+	const json_t *exes = json_object_get(v->json, "exes");
 	const char *days = story_text(v, "days"),
 		   *hours = story_text(v, "hours");
 	const char *zone = story_text(v, "zone");
@@ -30,6 +31,9 @@ tell_limits(const struct entry_view *v, FILE *f)
 	if (sessions != 0)
 		fprintf(f, ", at most %llu session%s",
 		    (unsigned long long)sessions, sessions == 1 ? "" : "s");
+	for (size_t i = 0; i < json_array_size(exes); i++)
+		fprintf(f, "%s%.12s", i == 0 ? ", by programs " : " or ",
+		    json_string_value(json_array_get(exes, i)));
 }
 
 void

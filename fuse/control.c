@@ -276,3 +276,29 @@ control_setup_clear(struct control_setup *s)
 	free(s->marks);
 	s->marks = NULL;
 }
+
+void
+control_exe_write(struct writer *w, const struct control_exe *e)
+{
+	msg_field_bool_write(w, e->asked);
+	msg_field_bool_write(w, e->seen);
+	writer_bytes(w, e->digest.bytes, DIGEST_SIZE);
+	writer_string(w, e->path);
+}
+
+int
+control_exe_read(struct control_exe *out, struct reader *r)
+{
+	struct control_exe e = { 0 };
+
+	e.asked = msg_field_bool(r);
+	e.seen = msg_field_bool(r);
+	reader_copy(r, e.digest.bytes, DIGEST_SIZE);
+	e.path = msg_field_string(r);
+	if (!reader_end(r)) {
+		free(e.path);
+		return ERR_FORMAT;
+	}
+	*out = e;
+	return 0;
+}

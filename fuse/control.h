@@ -2,6 +2,7 @@
 #ifndef WEIR_CONTROL_H
 #define WEIR_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ enum control_type {
 	CONTROL_MOUNTED = 2, /* fds: /dev/fuse */
 	CONTROL_DETACH = 3,  /* let go of the terminal; log to the journal */
 	CONTROL_KEYD = 4,    /* fds: a new connection, or none could be had */
-	CONTROL_EXE = 5,     /* number: control_pids; text: what it runs */
+	CONTROL_EXE = 5,     /* number: control_pids; struct control_exe */
 	CONTROL_STOP = 6,    /* tell what is left to be told, and exit */
 	CONTROL_RECORD = 7,  /* before the setup: number: of a version; text:
 				what its model.sig is made of */
@@ -90,5 +91,18 @@ struct control_setup {
 void control_setup_write(struct writer *w, const struct control_setup *s);
 int control_setup_read(struct control_setup *out, struct reader *r) MUST_USE;
 void control_setup_clear(struct control_setup *s);
+
+/* What a process runs. */
+struct control_exe {
+	/* For more than its name: the session's grant lists some, and it has not
+	 * ended before it was looked at. */
+	bool asked;
+	bool seen;	      /* then: whether it could be hashed, */
+	struct digest digest; /* and what it came to */
+	char *path;	      /* empty: not known */
+};
+void control_exe_write(struct writer *w, const struct control_exe *e);
+/* The caller frees path.  ERR_FORMAT. */
+int control_exe_read(struct control_exe *out, struct reader *r) MUST_USE;
 
 #endif

@@ -16,6 +16,7 @@
 #define EXES 256	  /* processes whose programs are remembered */
 #define EXE_FRESH_MS 1000 /* for so long a process runs what it ran */
 #define EXE_MAX 1024
+#define PROGRAMS 64 /* that are told of */
 #define FAULTS_MAX 4096
 #define UNANSWERED_MAX 256 /* messages of extents */
 /* A message becomes one entry of the trail, which has 64 KiB: so much for
@@ -44,7 +45,9 @@ struct report {
 	struct report_how how;
 	pthread_mutex_t mutex; /* of what follows */
 	struct exe exes[EXES];
-	struct batch *batches; /* one for each version */
+	struct batch *batches;		  /* one for each version */
+	struct digest programs[PROGRAMS]; /* told of; of none: zeros */
+	size_t program_count;
 	struct fault *faults;
 	size_t fault_count;
 	size_t unanswered;
@@ -331,6 +334,49 @@ report_fault(struct report *r, const struct report_fault *f)
 	msg_fault_write(&body, &m);
 	if (link_call(r->how.link, MSG_FAULT, &body, fault_answered, NULL) != 0)
 		log_error("out of memory: keyd is not told of the fault");
+}
+
+static void
+program_answered(void *arg, const struct link_answer *a)
+{
+	(void)arg;
+	if (a->err != 0 && a->sentence != NULL)
+		log_warn("keyd did not take who read: %s", a->sentence);
+}
+
+static bool
+first_program(struct report *r, const struct digest *d)
+{
+	LOCKED(lock, &r->mutex);
+
+	for (size_t i = 0; i < r->program_count; i++)
+		if (digest_equal(&r->programs[i], d))
+			return false;
+	if (r->program_count == PROGRAMS)
+		return false;
+	r->programs[r->program_count++] = *d;
+	return true;
+}
+
+void
+report_program(struct report *r, uint32_t process, const char *exe,
+    const struct digest *digest)
+{
+	OWNED_WRITER body = writer_of(2 * MSG_TEXT_MAX);
+	OWNED_MEM(char) path = strndup(exe, EXE_MAX);
+	struct msg_session_exe m = { .session = r->how.session,
+		.pid = process,
+		.exe = path,
+		.seen = digest != NULL };
+
+	if (digest != NULL)
+		m.digest = *digest;
+	if (path == NULL || !first_program(r, &m.digest))
+		return;
+	msg_session_exe_write(&body, &m);
+	if (link_call(r->how.link, MSG_SESSION_EXE, &body, program_answered,
+		NULL) != 0)
+		log_warn("out of memory: keyd is not told who reads");
 }
 
 static void

@@ -36,6 +36,11 @@ void report_opened(struct report *r, uint32_t pid);
 void report_exe(struct report *r, uint32_t pid, uint32_t process,
     const char *exe);
 
+/* The program that a process runs, by its SHA-256 (NULL: it could not be seen):
+ * keyd is told of each once. */
+void report_program(struct report *r, uint32_t process, const char *exe,
+    const struct digest *digest);
+
 /* Tell keyd what there is trouble with (MSG_TROUBLE_*): while there is any,
  * and once when it is over.  To be called each second. */
 void report_trouble(struct report *r, uint8_t what);

@@ -268,15 +268,32 @@ stand_give_keyd(struct stand *s)
 	return control_send(s->control, &c);
 }
 
+/* A grant that the session rests on lists programs. */
+static bool
+lists_exes(const struct msg_session *m)
+{
+	for (uint16_t i = 0; i < m->count; i++)
+		if (m->versions[i].exes)
+			return true;
+	return false;
+}
+
 int
 stand_exe_wanted(struct stand *s, uint64_t pid)
 {
 	OWNED_CONTROL c = control_of(CONTROL_EXE);
-	char exe[PROCS_EXE_SIZE];
+	char path[PROCS_EXE_SIZE];
+	struct control_exe exe = { .path = path };
+	int err;
 
 	c.number = control_pids((uint32_t)pid, procs_leader((uint32_t)pid));
-	procs_exe((uint32_t)pid, exe);
-	writer_bytes(&c.body, exe, strlen(exe));
+	procs_exe((uint32_t)pid, path);
+	if (lists_exes(keeper_session(s->keeper))) {
+		err = programs_digest(&s->programs, (uint32_t)pid, &exe.digest);
+		exe.asked = err != ERR_NOT_FOUND;
+		exe.seen = err == 0;
+	}
+	control_exe_write(&c.body, &exe);
 	return control_send(s->control, &c);
 }
 

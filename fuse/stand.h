@@ -11,6 +11,7 @@
 #include "fuse/control.h"
 #include "fuse/keeper.h"
 #include "fuse/mountpoint.h"
+#include "fuse/programs.h"
 #include "fuse/target.h"
 #include "keys/unlock.h"
 
@@ -26,7 +27,8 @@ struct stand {
 	int control;  /* to the worker; -1: none */
 	pid_t worker; /* 0: it has ended */
 	struct mountpoint_made mount;
-	bool prepared; /* so its worker said */
+	struct programs programs; /* that were asked for */
+	bool prepared;		  /* so its worker said */
 	bool ready;
 	bool wrong;    /* its worker does not do as it should */
 	bool ended;    /* keyd ended the session */

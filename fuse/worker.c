@@ -120,6 +120,23 @@ see_to_end(struct worker *w)
 		tell_ended(w);
 }
 
+static void
+learn_exe(struct worker *w, const struct control *m)
+{
+	struct reader r = reader_of(m->body.bytes, m->body.length);
+	uint32_t process = (uint32_t)(m->number >> 32);
+	struct control_exe exe;
+
+	if (control_exe_read(&exe, &r) != 0)
+		return;
+	report_exe(w->report, (uint32_t)m->number, process, exe.path);
+	if (exe.asked)
+		report_program(w->report,
+		    process != 0 ? process : (uint32_t)m->number, exe.path,
+		    exe.seen ? &exe.digest : NULL);
+	free(exe.path);
+}
+
 enum order { ORDER_GO_ON, ORDER_STOP, ORDER_NONE };
 
 /* A message from the monitor.  ORDER_NONE: it has gone. */
@@ -127,7 +144,6 @@ static enum order
 obey(struct worker *w)
 {
 	OWNED_CONTROL m = control_of(0);
-	OWNED_MEM(char) text = NULL;
 
 	if (control_receive(w->control, &m) != 0)
 		return ORDER_NONE;
@@ -137,9 +153,8 @@ obey(struct worker *w)
 		link_attach(w->link, m.fds[0]);
 		m.fds[0] = -1;
 	}
-	if (m.type == CONTROL_EXE && control_text(&m, &text) == 0)
-		report_exe(w->report, (uint32_t)m.number,
-		    (uint32_t)(m.number >> 32), text);
+	if (m.type == CONTROL_EXE)
+		learn_exe(w, &m);
 	if (m.type == CONTROL_DETACH)
 		daemon_detach(STDIN_FILENO);
 	return ORDER_GO_ON;

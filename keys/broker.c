@@ -42,6 +42,7 @@ static const struct broker_request requests[] = {
 	{ MSG_FAULT, "fault", 0, broker_release_fault },
 	{ MSG_SESSION_CLOSE, "session.close", 0, broker_session_close },
 	{ MSG_SESSION_LS, "session.ls", 0, broker_session_ls },
+	{ MSG_SESSION_EXE, "session.exe", 0, broker_exe_exe },
 	{ MSG_TROUBLE, "trouble", 0, broker_release_trouble },
 	{ MSG_CHECK_REPORT, "check.report", ROLE_REVIEWER,
 	    broker_status_check },

@@ -300,6 +300,11 @@ list_rules(struct explaining *x, const struct grant *g, json_t *list)
 		rule_says(x, g, rule, says);
 		err = add_rule(list, grant_rule_name(rule), kept, says);
 	}
+	if (err == 0 && g->exes[0] != '\0') {
+		snprintf(says, sizeof(says),
+		    "others are flagged, and not refused: %s", g->exes);
+		err = add_rule(list, "programs", true, says);
+	}
 	return err;
 }
 

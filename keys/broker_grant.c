@@ -59,25 +59,33 @@ unless_empty(const char *text)
 	return *text != '\0' ? text : NULL;
 }
 
-/* Where, when, and how many at once. */
+/* Words with a blank between two, as a list; of none, nothing. */
+static void
+write_words(struct entry *e, const char *name, const char *text)
+{
+	char words[GRANT_HOSTS_SIZE], *next = NULL;
+
+	snprintf(words, sizeof(words), "%s", text);
+	if (*words == '\0')
+		return;
+	entry_open_list(e, name);
+	for (char *one = strtok_r(words, " ", &next); one != NULL;
+	     one = strtok_r(NULL, " ", &next))
+		entry_text(e, NULL, one);
+	entry_close(e);
+}
+
+/* Where, when, how many at once, and by which programs. */
 static void
 write_limits(struct entry *e, const struct msg_grant_add *m)
 {
-	char hosts[GRANT_HOSTS_SIZE], *next = NULL;
-
-	snprintf(hosts, sizeof(hosts), "%s", m->hosts);
-	if (*hosts != '\0') {
-		entry_open_list(e, "hosts");
-		for (char *one = strtok_r(hosts, " ", &next); one != NULL;
-		     one = strtok_r(NULL, " ", &next))
-			entry_text(e, NULL, one);
-		entry_close(e);
-	}
+	write_words(e, "hosts", m->hosts);
 	entry_text(e, "days", unless_empty(m->days));
 	entry_text(e, "hours", unless_empty(m->hours));
 	entry_text(e, "zone", unless_empty(m->zone));
 	if (m->max_sessions != 0)
 		entry_number(e, "sessions", m->max_sessions);
+	write_words(e, "exes", m->exes);
 }
 
 static void
@@ -226,22 +234,30 @@ set_text(json_t *object, const char *key, const char *text)
 	    json_object_set_new(object, key, json_string(text));
 }
 
-/* Where, when, and how many at once. */
+static int
+describe_words(json_t *j, const char *key, const char *text)
+{
+	char words[GRANT_HOSTS_SIZE], *next = NULL;
+	json_t *list;
+	int r = 0;
+
+	snprintf(words, sizeof(words), "%s", text);
+	if (*words == '\0')
+		return 0;
+	list = json_array();
+	for (char *one = strtok_r(words, " ", &next); one != NULL;
+	     one = strtok_r(NULL, " ", &next))
+		r |= json_array_append_new(list, json_string(one));
+	return r | json_object_set_new(j, key, list);
+}
+
+/* Where, when, how many at once, and by which programs. */
 static int
 describe_limits(json_t *j, const struct grant *g)
 {
-	char hosts[GRANT_HOSTS_SIZE], *next = NULL;
-	json_t *list = json_array();
-	int r = 0;
-
-	snprintf(hosts, sizeof(hosts), "%s", g->hosts);
-	for (char *one = strtok_r(hosts, " ", &next); one != NULL;
-	     one = strtok_r(NULL, " ", &next))
-		r |= json_array_append_new(list, json_string(one));
-	if (*g->hosts != '\0')
-		r |= json_object_set(j, "hosts", list);
-	json_decref(list);
-	if (r != 0 || set_text(j, "days", g->days) != 0 ||
+	if (describe_words(j, "hosts", g->hosts) != 0 ||
+	    describe_words(j, "exes", g->exes) != 0 ||
+	    set_text(j, "days", g->days) != 0 ||
 	    set_text(j, "hours", g->hours) != 0 ||
 	    set_text(j, "zone", g->zone) != 0)
 		return -1;

@@ -328,6 +328,7 @@ describe(struct broker *b, const struct broker_session *s, uint16_t i,
 		.window = grant_window(v->type),
 		.readahead_kb = grant_readahead_kb(v->type),
 		.expires_ms = grant_ends(&g, broker_record_clock()),
+		.exes = g.exes[0] != '\0',
 	};
 	return broker_model_manifest_key(b, s->versions[i].upload,
 	    out->manifest_key);

@@ -571,6 +571,7 @@ int broker_release_trouble(struct broker_call *c);
 int broker_release_release(struct broker_call *c);
 int broker_release_extents(struct broker_call *c);
 int broker_release_fault(struct broker_call *c);
+int broker_exe_exe(struct broker_call *c);
 int broker_statement_add(struct broker_call *c);
 int broker_statement_sign(struct broker_call *c);
 int broker_statement_withdraw(struct broker_call *c);

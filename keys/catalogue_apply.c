@@ -52,11 +52,11 @@ apply_role(struct catalogue *c, const struct entry_view *e)
 		SQL_TEXT(text(e, "family"))));
 }
 
-/* A list of patterns, as grant_host.h has it. */
+/* A list of words, as grant_host.h and grant_exe.h have it. */
 static int
-join_hosts(const struct entry_view *e, char out[static GRANT_HOSTS_SIZE])
+join_words(const struct entry_view *e, const char *name, char *out, size_t size)
 {
-	const json_t *list = json_object_get(e->json, "hosts");
+	const json_t *list = json_object_get(e->json, name);
 	size_t n = 0;
 
 	*out = '\0';
@@ -65,9 +65,9 @@ join_hosts(const struct entry_view *e, char out[static GRANT_HOSTS_SIZE])
 
 		if (one == NULL)
 			return ERR_FORMAT;
-		n += (size_t)snprintf(out + n, GRANT_HOSTS_SIZE - n, "%s%s",
+		n += (size_t)snprintf(out + n, size - n, "%s%s",
 		    i > 0 ? " " : "", one);
-		if (n >= GRANT_HOSTS_SIZE)
+		if (n >= size)
 			return ERR_FORMAT;
 	}
 	return 0;
@@ -76,7 +76,7 @@ join_hosts(const struct entry_view *e, char out[static GRANT_HOSTS_SIZE])
 static int
 apply_grant_add(struct catalogue *c, const struct entry_view *e)
 {
-	char hosts[GRANT_HOSTS_SIZE];
+	char hosts[GRANT_HOSTS_SIZE], exes[GRANT_EXES_SIZE];
 	enum msg_grant_type type;
 	int64_t until = 0;
 	uint64_t id;
@@ -87,7 +87,9 @@ apply_grant_add(struct catalogue *c, const struct entry_view *e)
 	if (err == 0 && entry_view_text(e, "until") != NULL)
 		err = entry_view_time(e, "until", &until);
 	if (err == 0)
-		err = join_hosts(e, hosts);
+		err = join_words(e, "hosts", hosts, sizeof(hosts));
+	if (err == 0)
+		err = join_words(e, "exes", exes, sizeof(exes));
 	if (err != 0)
 		return err;
 	return sql_run(c->sql, GRANT_ADD,
@@ -101,7 +103,7 @@ apply_grant_add(struct catalogue *c, const struct entry_view *e)
 		SQL_NUMBER(e->time_ms), SQL_TEXT(hosts),
 		SQL_TEXT(text(e, "days")), SQL_TEXT(text(e, "hours")),
 		SQL_TEXT(text(e, "zone")), SQL_NUMBER(number(e, "sessions")),
-		SQL_NUMBER(number(e, "approvals"))));
+		SQL_NUMBER(number(e, "approvals")), SQL_TEXT(exes)));
 }
 
 /* Nobody can approve it any more. */

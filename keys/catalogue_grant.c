@@ -6,7 +6,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-#define COLUMNS 20 /* of every grant; those behind are of removed ones */
+#define COLUMNS 21 /* of every grant; those behind are of removed ones */
 
 static int
 read_grant(struct grant *g, const struct sql_query *q)
@@ -34,9 +34,11 @@ read_grant(struct grant *g, const struct sql_query *q)
 	snprintf(g->days, sizeof(g->days), "%s", sql_text(q, 14));
 	snprintf(g->hours, sizeof(g->hours), "%s", sql_text(q, 15));
 	snprintf(g->zone, sizeof(g->zone), "%s", sql_text(q, 16));
+	snprintf(g->exes, sizeof(g->exes), "%s", sql_text(q, 20));
 	/* Of hours that cannot be read it is not known when they are. */
 	if (grant_when_parse(&g->when, g->days, g->hours, g->zone) != NULL ||
-	    grant_host_wrong(g->hosts) != NULL)
+	    grant_host_wrong(g->hosts) != NULL ||
+	    grant_exe_wrong(g->exes) != NULL)
 		return log_err(ERR_INTEGRITY,
 		    "catalogue: grant %ju is not well-formed",
 		    (uintmax_t)g->id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /*
  * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its version is
@@ -26,7 +26,7 @@ static const char schema[] =
     " by text not null, created integer not null, hosts text not null,"
     " days text not null, hours text not null, zone text not null,"
     " max_sessions integer not null, approvals integer not null,"
-    " approved integer not null,"
+    " approved integer not null, exes text not null,"
     " removed integer not null default 0,"
     " removed_by text not null default '',"
     " removed_reason text not null default '');"
@@ -118,7 +118,7 @@ static const char schema[] =
 #define GRANT_COLUMNS                                                          \
 	"id, model, channel, version, principal, type, loads, per_day,"        \
 	" export, until, reason, by, created, hosts, days, hours, zone,"       \
-	" max_sessions, approvals, approved"
+	" max_sessions, approvals, approved, exes"
 #define VERSION_COLUMNS                                                        \
 	"model, version, object, upload, created, by, files, bytes, weights,"  \
 	" chunks, labels"
@@ -157,7 +157,7 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 
 	[GRANT_ADD] = "replace into grants (" GRANT_COLUMNS ") values"
 		      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		      " ?, ?, 0)",
+		      " ?, ?, 0, ?)",
 	[GRANT_APPROVE] = "update grants set approved = ? where id = ?"
 			  " and approved = 0",
 	[GRANT_RM] = "update grants set removed = ?, removed_by = ?,"

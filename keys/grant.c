@@ -29,7 +29,7 @@ limits_wrong(const struct msg_grant_add *m)
 		    said(m->zone));
 	if (wrong == NULL && m->max_sessions > GRANT_SESSIONS_MAX)
 		return "a grant may allow 1 to 256 sessions at once";
-	return wrong;
+	return wrong != NULL ? wrong : grant_exe_wrong(said(m->exes));
 }
 
 const char *
@@ -198,7 +198,7 @@ grant_terms(const struct grant *g, char out[static GRANT_TERMS])
 		snprintf(sessions, sizeof(sessions), ", at most %u at once",
 		    g->max_sessions);
 	snprintf(out, GRANT_TERMS,
-	    "%s may %s %s%s%s%s%s%s, %s%s%s%s%s%s%s%s%s%s%s", g->to, loads,
+	    "%s may %s %s%s%s%s%s%s, %s%s%s%s%s%s%s%s%s%s%s%s%s", g->to, loads,
 	    g->model, g->channel[0] != '\0' ? ":" : "", g->channel,
 	    g->version[0] != '\0' ? "@" : "", g->version,
 	    g->export ? " and write plain copies" : "",
@@ -211,7 +211,7 @@ grant_terms(const struct grant *g, char out[static GRANT_TERMS])
 	    !timed		   ? "" :
 		g->zone[0] != '\0' ? g->zone :
 				     "UTC",
-	    sessions);
+	    sessions, g->exes[0] != '\0' ? ", by programs " : "", g->exes);
 }
 
 const char *

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/grant_exe.h"
 #include "keys/grant_host.h"
 #include "keys/grant_when.h"
 #include "keys/msg.h"
@@ -32,10 +33,11 @@ struct grant {
 	char days[GRANT_DAYS_MAX + 1];	 /* these three, as they were said, */
 	char hours[GRANT_HOURS_MAX + 1]; /* empty where they were not, */
 	char zone[GRANT_ZONE_MAX + 1];
-	struct grant_when when; /* and what they come to */
-	uint32_t max_sessions;	/* open at once; 0: any number */
-	uint32_t approvals;	/* that it takes; 0: none */
-	int64_t approved_ms;	/* when it had them; 0: not yet */
+	struct grant_when when;	    /* and what they come to */
+	uint32_t max_sessions;	    /* open at once; 0: any number */
+	char exes[GRANT_EXES_SIZE]; /* grant_exe.h; empty: any */
+	uint32_t approvals;	    /* that it takes; 0: none */
+	int64_t approved_ms;	    /* when it had them; 0: not yet */
 	char reason[GRANT_REASON_MAX + 1];
 	char by[REF_PRINCIPAL_MAX + 1];
 	int64_t created_ms;

@@ -68,6 +68,7 @@ enum msg_type {
 	MSG_DECOY_LS = 96,
 	MSG_GRANT_EXPLAIN = 97,
 	MSG_GRANT_REVIEW = 98,
+	MSG_SESSION_EXE = 100,
 	MSG_SECRET_LS = 120,
 	MSG_SECRET_ADD = 121,
 	MSG_SECRET_RM = 122,
@@ -153,6 +154,7 @@ struct msg_grant_add {
 	char *hours;
 	char *zone;
 	uint32_t max_sessions; /* 0: any number */
+	char *exes;	       /* may be NULL, too */
 };
 
 struct msg_budget_reset {
@@ -221,6 +223,7 @@ struct msg_version {
 	uint32_t window;
 	uint32_t readahead_kb;
 	int64_t expires_ms;
+	bool exes; /* its grant lists programs: tell which read */
 };
 
 enum msg_purpose {
@@ -298,6 +301,13 @@ struct msg_fault {
 struct msg_trouble {
 	uint64_t session;
 	uint8_t what; /* MSG_TROUBLE_*; 0: none any more */
+};
+struct msg_session_exe {
+	uint64_t session;
+	uint32_t pid;
+	char *exe; /* its path; empty: not known */
+	bool seen; /* and hashed: */
+	struct digest digest;
 };
 struct msg_check_report {
 	uint64_t objects;
@@ -412,6 +422,7 @@ MSG_PAIR(release_reply);
 MSG_PAIR(extents);
 MSG_PAIR(fault);
 MSG_PAIR(trouble);
+MSG_PAIR(session_exe);
 MSG_PAIR(check_report);
 MSG_PAIR(statement_sign);
 MSG_PAIR(sign_oms);

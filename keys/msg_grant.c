@@ -29,6 +29,7 @@ msg_grant_add_write(struct writer *w, const struct msg_grant_add *m)
 	write_optional(w, m->hours);
 	write_optional(w, m->zone);
 	writer_u32(w, m->max_sessions);
+	write_optional(w, m->exes);
 }
 
 int
@@ -52,6 +53,7 @@ msg_grant_add_read(struct msg_grant_add *out, struct reader *r)
 	m.hours = msg_field_string(r);
 	m.zone = msg_field_string(r);
 	m.max_sessions = reader_u32(r);
+	m.exes = msg_field_string(r);
 	m.type = type == MSG_GRANT_BROWSE ? MSG_GRANT_BROWSE : MSG_GRANT_LOAD;
 	if (!reader_end(r) || type != m.type || m.until_ms < 0) {
 		msg_grant_add_clear(&m);
@@ -73,6 +75,7 @@ msg_grant_add_clear(struct msg_grant_add *m)
 	free(m->days);
 	free(m->hours);
 	free(m->zone);
+	free(m->exes);
 	*m = (struct msg_grant_add){ 0 };
 }
 

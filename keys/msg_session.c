@@ -106,6 +106,7 @@ write_opened(struct writer *w, const struct msg_version *v)
 	writer_u32(w, v->window);
 	writer_u32(w, v->readahead_kb);
 	writer_u64(w, (uint64_t)v->expires_ms);
+	msg_field_bool_write(w, v->exes);
 }
 
 static void
@@ -126,6 +127,7 @@ read_opened(struct msg_version *v, struct reader *r)
 	v->window = reader_u32(r);
 	v->readahead_kb = reader_u32(r);
 	v->expires_ms = (int64_t)reader_u64(r);
+	v->exes = msg_field_bool(r);
 	if (type != v->type || v->window == 0 || v->window > MSG_WINDOW_MAX)
 		reader_fail(r);
 }
@@ -209,4 +211,39 @@ void
 msg_session_resume_clear(struct msg_session_resume *m)
 {
 	secret_wipe(m, sizeof(*m));
+}
+
+void
+msg_session_exe_write(struct writer *w, const struct msg_session_exe *m)
+{
+	writer_u64(w, m->session);
+	writer_u32(w, m->pid);
+	writer_string(w, m->exe);
+	msg_field_bool_write(w, m->seen);
+	writer_bytes(w, m->digest.bytes, DIGEST_SIZE);
+}
+
+int
+msg_session_exe_read(struct msg_session_exe *out, struct reader *r)
+{
+	struct msg_session_exe m = { 0 };
+
+	m.session = reader_u64(r);
+	m.pid = reader_u32(r);
+	m.exe = msg_field_string(r);
+	m.seen = msg_field_bool(r);
+	reader_copy(r, m.digest.bytes, DIGEST_SIZE);
+	if (!reader_end(r)) {
+		msg_session_exe_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_session_exe_clear(struct msg_session_exe *m)
+{
+	free(m->exe);
+	*m = (struct msg_session_exe){ 0 };
 }

@@ -58,6 +58,9 @@ struct watch_event {
 	bool revokes;	  /* statement.*: a revocation takes effect */
 	bool promotes;	  /* statement.*: the channel points to version now */
 	uint64_t damaged; /* check: objects that are damaged or missing */
+	/* session.exe: a program, and whether the session's grant lists others */
+	const char *exe;
+	bool unlisted;
 	/* extents: bytes in all; the first reader, and the first other one */
 	uint64_t read_bytes;
 	uint32_t readers[2];

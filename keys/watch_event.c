@@ -143,6 +143,8 @@ of_other(struct watch_event *e)
 	e->loads = number(e->json, "loads");
 	e->total = e->kind == ENTRY_PUT ? number(e->json, "weights") : 0;
 	e->damaged = number(e->json, "damaged") + number(e->json, "missing");
+	e->exe = text(e->json, "exe");
+	e->unlisted = json_object_get(e->json, "unlisted") != NULL;
 }
 
 void

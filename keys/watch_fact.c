@@ -177,6 +177,7 @@ watch_fact(struct watch *w, const struct watch_event *e)
 		[ENTRY_SESSION_CLOSE] = watch_session_close,
 		[ENTRY_RELEASE] = watch_session_release,
 		[ENTRY_EXTENTS] = watch_session_extents,
+		[ENTRY_SESSION_EXE] = watch_session_exe,
 		[ENTRY_FAULT] = damage,
 		[ENTRY_CHECK] = damage,
 		[ENTRY_REFUSED] = request_refused,

@@ -282,6 +282,7 @@ int watch_session_open(struct watch *w, const struct watch_event *e) MUST_USE;
 int watch_session_close(struct watch *w, const struct watch_event *e) MUST_USE;
 int watch_session_extents(struct watch *w, const struct watch_event *e)
     MUST_USE;
+int watch_session_exe(struct watch *w, const struct watch_event *e) MUST_USE;
 int watch_session_release(struct watch *w, const struct watch_event *e)
     MUST_USE;
 /* The first model of it; NULL: none is known. */

@@ -62,6 +62,7 @@ static const struct section sections[] = {
 		4 * GIB } } },
 	[WATCH_DAMAGE] = { "damage", WATCH_HIGH, DAY, { { 0 } } },
 	[WATCH_BUDGET_SPENT] = { "budget-spent", WATCH_HIGH, DAY, { { 0 } } },
+	[WATCH_UNLISTED_EXE] = { "unlisted-exe", WATCH_MEDIUM, DAY, { { 0 } } },
 	[WATCH_BROWSE_HALF] = { "browse-half", WATCH_MEDIUM, DAY, {
 	    { "share", WATCH_VALUE_SHARE, AT(browse_half), 1, 20000, 10000 } } },
 	[WATCH_BURST] = { "burst", WATCH_MEDIUM, DAY, {

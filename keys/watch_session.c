@@ -259,6 +259,33 @@ watch_session_extents(struct watch *w, const struct watch_event *e)
 	return 0;
 }
 
+int
+watch_session_exe(struct watch *w, const struct watch_event *e)
+{
+	const struct watch_session *s = watch_state_find_session(w, e->session);
+	char advice[WATCH_REASON];
+	struct watch_about about = {
+		.rule = WATCH_UNLISTED_EXE,
+		.session = e->session,
+		.score = 1,
+	};
+
+	if (s == NULL || !e->unlisted)
+		return 0;
+	about.who = s->who->name;
+	about.model = watch_session_model(s);
+	about.entries = &s->index;
+	about.entry_count = 1;
+	if (!watch_may(w, about.rule, about.who, about.model))
+		return 0;
+	watch_advice(advice, "weir session show %" PRIu64, s->id);
+	return watch_say(w, &about, advice,
+	    "%s reads through session %" PRIu64 " of %s, which is none of the "
+	    "programs that its grant lists",
+	    e->exe != NULL ? e->exe : "a program that could not be seen", s->id,
+	    about.who);
+}
+
 static int
 touches_decoy(struct watch *w, const struct watch_session *s,
     const struct watch_opened *o)

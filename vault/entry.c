@@ -50,6 +50,7 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_ALERT_ACK] = "alert.ack",
 	[ENTRY_DECOY_ADD] = "decoy.add",
 	[ENTRY_DECOY_RM] = "decoy.rm",
+	[ENTRY_SESSION_EXE] = "session.exe",
 	[ENTRY_SECRET_ADD] = "secret.add",
 	[ENTRY_SECRET_RM] = "secret.rm",
 	[ENTRY_VERSION_RM] = "version.rm",

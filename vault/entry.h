@@ -53,6 +53,7 @@ enum entry_kind {
 	ENTRY_VERSION_RM,
 	ENTRY_VERSION_UNDELETE,
 	ENTRY_GC,
+	ENTRY_SESSION_EXE,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

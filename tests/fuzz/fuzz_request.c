@@ -32,6 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(put_commit);
 	TRY(session_open);
 	TRY(session_resume);
+	TRY(session_exe);
 	TRY(release);
 	TRY(extents);
 	TRY(fault);

@@ -43,6 +43,7 @@ AGAIN(version);
 AGAIN(session_open);
 AGAIN(session);
 AGAIN(session_resume);
+AGAIN(session_exe);
 AGAIN(release);
 AGAIN(release_reply);
 AGAIN(extents);
@@ -107,6 +108,7 @@ sample_grant_add(struct writer *w)
 		.hours = empty,
 		.zone = empty,
 		.max_sessions = 3,
+		.exes = text,
 	};
 
 	msg_grant_add_write(w, &m);
@@ -249,6 +251,20 @@ sample_session(struct writer *w)
 	};
 
 	msg_session_write(w, &m);
+}
+
+static void
+sample_session_exe(struct writer *w)
+{
+	const struct msg_session_exe m = {
+		.session = 3,
+		.pid = 7,
+		.exe = text,
+		.seen = true,
+		.digest = { { 4 } },
+	};
+
+	msg_session_exe_write(w, &m);
 }
 
 static void
@@ -418,6 +434,7 @@ static const struct {
 	MESSAGE(session_open),
 	MESSAGE(session),
 	MESSAGE(session_resume),
+	MESSAGE(session_exe),
 	MESSAGE(release),
 	MESSAGE(release_reply),
 	MESSAGE(extents),

@@ -224,6 +224,30 @@ who_goes_on_with_a_version_or_was_granted_it_is_not_said(void **state)
 }
 
 static void
+a_program_that_is_not_listed_is_said(void **state)
+{
+	struct sentry *l = *state;
+	struct watch_event e = { .kind = ENTRY_SESSION_EXE,
+		.by = "user:eve",
+		.uid = 1000,
+		.session = loads(l, "user:eve"),
+		.exe = "/usr/bin/python3" };
+	const struct sentry_alert *a;
+
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 0);
+	e.unlisted = true;
+	sentry_tell(l, &e);
+	a = only(l, "unlisted-exe");
+	assert_string_equal(a->principal, "user:eve");
+	assert_int_equal(a->severity, WATCH_MEDIUM);
+	/* Nor is one of a session that nobody knows. */
+	e.session += 1000;
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 1);
+}
+
+static void
 decoy(struct sentry *l, const char *model, enum entry_kind kind)
 {
 	struct watch_event e = { .kind = kind,
@@ -482,6 +506,7 @@ main(void)
 		T(a_release_of_a_revoked_version_is_said),
 		T(an_older_version_by_its_digest_is_said),
 		T(who_goes_on_with_a_version_or_was_granted_it_is_not_said),
+		T(a_program_that_is_not_listed_is_said),
 		T(the_first_chunk_of_a_decoy_is_said),
 		T(another_uid_that_reads_is_said),
 		T(a_session_opened_by_another_is_of_who_reads_first),
