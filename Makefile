@@ -69,9 +69,10 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-mount-late weir-mount-unruly weir-mount-moody weir-forgetful \
-	weir-keyd-generous weir-keyd-moved weir-keyd-pinless weir-poisoned \
-	weir-leaky test_trust_loose test_budget_blind test_keyring_careless \
+	weir-mount-late weir-mount-unruly weir-mount-planted weir-mount-moody \
+	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
+	weir-poisoned weir-leaky test_trust_loose test_budget_blind \
+	test_keyring_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -418,6 +419,13 @@ $(BUILD)/tests/mutants/weir-mount-unruly: private LINK += $(call wraps,\
 	worker_main)
 $(BUILD)/tests/mutants/weir-mount-unruly: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/unruly_worker.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-planted: private LINK += $(call wraps,\
+	confine_worker reads_new reads_start)
+$(BUILD)/tests/mutants/weir-mount-planted: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/planted_worker.o $(LIBFUSEFS) $(LIBKEYS) \
 		$(LIBVAULT)
 	$(link)
 

@@ -64,6 +64,8 @@ make_arguments(const struct mount *m, const struct options_operands *operands,
 	add_option(out, "--stall", m->stall);
 	if (m->foreground)
 		add(out, "--foreground");
+	if (m->o->allow_swap)
+		add(out, "--allow-swap");
 	if (m->o->json)
 		add(out, "--json");
 	if (m->o->quiet)

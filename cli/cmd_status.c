@@ -134,6 +134,8 @@ print_keyd(const json_t *k)
 	out_line("keyd      %s, pid %llu, since %s UTC", talk_text(k, "mode"),
 	    (unsigned long long)talk_number(k, "pid"),
 	    out_when(talk_text(k, "started"), started));
+	out_line("keys      in memory of the kind %s",
+	    talk_text(k, "key_memory"));
 	out_line("you       %s", talk_text(k, "principal"));
 	out_line("trail     entries: %llu, under the signed checkpoint: %llu",
 	    (unsigned long long)talk_number(trail, "entries"),

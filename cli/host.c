@@ -23,8 +23,10 @@
 #include "keys/peer.h"
 #include "keys/vaultdir.h"
 #include "vault/err.h"
+#include "vault/guarded.h"
 #include "vault/log.h"
 #include "vault/sandbox.h"
+#include "vault/swap.h"
 
 #define MEMLOCK_WANTED (8U << 20)
 #define SPACE_WANTED (4ULL << 30)
@@ -105,8 +107,8 @@ look_landlock(struct host_finding *f)
 	if (abi > 0) {
 		say(f, HOST_OK, "",
 		    "a mount's worker opens objects and no other files "
-		    "(Landlock ABI %d)",
-		    abi);
+		    "(Landlock ABI %d, of which it has: %s)",
+		    abi, sandbox_landlock_has(abi));
 		return;
 	}
 	say(f, HOST_WARN, "",
@@ -119,8 +121,8 @@ look_seccomp(struct host_finding *f)
 {
 	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0) {
 		say(f, HOST_OK, "",
-		    "versions are looked into with few system calls; mounts "
-		    "do not ask for filters yet");
+		    "a mount's worker, and what looks into new versions, have "
+		    "few system calls");
 		return;
 	}
 	say(f, HOST_WARN, "", "no seccomp filters");
@@ -195,50 +197,38 @@ look_memlock(struct host_finding *f)
 		    out_size(l.rlim_cur, size));
 }
 
-/* Whether what a line of /proc/swaps names keeps nothing readable. */
-static bool
-swap_is_safe(const char *device)
-{
-	char uuid_path[128], uuid[64] = "";
-	const char *base = strrchr(device, '/');
-	OWNED_MEM(char) real = NULL;
-	FILE *file;
-
-	if (strncmp(device, "/dev/zram", strlen("/dev/zram")) == 0)
-		return true;
-	if ((real = realpath(device, NULL)) != NULL)
-		base = strrchr(real, '/');
-	if (base == NULL || strncmp(base, "/dm-", strlen("/dm-")) != 0)
-		return false;
-	snprintf(uuid_path, sizeof(uuid_path), "/sys/block%.32s/dm/uuid", base);
-	if ((file = fopen(uuid_path, "re")) == NULL)
-		return false;
-	if (fgets(uuid, sizeof(uuid), file) == NULL)
-		uuid[0] = '\0';
-	fclose(file);
-	return strncmp(uuid, "CRYPT-", strlen("CRYPT-")) == 0;
-}
-
 static void
 look_swap(struct host_finding *f)
 {
-	char line[512];
-	FILE *file = fopen("/proc/swaps", "re");
-	bool heading = true;
+	char name[SWAP_NAME], mend[sizeof(f->mend)];
 
-	say(f, HOST_OK, "", "no swap, or all of it encrypted");
-	if (file == NULL)
+	if (!swap_find("", name)) {
+		say(f, HOST_OK, "", "no swap, or all of it encrypted");
 		return;
-	while (fgets(line, sizeof(line), file) != NULL) {
-		line[strcspn(line, " \t\n")] = '\0';
-		if (!heading && !swap_is_safe(line))
-			say(f, HOST_WARN, "sudo swapoff -a",
-			    "swap on %.128s is not encrypted: a job's own "
-			    "memory may end there (weir's keys are locked)",
-			    line);
-		heading = false;
 	}
-	fclose(file);
+	snprintf(mend, sizeof(mend), "sudo swapoff %.200s", name);
+	say(f, HOST_WARN, mend,
+	    "swap on %.128s is not encrypted: weir-keyd and mounts start with "
+	    "--allow-swap only",
+	    name);
+	advise(f,
+	    "or encrypt it: a line in /etc/crypttab with the option swap");
+}
+
+static void
+look_keys(struct host_finding *f)
+{
+	if (guarded_probe() == GUARDED_SECRET) {
+		say(f, HOST_OK, "",
+		    "keys lie in memfd_secret, which root cannot read either");
+		return;
+	}
+	say(f, HOST_WARN, "",
+	    "keys lie in locked memory (mlock): there is no memfd_secret here, "
+	    "or too little may be locked");
+	advise(f,
+	    "boot a kernel of 6.5 or later, or an older one with "
+	    "secretmem.enable=1");
 }
 
 static void
@@ -476,6 +466,7 @@ host_look(const struct options *o,
 		{ "fusermount3", look_fusermount },
 		{ "read-ahead", look_readahead },
 		{ "memlock", look_memlock },
+		{ "key-memory", look_keys },
 		{ "swap", look_swap },
 		{ "cpu", look_cpu },
 		{ "locale", look_locale },

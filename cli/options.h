@@ -46,6 +46,7 @@ struct options {
 	    *program;	   /* "weir put", for messages; NULL before the verb */
 	const char *vault; /* from -V, else WEIR_VAULT, else NULL */
 	struct unlock_source unlock;
+	bool allow_swap; /* a keyd or a mount that must be started, too */
 	bool json;
 	bool quiet;
 	bool help;

@@ -12,6 +12,7 @@
 #include "keys/peer.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/swap.h"
 
 #define NAME_SIZE 256
 
@@ -26,6 +27,8 @@ talk_open(struct client **out, const struct options *o)
 
 	if ((r = options_vault(o, &how.vault)) != 0)
 		return r;
+	if (o->allow_swap)
+		swap_allow();
 	return client_open(out, &how);
 }
 

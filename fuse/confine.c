@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vault/err.h"
@@ -158,6 +159,27 @@ ignore_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* What a worker does beside reading its store: it waits for the kernel, keyd
+ * and the monitor, takes a connection from the monitor, and lets go of its
+ * terminal.  No socket, process, program or mount is made. */
+static const int calls[] = {
+	SYS_chdir,
+	SYS_dup3,
+	SYS_eventfd2,
+	SYS_getresgid,
+	SYS_getresuid,
+	SYS_pipe2,
+	SYS_ppoll,
+	SYS_recvmsg,
+	SYS_sendmsg,
+	SYS_setsid,
+	SYS_splice,
+#ifdef SYS_poll /* where the C library uses the old ones */
+	SYS_dup2,
+	SYS_poll,
+#endif
+};
+
 int
 confine_worker(const struct confine_how *how)
 {
@@ -175,6 +197,10 @@ confine_worker(const struct confine_how *how)
 		err = sandbox_drop();
 	if (err == 0)
 		err = sandbox_files(how->store);
-	/* Comes last: a change of user makes a process dumpable again. */
-	return err != 0 ? err : secret_init();
+	/* Behind the change of user, which makes a process dumpable again. */
+	if (err == 0)
+		err = secret_init();
+	return err != 0 ?
+	    err :
+	    sandbox_calls(calls, sizeof(calls) / sizeof(calls[0]));
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -14,20 +15,32 @@
 #include "fuse/launch.h"
 #include "vault/log.h"
 
+int
+daemon_journal(void)
+{
+	int fd = sd_journal_stream_fd("weir-mount", LOG_NOTICE, 0);
+
+	return fd >= 0 ? fd : -1;
+}
+
 static void
 to_journal(void *arg, const char *line)
 {
-	(void)arg;
-	(void)sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", LOG_NOTICE,
-	    "SYSLOG_IDENTIFIER=weir-mount", NULL);
+	int stream = (int)(intptr_t)arg;
+
+	if (stream >= 0)
+		(void)dprintf(stream, "%s\n", line);
+	else
+		(void)sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i",
+		    LOG_NOTICE, "SYSLOG_IDENTIFIER=weir-mount", NULL);
 }
 
 void
-daemon_detach(int null)
+daemon_detach(int null, int journal)
 {
 	if (null < 0)
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	log_sink(to_journal, NULL);
+	log_sink(to_journal, (void *)(intptr_t)journal); // NOLINT
 	(void)setsid();
 	(void)!chdir("/");
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)

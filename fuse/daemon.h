@@ -7,9 +7,13 @@
 /*
  * Let go of the terminal: a session of its own, / as directory, stdio on
  * /dev/null, log lines to the journal from here on.  null is a descriptor of
- * /dev/null for who may not open it; -1: none.
+ * /dev/null for who may not open it, journal one of daemon_journal's for who may
+ * make no socket; -1: none.
  */
-void daemon_detach(int null);
+void daemon_detach(int null, int journal);
+
+/* A stream to the journal; -1: there is none. */
+int daemon_journal(void);
 
 /* In the parent of such a process: wait for the status byte that it writes to
  * the pipe fd, or for its end.  The exit status that stands for either. */

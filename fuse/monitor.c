@@ -82,7 +82,7 @@ tell_parent(struct monitor *m)
 	if (m->parent < 0)
 		return;
 	(void)!control_say(m->now->control, CONTROL_DETACH, 0);
-	daemon_detach(-1);
+	daemon_detach(-1, -1);
 	(void)!write(m->parent, &ok, sizeof(ok));
 	close(m->parent);
 	m->parent = -1;

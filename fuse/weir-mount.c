@@ -17,6 +17,7 @@
 #include "vault/log.h"
 #include "vault/ref.h"
 #include "vault/secret.h"
+#include "vault/swap.h"
 
 #define WEIR_VERSION "0.1"
 #define STALL_DEFAULT_S 60
@@ -41,6 +42,7 @@ static const char usage[] =
     "  -f, --foreground          stay until unmounted\n"
     "      --stall SECONDS       how long reads wait for keyd or the store "
     "(60)\n"
+    "      --allow-swap          mount beside swap that is not encrypted\n"
     "      --json                print one object when the mount stands\n"
     "  -q, --quiet               do not say that it stands\n"
     "  -- COMMAND...             run COMMAND with WEIR_MOUNTPOINT set; "
@@ -59,6 +61,7 @@ enum {
 	OPT_UNSIGNED,
 	OPT_USER,
 	OPT_STALL,
+	OPT_ALLOW_SWAP,
 	OPT_JSON,
 	OPT_VERSION
 };
@@ -73,6 +76,7 @@ static const struct option options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "stall", required_argument, NULL, OPT_STALL },
+	{ "allow-swap", no_argument, NULL, OPT_ALLOW_SWAP },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -143,6 +147,9 @@ take_option(struct monitor_how *how, int c)
 		break;
 	case OPT_STALL:
 		return parse_stall(&how->stall_ms, optarg);
+	case OPT_ALLOW_SWAP:
+		swap_allow();
+		break;
 	case OPT_JSON:
 		how->json = true;
 		break;
@@ -281,5 +288,7 @@ main(int argc, char **argv)
 		r = log_sys("getrlimit");
 	if (r == 0)
 		r = secret_init();
+	if (r == 0)
+		r = swap_check();
 	return r != 0 ? err_exit(r) : monitor_run(&how);
 }

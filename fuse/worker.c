@@ -156,7 +156,7 @@ obey(struct worker *w)
 	if (m.type == CONTROL_EXE)
 		learn_exe(w, &m);
 	if (m.type == CONTROL_DETACH)
-		daemon_detach(STDIN_FILENO);
+		daemon_detach(STDIN_FILENO, w->journal);
 	return ORDER_GO_ON;
 }
 
@@ -271,7 +271,7 @@ run(struct worker *w)
 int
 worker_main(int control)
 {
-	struct worker w = { .control = control };
+	struct worker w = { .control = control, .journal = -1 };
 	int err;
 
 	/* It was run by way of /proc/self/exe. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fuse/confine.h"
+#include "fuse/daemon.h"
 #include "fuse/worker_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -241,6 +242,16 @@ confine(const struct worker *w, int store, int last)
 	return confine_worker(&how);
 }
 
+static int
+highest(const int *fds, size_t count)
+{
+	int last = -1;
+
+	for (size_t i = 0; i < count; i++)
+		last = fds[i] > last ? fds[i] : last;
+	return last;
+}
+
 /* Take the store and the connection that came with the setup. */
 static int
 take_setup(struct worker *w)
@@ -257,7 +268,9 @@ take_setup(struct worker *w)
 	    control_setup_read(&w->setup, &r) != 0)
 		return log_err(ERR_FORMAT, "no setup from the monitor");
 	store = m.fds[0];
-	err = confine(w, store, m.fds[0] > m.fds[1] ? m.fds[0] : m.fds[1]);
+	w->journal = daemon_journal();
+	err = confine(w, store,
+	    highest((const int[]){ store, m.fds[1], w->journal }, 3));
 	if (err != 0)
 		return err;
 	m.fds[0] = -1;

@@ -26,6 +26,7 @@
 /* For the files of the worker only. */
 struct worker {
 	int control;
+	int journal;	     /* for log lines, once detached; -1: none */
 	int event;	     /* eventfd: look at what follows */
 	atomic_uint serving; /* threads that answer the kernel */
 	atomic_bool ended;   /* by keyd */

@@ -26,11 +26,11 @@ find(struct broker_call *c, uint64_t id, uint16_t version,
 		    "session %ju is not one of this connection's: open or"
 		    " resume it first",
 		    (uintmax_t)id);
+	c->session = s;
 	if (version >= s->s->count)
-		return broker_call_fail(c, ERR_USAGE,
+		return broker_call_refuse(c, "not a version of the session",
 		    "session %ju has %u versions, and not number %u",
 		    (uintmax_t)id, s->s->count, version);
-	c->session = s;
 	*out = s;
 	return 0;
 }

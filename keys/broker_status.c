@@ -6,6 +6,7 @@
 
 #include "keys/broker_state.h"
 #include "vault/err.h"
+#include "vault/guarded.h"
 #include "vault/note.h"
 
 #define CHECKPOINT "trail/checkpoint"
@@ -89,7 +90,8 @@ broker_status_status(struct broker_call *c)
 		err = catalogue_upload_count(c->b->how.catalogue, &uploads);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
-	j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I}",
+	j = json_pack(
+	    "{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I, s:s}",
 	    "vault", vaultdir_id(v, id), "mode",
 	    c->b->how.service ? "service" : "embedded", "pid",
 	    (json_int_t)getpid(), "weir", c->b->how.program, "principal",
@@ -97,7 +99,8 @@ broker_status_status(struct broker_call *c)
 	    entry_time_text(c->b->started_ms, started), "trail", "entries",
 	    (json_int_t)trail_size(c->b->how.trail), "checkpoint",
 	    (json_int_t)published(v), "sessions", (json_int_t)sessions,
-	    "uploads", (json_int_t)uploads);
+	    "uploads", (json_int_t)uploads, "key_memory",
+	    guarded_name(guarded_kind(c->b->how.keyring->root)));
 	err = j != NULL ? set_alerts(c, j) : 0;
 	if (err != 0) {
 		json_decref(j);

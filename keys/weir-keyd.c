@@ -28,6 +28,7 @@
 #include "vault/log.h"
 #include "vault/secret.h"
 #include "vault/store.h"
+#include "vault/swap.h"
 #include "vault/trail.h"
 
 #define VERSION "0.1"
@@ -37,6 +38,7 @@
 struct options {
 	const char *vault;
 	struct unlock_source unlock;
+	bool allow_swap;
 	bool embedded;
 	int fd;
 	int secret_fd;
@@ -55,6 +57,7 @@ static const char usage[] =
     "      --key-file FILE         unlock with a key file\n"
     "      --passphrase-file FILE  unlock with a passphrase\n"
     "      --no-prompt             never ask on the terminal\n"
+    "      --allow-swap            run beside swap that is not encrypted\n"
     "  -h, --help\n"
     "      --version\n"
     "\n"
@@ -65,6 +68,7 @@ enum {
 	OPT_KEY = 256,
 	OPT_PASSPHRASE,
 	OPT_NO_PROMPT,
+	OPT_ALLOW_SWAP,
 	OPT_EMBEDDED,
 	OPT_FD,
 	OPT_SECRET_FD,
@@ -76,6 +80,7 @@ static const struct option longs[] = {
 	{ "key-file", required_argument, NULL, OPT_KEY },
 	{ "passphrase-file", required_argument, NULL, OPT_PASSPHRASE },
 	{ "no-prompt", no_argument, NULL, OPT_NO_PROMPT },
+	{ "allow-swap", no_argument, NULL, OPT_ALLOW_SWAP },
 	{ "embedded", no_argument, NULL, OPT_EMBEDDED },
 	{ "fd", required_argument, NULL, OPT_FD },
 	{ "secret-fd", required_argument, NULL, OPT_SECRET_FD },
@@ -121,6 +126,9 @@ take_option(struct options *o, int option)
 		return 0;
 	case OPT_NO_PROMPT:
 		o->unlock.no_prompt = true;
+		return 0;
+	case OPT_ALLOW_SWAP:
+		o->allow_swap = true;
 		return 0;
 	case OPT_EMBEDDED:
 		o->embedded = true;
@@ -508,6 +516,8 @@ run(struct options *o)
 	int err, stopped;
 
 	err = secret_init();
+	if (err == 0 && !o->allow_swap)
+		err = swap_check();
 	if (err == 0)
 		err = o->embedded ? detach(o) : inherit(o);
 	if (err != 0)

@@ -13,6 +13,7 @@
 
 #include "vault/err.h"
 #include "vault/file.h"
+#include "vault/guarded.h"
 #include "vault/log.h"
 #include "vault/names.h"
 
@@ -48,7 +49,7 @@ extract_clear(struct extract *e)
 	file_free(e->dest);
 	file_free(e->dir);
 	free(e->dir_path);
-	sodium_free(e->keys);
+	guarded_free(e->keys);
 	if (e->plain != NULL)
 		secret_wipe(e->plain, OBJECT_CHUNK_MAX);
 	free(e->plain);
@@ -360,10 +361,16 @@ set_modes(struct extract *e)
 static int
 prepare(struct extract *e)
 {
+	void *keys;
+	int err;
+
 	assert(e->how->keys->window > 0);
-	e->keys = sodium_malloc(e->how->keys->window * sizeof(*e->keys));
+	err = guarded_new(&keys, e->how->keys->window * sizeof(*e->keys));
+	if (err != 0)
+		return err;
+	e->keys = keys;
 	e->plain = malloc(OBJECT_CHUNK_MAX);
-	if (e->keys == NULL || e->plain == NULL)
+	if (e->plain == NULL)
 		return no_memory();
 	if (digester_new(&e->digester) != 0)
 		return no_memory();

@@ -2,10 +2,10 @@
 #include "vault/lockbox.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "vault/err.h"
+#include "vault/guarded.h"
 #include "vault/log.h"
 #include "vault/object.h"
 #include "vault/reader.h"
@@ -26,17 +26,15 @@ static int
 make(struct lockbox **out, uint32_t index, uint32_t capacity)
 {
 	OWNED(lockbox) b = calloc(1, sizeof(*b));
-	const size_t n = capacity * sizeof(*b->rows);
+	void *rows;
+	int err;
 
 	if (b == NULL)
 		return ERR_NOMEM;
-	b->rows = sodium_malloc(n);
-	if (b->rows == NULL)
-		return ERR_NOMEM;
-	/* sodium_malloc goes on when it cannot lock: ask again. */
-	if (sodium_mlock(b->rows, n) != 0)
-		return log_err(ERR_NOMEM,
-		    "no room to lock keys: raise RLIMIT_MEMLOCK (ulimit -l)");
+	err = guarded_new(&rows, capacity * sizeof(*b->rows));
+	if (err != 0)
+		return err;
+	b->rows = rows;
 	b->index = index;
 	b->capacity = capacity;
 	*out = b;
@@ -94,7 +92,7 @@ lockbox_free(struct lockbox *b)
 {
 	if (b == NULL)
 		return;
-	sodium_free(b->rows);
+	guarded_free(b->rows);
 	free(b);
 }
 

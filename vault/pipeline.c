@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vault/err.h"
+#include "vault/guarded.h"
 #include "vault/log.h"
 #include "vault/object.h"
 #include "vault/writer.h"
@@ -292,16 +292,12 @@ pipeline_new(struct pipeline **out, const struct pipeline_how *how)
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->done, NULL);
 	for (size_t i = 0; i < PIPELINE_BATCHES; i++) {
-		struct secrets *s = sodium_malloc(sizeof(*s));
+		void *s;
 
-		if (s == NULL)
-			return ERR_NOMEM;
+		err = guarded_new(&s, sizeof(*p->batches[i].secrets));
+		if (err != 0)
+			return err;
 		p->batches[i].secrets = s;
-		/* sodium_malloc goes on when it cannot lock: ask again. */
-		if (sodium_mlock(s, sizeof(*s)) != 0)
-			return log_err(ERR_NOMEM,
-			    "no room to lock keys: raise RLIMIT_MEMLOCK"
-			    " (ulimit -l)");
 	}
 	err = start_pool(p);
 	if (err != 0)
@@ -347,7 +343,7 @@ pipeline_free(struct pipeline *p)
 
 		for (size_t c = 0; c < b->count; c++)
 			chunk_clear(&b->chunks[c]);
-		sodium_free(b->secrets);
+		guarded_free(b->secrets);
 	}
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->work);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,6 +45,14 @@ sandbox_landlock(void)
 	    LANDLOCK_CREATE_RULESET_VERSION);
 
 	return abi > 0 ? (int)abi : 0;
+}
+
+const char *
+sandbox_landlock_has(int abi)
+{
+	if (abi >= 6)
+		return "files, TCP, abstract sockets, signals";
+	return abi >= 4 ? "files, TCP" : abi > 0 ? "files" : "nothing";
 }
 
 void
@@ -99,18 +108,25 @@ sandbox_files(int dir)
 	return 0;
 }
 
+/* Newer than some libseccomp. */
+#ifdef SYS_memfd_secret
+#define MEMFD_SECRET SYS_memfd_secret
+#else
+#define MEMFD_SECRET 447
+#endif
+
 /* Memory, threads, the files and sockets that are there. */
 static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(clock_getres),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(close),
-	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(fcntl), SCMP_SYS(fstat),
-	SCMP_SYS(futex), SCMP_SYS(getdents64), SCMP_SYS(getegid),
-	SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getpid),
-	SCMP_SYS(getrandom), SCMP_SYS(gettid), SCMP_SYS(getuid),
-	SCMP_SYS(lseek), SCMP_SYS(madvise), SCMP_SYS(membarrier),
-	SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(mmap), SCMP_SYS(mprotect),
+	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(fadvise64),
+	SCMP_SYS(fstat), SCMP_SYS(ftruncate), SCMP_SYS(futex),
+	SCMP_SYS(getdents64), SCMP_SYS(getegid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getpid), SCMP_SYS(getrandom),
+	SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(lseek), SCMP_SYS(madvise),
+	SCMP_SYS(membarrier), MEMFD_SECRET, SCMP_SYS(mlock), SCMP_SYS(mlock2),
 	SCMP_SYS(mremap), SCMP_SYS(munlock), SCMP_SYS(munmap),
 	SCMP_SYS(nanosleep), SCMP_SYS(newfstatat), SCMP_SYS(openat),
-	SCMP_SYS(openat2), SCMP_SYS(pread64), SCMP_SYS(prctl), SCMP_SYS(read),
+	SCMP_SYS(openat2), SCMP_SYS(pread64), SCMP_SYS(read),
 	SCMP_SYS(readlink), SCMP_SYS(readv), SCMP_SYS(recvfrom),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction),
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
@@ -118,13 +134,62 @@ static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(clock_getres),
 	SCMP_SYS(set_robust_list), SCMP_SYS(sigaltstack), SCMP_SYS(statx),
 	SCMP_SYS(uname), SCMP_SYS(write), SCMP_SYS(writev) };
 
+/* Some calls do more than is needed: which of their arguments are let by.
+ * fcntl could have the kernel signal others; prctl could make a process
+ * dumpable again; nothing that was written is to be run. */
+static const struct {
+	int call;
+	unsigned int place; /* of the argument */
+	scmp_datum_t mask, value;
+} parts[] = {
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_DUPFD },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_DUPFD_CLOEXEC },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_GETFD },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_SETFD },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_GETFL },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_SETFL },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_GETPIPE_SZ },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_SETPIPE_SZ },
+	{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME },
+	{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_GET_DUMPABLE },
+	{ SCMP_SYS(prctl), 0, UINT32_MAX, 0x53564d41 }, /* PR_SET_VMA */
+	{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
+	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
+};
+
 static int
-allow(scmp_filter_ctx filter)
+allow_parts(scmp_filter_ctx filter)
+{
+	/* An undumpable process may say so once more. */
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+	    SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_EQ, 0));
+
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, parts[i].call, 1,
+		    SCMP_CMP(parts[i].place, SCMP_CMP_MASKED_EQ, parts[i].mask,
+			parts[i].value));
+	return r;
+}
+
+static int
+allow_list(scmp_filter_ctx filter, const int *list, size_t count)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof(calls) / sizeof(calls[0]); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, list[i], 0);
+	return r;
+}
+
+static int
+allow(scmp_filter_ctx filter, const int *more, size_t count)
+{
+	int r = allow_list(filter, calls, sizeof(calls) / sizeof(calls[0]));
+
+	if (r == 0)
+		r = allow_list(filter, more, count);
+	if (r == 0)
+		r = allow_parts(filter);
 	/* Threads, and no processes: a filter cannot look into what clone3 is
 	 * given, and glibc does without it. */
 	if (r == 0)
@@ -143,11 +208,11 @@ allow(scmp_filter_ctx filter)
 	return r == 0 ? seccomp_load(filter) : r;
 }
 
-static int
-restrict_calls(void)
+int
+sandbox_calls(const int *more, size_t count)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = filter != NULL ? allow(filter) : -ENOMEM;
+	int r = filter != NULL ? allow(filter, more, count) : -ENOMEM;
 
 	seccomp_release(filter);
 	return r == 0 ? 0 : log_err(ERR_IO, "seccomp: %s", strerrordesc_np(-r));
@@ -162,5 +227,5 @@ sandbox_enter(int dir)
 	err = sandbox_drop();
 	if (err == 0)
 		err = sandbox_files(dir);
-	return err == 0 ? restrict_calls() : err;
+	return err == 0 ? sandbox_calls(NULL, 0) : err;
 }

@@ -2,6 +2,8 @@
 #ifndef WEIR_SANDBOX_H
 #define WEIR_SANDBOX_H
 
+#include <stddef.h>
+
 #include "vault/owned.h"
 
 /*
@@ -17,6 +19,8 @@ int sandbox_enter(int dir) MUST_USE;
 
 /* The kernel's Landlock ABI; 0: none. */
 int sandbox_landlock(void);
+/* What of it that one can forbid, for people. */
+const char *sandbox_landlock_has(int abi);
 
 /* Parts of it, for who changes its user in between: not even a program with
  * capabilities would have any; and none are left. */
@@ -26,5 +30,9 @@ int sandbox_drop(void) MUST_USE;
  * and what of it there is, no TCP, no abstract sockets and no signals outside.
  * For who has given up the rest, or needs calls that sandbox_enter forbids. */
 int sandbox_files(int dir) MUST_USE;
+/* From here on only the system calls that a process without sockets, children
+ * and files to write needs, and count more of them by their numbers: others
+ * fail with EPERM, and memory that was written is not run. */
+int sandbox_calls(const int *more, size_t count) MUST_USE;
 
 #endif

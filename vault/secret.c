@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "vault/err.h"
+#include "vault/guarded.h"
 #include "vault/log.h"
 
 int
@@ -45,37 +46,16 @@ secret_wipe_64(void *p)
 	sodium_memzero(p, 64);
 }
 
-/*
- * n bytes between guard pages, kept out of swap and cores.  sodium_malloc
- * goes on when it cannot lock, so ask again: locking twice does not count
- * twice.
- */
-static int
-guarded(void **out, size_t n)
-{
-	void *p = sodium_malloc(n);
-
-	if (p == NULL)
-		return log_err(ERR_NOMEM, "no guarded memory for %zu bytes", n);
-	if (sodium_mlock(p, n) != 0) {
-		sodium_free(p);
-		return log_err(ERR_NOMEM,
-		    "no room to lock keys: raise RLIMIT_MEMLOCK (ulimit -l)");
-	}
-	*out = p;
-	return 0;
-}
-
 static int
 key_from(void **out, const uint8_t bytes[static KEY_SIZE])
 {
 	void *p;
-	int err = guarded(&p, KEY_SIZE);
+	int err = guarded_new(&p, KEY_SIZE);
 
 	if (err != 0)
 		return err;
 	memcpy(p, bytes, KEY_SIZE);
-	sodium_mprotect_readonly(p);
+	guarded_seal(p);
 	*out = p;
 	return 0;
 }
@@ -121,7 +101,7 @@ key_new(void **out)
                                                                                \
 	void x##_free(struct x *k)                                             \
 	{                                                                      \
-		sodium_free(k);                                                \
+		guarded_free(k);                                               \
 	}                                                                      \
 	struct x
 
@@ -161,7 +141,7 @@ key_arena_new(struct key_arena **out, size_t slots)
 	a->spare = calloc(slots, sizeof(*a->spare));
 	if (a->used == NULL || a->spare == NULL)
 		return ERR_NOMEM;
-	err = guarded(&p, slots * sizeof(*a->slots));
+	err = guarded_new(&p, slots * sizeof(*a->slots));
 	if (err != 0)
 		return err;
 	a->slots = p;
@@ -178,7 +158,7 @@ key_arena_free(struct key_arena *a)
 {
 	if (a == NULL)
 		return;
-	sodium_free(a->slots);
+	guarded_free(a->slots);
 	free(a->spare);
 	free(a->used);
 	pthread_mutex_destroy(&a->mutex);
@@ -237,15 +217,15 @@ secret_text_from(struct secret_text **out, const void *bytes, size_t n)
 
 	if (n > SIZE_MAX - sizeof(*t) - align)
 		return ERR_LIMIT;
-	/* sodium_malloc ends at a page's end: round up to stay aligned. */
-	err = guarded(&p, (sizeof(*t) + n + align - 1) / align * align);
+	/* It ends at a page's end: round up to stay aligned. */
+	err = guarded_new(&p, (sizeof(*t) + n + align - 1) / align * align);
 	if (err != 0)
 		return err;
 	t = p;
 	t->length = n;
 	if (n > 0)
 		memcpy(t->bytes, bytes, n);
-	sodium_mprotect_readonly(t);
+	guarded_seal(t);
 	*out = t;
 	return 0;
 }
@@ -260,5 +240,5 @@ secret_text_bytes(const struct secret_text *t, size_t *n)
 void
 secret_text_free(struct secret_text *t)
 {
-	sodium_free(t);
+	guarded_free(t);
 }

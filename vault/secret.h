@@ -22,7 +22,7 @@ void secret_wipe(void *p, size_t n);
 
 /*
  * Keys are types: one cannot be passed for another, printed or copied.  Each
- * lives in guarded, locked memory (sodium_malloc) and is wiped when freed.
+ * lives in guarded memory (guarded.h) and is wiped when freed.
  *
  *	x_new(&k)		a fresh random key
  *	x_from(&k, bytes)	a key with these bytes

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -86,27 +87,36 @@ freeing_nothing_does_nothing(void **state)
 	secret_text_free(NULL);
 }
 
-/* Whether a child process survives touching p. */
+static sigjmp_buf fault_place;
+
+static void
+on_fault(int number)
+{
+	(void)number;
+	siglongjmp(fault_place, 1);
+}
+
+/* Whether this process can read or write a byte at p. */
 static bool
 can_touch(uint8_t *p, bool write)
 {
-	int status;
-	pid_t pid = fork();
+	const struct sigaction jump = { .sa_handler = on_fault };
+	struct sigaction segv, bus;
+	volatile uint8_t *at = p;
+	volatile bool can = false;
 
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		const struct sigaction die = { .sa_handler = SIG_DFL };
-		volatile uint8_t *at = p;
+	sigaction(SIGSEGV, &jump, &segv);
+	sigaction(SIGBUS, &jump, &bus);
+	if (sigsetjmp(fault_place, 1) == 0) {
+		const uint8_t byte = *at;
 
-		sigaction(SIGSEGV, &die, NULL);
 		if (write)
-			*at = 1;
-		else
-			(void)*at;
-		_exit(0);
+			*at = byte;
+		can = true;
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	sigaction(SIGSEGV, &segv, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+	return can;
 }
 
 static void
@@ -122,6 +132,28 @@ keys_lie_between_guard_pages_and_are_read_only(void **state)
 	assert_false(can_touch(p, true));
 	assert_false(can_touch(p + KEY_SIZE, false));
 	assert_false(can_touch(p - 4096, false));
+}
+
+/* One that wiped its copy would wipe ours. */
+static void
+a_child_has_none_of_its_parents_keys(void **state)
+{
+	OWNED(family_key) k = NULL;
+	uint8_t *p;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(family_key_from(&k, bytes), 0);
+	p = (uint8_t *)(uintptr_t)family_key_bytes(k);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(can_touch(p, false) ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_memory_equal(p, bytes, KEY_SIZE);
 }
 
 static long
@@ -481,6 +513,7 @@ main(void)
 		cmocka_unit_test(freeing_nothing_does_nothing),
 		cmocka_unit_test(
 		    keys_lie_between_guard_pages_and_are_read_only),
+		cmocka_unit_test(a_child_has_none_of_its_parents_keys),
 		cmocka_unit_test(keys_are_locked_into_memory),
 		cmocka_unit_test(
 		    memory_that_cannot_be_locked_is_refused_and_the_limit_named),
