@@ -360,9 +360,13 @@ load_rules(const struct audit *a, const char *path, struct watch_rules *rules)
 	if (path != NULL)
 		return rulefile_load(path, rules, &deliver);
 	err = watchfile_load(&file, a->vault);
-	if (err == 0)
-		*rules = file.rules;
-	return err;
+	if (err != 0)
+		return log_err(err,
+		    "'%s/" WATCHFILE "' is not sound: %s; name others: "
+		    "--rules FILE",
+		    a->vault->path, watchfile_why(&file));
+	*rules = file.rules;
+	return 0;
 }
 
 int

@@ -46,6 +46,7 @@ static const struct kind kinds[ENTRY_KINDS] = {
 	[ENTRY_REFUSED] = { "b529567b2a414eddbef178adae4d232b", LOG_WARNING },
 	[ENTRY_ALERT] = { "3b96b4dd4fc940faa959bf2aa9882773", LOG_WARNING },
 	[ENTRY_ALERT_ACK] = { "121df623eef0450e9d79b0f0d03b1544", LOG_NOTICE },
+	[ENTRY_CONFIG] = { "abcea901fa12dd266c2aa21cddd2efa4", LOG_NOTICE },
 	[ENTRY_CHECK] = { "5cbb52e8921647b08a6eedbd7b78f751", LOG_NOTICE },
 };
 

@@ -25,6 +25,7 @@ struct broker;
 struct broker_link; /* one connection */
 struct courier;
 struct lookout;
+struct watch_rules;
 struct verifier_job;
 struct verifier_news;
 
@@ -97,6 +98,17 @@ void broker_durable(struct broker *b);
 /* About once a second, with the time since broker_new: sessions that nobody
  * holds are closed after a minute, the catalogue goes to the disk. */
 void broker_tick(struct broker *b, int64_t since_ms);
+
+/*
+ * What rules the watch goes by was asked anew: recorded as `config`, key watch.ini,
+ * with this state.  From that entry on the watch goes by rules; NULL: by those
+ * it had.
+ */
+int broker_watch_rules(struct broker *b, const char *state,
+    const struct watch_rules *rules) MUST_USE;
+/* Another courier in the place of the one there was; NULL: none.  It is given
+ * what it has not had. */
+int broker_watch_courier(struct broker *b, struct courier *c) MUST_USE;
 
 /* What the verifier says. */
 void broker_verified(struct broker *b, const struct verifier_news *n);

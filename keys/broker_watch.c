@@ -6,6 +6,7 @@
 #include "keys/broker_state.h"
 #include "keys/courier.h"
 #include "keys/lookout.h"
+#include "keys/watchfile.h"
 #include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -127,6 +128,30 @@ broker_watch_note(struct broker *b)
 	if (b->how.lookout != NULL && b->alerts_owed == 0)
 		catalogue_set_watched(b->how.catalogue,
 		    lookout_seen(b->how.lookout));
+}
+
+int
+broker_watch_rules(struct broker *b, const char *state,
+    const struct watch_rules *rules)
+{
+	struct broker_pending *p;
+	OWNED_ENTRY e = { 0 };
+	int err;
+
+	broker_record_begin(&e, ENTRY_CONFIG);
+	entry_text(&e, "key", WATCHFILE);
+	entry_text(&e, "value", state);
+	err = broker_record_later(b, &e, &p);
+	if (err == 0 && rules != NULL && b->how.lookout != NULL)
+		lookout_rules(b->how.lookout, rules, p->index);
+	return err;
+}
+
+int
+broker_watch_courier(struct broker *b, struct courier *c)
+{
+	b->how.courier = c;
+	return broker_watch_post_all(b);
 }
 
 /* What is recorded is itself looked at. */

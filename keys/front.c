@@ -112,6 +112,13 @@ front_lookout(struct front *f, struct lookout_how *how)
 	how->arg = f;
 }
 
+void
+front_on_reload(struct front *f, void (*reload)(void *arg), void *arg)
+{
+	f->reload = reload;
+	f->reload_arg = arg;
+}
+
 static int
 on_wake(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
@@ -167,6 +174,20 @@ on_tick(sd_event_source *source, uint64_t now_us, void *arg)
 	return code < 0 ? code : 0;
 }
 
+static int
+on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	struct front *f = arg;
+
+	(void)source;
+	(void)si;
+	if (f->reload == NULL)
+		return 0;
+	f->reload(f->reload_arg);
+	front_settle(f);
+	return 0;
+}
+
 /* --- the loop --- */
 
 static int
@@ -175,7 +196,9 @@ add_sources(struct front *f)
 	uint64_t now;
 	int code;
 
-	code = sd_event_add_signal(f->loop, NULL, SIGTERM, NULL, NULL);
+	code = sd_event_add_signal(f->loop, NULL, SIGHUP, on_reload, f);
+	if (code >= 0)
+		code = sd_event_add_signal(f->loop, NULL, SIGTERM, NULL, NULL);
 	if (code >= 0)
 		code = sd_event_add_signal(f->loop, NULL, SIGINT, NULL, NULL);
 	if (code >= 0)
@@ -198,7 +221,7 @@ int
 front_new(struct front **out, const char *vault_path)
 {
 	OWNED(front) f = calloc(1, sizeof(*f));
-	sigset_t ends;
+	sigset_t ours;
 	int code, err;
 
 	if (f == NULL)
@@ -212,10 +235,11 @@ front_new(struct front **out, const char *vault_path)
 	TAILQ_INIT(&f->touched);
 	TAILQ_INIT(&f->queue);
 	/* Before any thread is there, so that none gets them. */
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0)
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &ours, NULL) != 0)
 		return log_sys("block signals");
 	f->vault = strdup(vault_path);
 	if (f->vault == NULL)

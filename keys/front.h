@@ -19,13 +19,16 @@ struct front;
 #define FRONT_LINKS_KEPT 16 /* of all: for root and keyd's own user */
 
 /* An event loop without a broker yet.  SIGTERM and SIGINT are blocked from
- * here on, and end the loop. */
+ * here on, and end the loop; SIGHUP is, too: see front_on_reload. */
 int front_new(struct front **out, const char *vault_path) MUST_USE;
 void front_free(struct front *f);
 OWNED_TYPE(front);
 
 /* How the broker reaches the front: sets send, wake, recorded and arg. */
 void front_connect(struct front *f, struct broker_how *how);
+
+/* What SIGHUP is for; without one it does nothing. */
+void front_on_reload(struct front *f, void (*reload)(void *arg), void *arg);
 
 struct lookout_how;
 /* The same for the lookout: sets now_ms, wake and arg. */

@@ -59,6 +59,8 @@ struct front {
 	bool watched; /* a watchdog wants to hear of us */
 	bool full; /* accept failed for want of descriptors or memory; said */
 	int64_t started_ms;
+	void (*reload)(void *arg); /* NULL: SIGHUP does nothing */
+	void *reload_arg;
 };
 
 /* The loop failed with a negative errno: say so, and return the error. */

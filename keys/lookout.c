@@ -106,6 +106,17 @@ look_parsed(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
 	return err;
 }
 
+static void
+take_rules(struct lookout *l, uint64_t index)
+{
+	LOCKED(lock, &l->mutex);
+
+	if (index < l->others_from)
+		return;
+	l->rules = l->other_rules;
+	atomic_store(&l->others, false);
+}
+
 static int
 look(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
 {
@@ -113,6 +124,8 @@ look(struct lookout *l, uint64_t index, const uint8_t *bytes, size_t n)
 	char by[WATCH_SCAN_BY];
 
 	l->at = index;
+	if (atomic_load(&l->others))
+		take_rules(l, index);
 	if (is_old_read(l, bytes, n))
 		return 0;
 	return watch_scan(&event, index, bytes, n, by) ?
@@ -252,7 +265,8 @@ lookout_new(struct lookout **out, const struct lookout_how *how)
 	pthread_cond_init(&l->work, NULL);
 	pthread_cond_init(&l->changed, NULL);
 	entry_time_text(how->now_ms - LOOKOUT_DAYS * DAY_MS, l->cutoff);
-	err = watch_new(&l->watch, how->rules);
+	l->rules = *how->rules;
+	err = watch_new(&l->watch, &l->rules);
 	if (err == 0)
 		err = start(l);
 	if (err != 0)
@@ -318,6 +332,16 @@ lookout_see(struct lookout *l, uint64_t index, const void *bytes, size_t n)
 		STAILQ_INSERT_TAIL(&l->queue, i, entry);
 	}
 	pthread_cond_broadcast(&l->work);
+}
+
+void
+lookout_rules(struct lookout *l, const struct watch_rules *rules, uint64_t from)
+{
+	LOCKED(lock, &l->mutex);
+
+	l->other_rules = *rules;
+	l->others_from = from;
+	atomic_store(&l->others, true);
 }
 
 const struct watch_alert *

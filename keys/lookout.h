@@ -29,7 +29,7 @@ struct lookout;
 
 struct lookout_how {
 	const struct vaultdir *vault;	 /* borrowed */
-	const struct watch_rules *rules; /* borrowed */
+	const struct watch_rules *rules; /* copied */
 	uint64_t seen;			 /* see lookout_seen, of the last run */
 	uint64_t from; /* the first entry that it is told of */
 	int64_t now_ms;
@@ -46,6 +46,11 @@ OWNED_TYPE(lookout);
 /* A durable entry, in order; copied.  Never waits. */
 void lookout_see(struct lookout *l, uint64_t index, const void *bytes,
     size_t n);
+
+/* Other rules, for entries from this number on; copied.  What the watch remembers
+ * it keeps. */
+void lookout_rules(struct lookout *l, const struct watch_rules *rules,
+    uint64_t from);
 
 /* What was raised first and has not been dropped; NULL: nothing.  Borrowed until
  * lookout_drop.  For one thread. */

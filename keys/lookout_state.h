@@ -3,11 +3,13 @@
 #define WEIR_LOOKOUT_STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "keys/lookout.h"
+#include "keys/watch_rules.h"
 #include "vault/entry.h"
 
 /* What the parts of the lookout share: for lookout*.c alone. */
@@ -39,6 +41,7 @@ struct lookout {
 
 	/* The thread's own. */
 	struct watch *watch;
+	struct watch_rules rules;   /* what it goes by */
 	struct lookout_alerts held; /* raised over what was there at start */
 	uint64_t at;		    /* the entry in hand */
 
@@ -54,6 +57,10 @@ struct lookout {
 	size_t raised_count;
 	bool begun;
 	bool stop;
+	/* Others, from this entry on; read under the mutex once it is set. */
+	atomic_bool others;
+	struct watch_rules other_rules;
+	uint64_t others_from;
 };
 
 /* --- lookout_raise.c --- */

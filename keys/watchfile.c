@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vault/digest.h"
 #include "vault/err.h"
 #include "vault/file.h"
-#include "vault/log.h"
 
 static void
 set_default(struct watchfile *w)
@@ -52,6 +52,14 @@ parse(struct watchfile *w, const uint8_t *text, size_t n, const struct why *why)
 	return 0;
 }
 
+const char *
+watchfile_why(const struct watchfile *w)
+{
+	const size_t n = strlen(WATCHFILE_REFUSED);
+
+	return strncmp(w->state, WATCHFILE_REFUSED, n) == 0 ? w->state + n : "";
+}
+
 int
 watchfile_load(struct watchfile *out, const struct vaultdir *v)
 {
@@ -75,12 +83,8 @@ watchfile_load(struct watchfile *out, const struct vaultdir *v)
 		set_default(&w);
 		if (text[0] == '\0')
 			snprintf(text, sizeof(text), "%s", err_text(err));
-		snprintf(w.state, sizeof(w.state), "refused: %s", text);
-		log_error("'%s/" WATCHFILE "' is not used: %s; the watch goes"
-			  " by its defaults, and alerts are delivered nowhere;"
-			  " mend it ('weir watch check FILE') and start"
-			  " weir-keyd again",
-		    v->path, text);
+		snprintf(w.state, sizeof(w.state), WATCHFILE_REFUSED "%s",
+		    text);
 		err = ERR_FORMAT;
 	}
 	*out = w;

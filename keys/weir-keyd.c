@@ -23,6 +23,7 @@
 #include "keys/vaultdir.h"
 #include "keys/verifier.h"
 #include "keys/watchfile.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -413,6 +414,18 @@ open_records(struct keyd *k)
 	return err == 0 ? settle_secrets(k) : err;
 }
 
+static int
+open_courier(struct keyd *k)
+{
+	struct courier_how how = {
+		.vault = k->vault,
+		.rules = k->watch.deliver,
+		.last = catalogue_next(k->catalogue, CATALOGUE_ALERT) - 1,
+	};
+
+	return courier_new(&k->courier, &how);
+}
+
 /* What looks at the trail, and takes alerts elsewhere. */
 static int
 open_watch(struct keyd *k)
@@ -424,18 +437,75 @@ open_watch(struct keyd *k)
 		.from = catalogue_applied(k->catalogue),
 		.lazy = k->o->embedded,
 	};
-	struct courier_how courier = {
-		.vault = k->vault,
-		.last = catalogue_next(k->catalogue, CATALOGUE_ALERT) - 1,
-	};
 	int err;
 
-	if (watchfile_load(&k->watch, k->vault) != 0)
+	if (watchfile_load(&k->watch, k->vault) != 0) {
+		log_error(
+		    "'%s/" WATCHFILE "' is not used: %s; the watch goes "
+		    "by its defaults, and alerts are delivered nowhere; "
+		    "mend it, weir watch check FILE, and reload weir-keyd "
+		    "(SIGHUP)",
+		    k->vault->path, watchfile_why(&k->watch));
 		announce_watchfile(k->vault->path, k->watch.state);
-	courier.rules = k->watch.deliver;
+	}
 	front_lookout(k->front, &lookout);
 	err = lookout_new(&k->lookout, &lookout);
-	return err == 0 ? courier_new(&k->courier, &courier) : err;
+	return err == 0 ? open_courier(k) : err;
+}
+
+/* --- SIGHUP --- */
+
+/* The old one has ended first: they have the same queues. */
+static int
+change_courier(struct keyd *k)
+{
+	int err = broker_watch_courier(k->broker, NULL);
+
+	courier_free(k->courier);
+	k->courier = NULL;
+	if (err == 0)
+		err = open_courier(k);
+	return err == 0 ? broker_watch_courier(k->broker, k->courier) : err;
+}
+
+static int
+take_rules(struct keyd *k, const struct watchfile *w)
+{
+	int err = broker_watch_rules(k->broker, w->state, &w->rules);
+
+	if (err != 0)
+		return err;
+	k->watch = *w;
+	return change_courier(k);
+}
+
+/* One that is wrong changes nothing but the trail, which says so. */
+static int
+refuse_rules(struct keyd *k, const struct watchfile *w)
+{
+	log_error("'%s/" WATCHFILE "' is not used: %s; the rules that there "
+		  "were stay; mend it: weir watch check FILE",
+	    k->vault->path, watchfile_why(w));
+	announce_watchfile(k->vault->path, w->state);
+	return broker_watch_rules(k->broker, w->state, NULL);
+}
+
+static void
+reload(void *arg)
+{
+	struct keyd *k = arg;
+	struct watchfile w;
+	int err;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)clock_ms() * 1000);
+	err = watchfile_load(&w, k->vault) == 0 ? take_rules(k, &w) :
+						  refuse_rules(k, &w);
+	sd_notify(0, "READY=1");
+	if (err != 0)
+		log_error("'%s/" WATCHFILE "' was not taken in full (%s): "
+			  "reload once more, or start weir-keyd again",
+		    k->vault->path, err_text(err));
 }
 
 static int
@@ -524,6 +594,8 @@ run(struct options *o)
 		return err;
 	raise_limits();
 	err = start(&k);
+	if (err == 0)
+		front_on_reload(k.front, reload, &k);
 	if (err == 0)
 		err = ready(&k);
 	if (err == ERR_INTEGRITY)
