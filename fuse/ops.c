@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "fuse/refused.h"
+#include "keys/budget.h"
+#include "vault/cut.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -20,6 +22,7 @@
 #define CONGESTED 48
 #define PAUSE_MS 20 /* when there is no memory */
 #define NAME_MAX_BYTES MANIFEST_NAME_MAX
+#define BROWSE_PART (1000000 / BUDGET_HARD_PPM) /* of the weights, in 30 days */
 
 static struct ops *
 ops_of(fuse_req_t req)
@@ -167,6 +170,21 @@ open_file(struct ops *o, const struct tree_item *item,
 	    (uint32_t)ctx->pid);
 }
 
+/*
+ * Whether the page that the file's header ends in cannot be had: a browse budget
+ * (2 %) does not hold the chunk that begins in it.  Such a file is read past
+ * the page cache, byte for byte, so that its header can be.
+ */
+static bool
+is_exact(const struct handle_file *h)
+{
+	const struct manifest_file *f = h->file;
+
+	return h->window == 1 && f->class == MANIFEST_WEIGHTS &&
+	    f->header_bytes > 0 && f->header_bytes < f->size &&
+	    cut_limit(f->size) > h->manifest->weight_bytes / BROWSE_PART;
+}
+
 static void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -206,6 +224,10 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	report_opened(o->report, (uint32_t)ctx->pid);
+	if (is_exact(handle_file(h))) {
+		fi->direct_io = 1;
+		fi->keep_cache = 0;
+	}
 	fi->fh = (uint64_t)(uintptr_t)h;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_free(h); /* interrupted: there will be no RELEASE */
@@ -262,6 +284,13 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	if (size == 0 || q.offset >= end) {
 		fuse_reply_buf(req, NULL, 0);
 		return;
+	}
+	/* Past the page cache a short answer is none too many: what is behind the
+	 * header is asked for by itself. */
+	if (is_exact(handle_file(q.handle))) {
+		q.asked = true;
+		if (q.offset < handle_file(q.handle)->file->header_bytes)
+			end = handle_file(q.handle)->file->header_bytes;
 	}
 	if (q.size > end - q.offset)
 		q.size = (size_t)(end - q.offset);
