@@ -82,6 +82,8 @@ cmd_fn cmd_alert_ack;
 cmd_fn cmd_decoy_add;
 cmd_fn cmd_decoy_ls;
 cmd_fn cmd_decoy_rm;
+cmd_fn cmd_backup;
+cmd_fn cmd_restore;
 cmd_fn cmd_secret_ls;
 cmd_fn cmd_secret_add;
 cmd_fn cmd_secret_rm;

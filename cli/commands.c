@@ -413,6 +413,18 @@ static const struct commands_row rows[] = {
 	    "make a decoy a model like others again",
 	    "MODEL --reason TEXT\n"
 	    "  --reason TEXT  why; it is recorded\n" },
+	{ "backup", cmd_backup, 1, 1, true,
+	    "copy the vault; again, what is new",
+	    "DEST [--epoch-to FILE] [--read-data]\n"
+	    "Run by the vault's owner or root, while keyd runs.  The epoch key "
+	    "is left out:\nkeep it elsewhere.\n"
+	    "  --epoch-to FILE  write the epoch key there\n"
+	    "  --read-data      read what DEST has already, too, and mend it\n" },
+	{ "restore", cmd_restore, 2, 2, true,
+	    "make a vault of a backup",
+	    "SRC DIR --epoch FILE\n"
+	    "DIR is absent or empty.\n"
+	    "  --epoch FILE  the epoch key, which is not in the backup\n" },
 	{ "secret ls", cmd_secret_ls, 0, 0, false,
 	    "list the secrets that unlock the vault",
 	    "\n" },

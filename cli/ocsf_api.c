@@ -45,6 +45,7 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_VERSION_RM] = DELETE,
 	[ENTRY_VERSION_UNDELETE] = UPDATE,
 	[ENTRY_GC] = DELETE,
+	[ENTRY_BACKUP] = READ,
 };
 
 /* Whether it went well; what it failed by. */

@@ -214,6 +214,21 @@ progress_sweep(struct progress *p, uint64_t done, uint64_t gone)
 }
 
 void
+progress_mirror(void *arg, const struct mirror_totals *now)
+{
+	struct progress *p = arg;
+	char line[LINE_SIZE], text[LINE_SIZE / 2], count[OUT_COUNT];
+
+	if (!due(p, now->bytes))
+		return;
+	amounts(p, now->bytes, 0, text, sizeof(text));
+	snprintf(line, sizeof(line), "%s, %s; %llu copied",
+	    out_count(now->objects, "object", count), text,
+	    (unsigned long long)now->copied);
+	draw(p, line);
+}
+
+void
 progress_entries(struct progress *p, uint64_t done, uint64_t total)
 {
 	char line[LINE_SIZE];

@@ -7,6 +7,7 @@
 
 #include "vault/check.h"
 #include "vault/intake.h"
+#include "vault/mirror.h"
 #include "vault/owned.h"
 
 /*
@@ -31,6 +32,8 @@ void progress_check(void *arg, const struct check_totals *now);
 
 /* So many objects were looked at, and so many are gone. */
 void progress_sweep(struct progress *p, uint64_t done, uint64_t gone);
+/* The same of a mirror. */
+void progress_mirror(void *arg, const struct mirror_totals *now);
 
 /* So many of the trail's entries were looked at. */
 void progress_entries(struct progress *p, uint64_t done, uint64_t total);

@@ -546,6 +546,14 @@ tell_removal(struct story *s, const struct entry_view *v, FILE *f)
 	story_removal_tell(v, f);
 }
 
+static void
+tell_backup(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "up to epoch %llu",
+	    (unsigned long long)talk_number(v->json, "epoch"));
+}
+
 static void (*const tellers[ENTRY_KINDS])(struct story *s,
     const struct entry_view *v, FILE *f) = {
 	[ENTRY_INIT] = tell_init,
@@ -584,6 +592,7 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_VERSION_RM] = tell_removal,
 	[ENTRY_VERSION_UNDELETE] = tell_removal,
 	[ENTRY_GC] = tell_removal,
+	[ENTRY_BACKUP] = tell_backup,
 };
 
 int

@@ -78,6 +78,7 @@ static const struct broker_request requests[] = {
 	{ MSG_GC_BEGIN, "gc.begin", ROLE_OWNER, broker_gc_begin },
 	{ MSG_GC_SWEEP, "gc.sweep", ROLE_OWNER, broker_gc_sweep },
 	{ MSG_GC_END, "gc.end", ROLE_OWNER, broker_gc_end },
+	{ MSG_BACKUP, "backup", 0, broker_backup_backup },
 };
 
 static const struct broker_request *

@@ -68,6 +68,7 @@ words(const struct broker_call *c)
 		{ MSG_GC_BEGIN, "'weir gc'" },
 		{ MSG_GC_SWEEP, "'weir gc'" },
 		{ MSG_GC_END, "'weir gc'" },
+		{ MSG_BACKUP, "'weir backup'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

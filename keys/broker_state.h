@@ -594,5 +594,6 @@ int broker_removal_undelete(struct broker_call *c);
 int broker_gc_begin(struct broker_call *c);
 int broker_gc_sweep(struct broker_call *c);
 int broker_gc_end(struct broker_call *c);
+int broker_backup_backup(struct broker_call *c);
 
 #endif

@@ -194,6 +194,14 @@ catalogue_flush(struct catalogue *c)
 	return err;
 }
 
+int
+catalogue_copy(struct catalogue *c, const char *path)
+{
+	int err = catalogue_flush(c);
+
+	return err == 0 ? sql_copy(c->sql, path) : err;
+}
+
 static struct sql_value
 bytes_value(const struct catalogue_wrapped *w)
 {

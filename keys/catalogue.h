@@ -47,6 +47,9 @@ int catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry) MUST_USE;
 int catalogue_flush(struct catalogue *c) MUST_USE;
 
+/* A copy in a new file: all that was applied. */
+int catalogue_copy(struct catalogue *c, const char *path) MUST_USE;
+
 /* How far the watch has looked at the trail, and recorded what it raised: a note
  * for keyd's next start, in no entry.  On the disk after catalogue_flush. */
 uint64_t catalogue_watched(const struct catalogue *c);

@@ -72,6 +72,7 @@ enum msg_type {
 	MSG_SECRET_LS = 120,
 	MSG_SECRET_ADD = 121,
 	MSG_SECRET_RM = 122,
+	MSG_BACKUP = 125,
 	MSG_VERSION_RM = 140,
 	MSG_VERSION_UNDELETE = 141,
 	MSG_GC_BEGIN = 142,
@@ -317,6 +318,14 @@ struct msg_check_report {
 	uint64_t missing;
 };
 
+struct msg_backup {	  /* reply to backup */
+	char *note;	  /* the checkpoint's */
+	uint8_t *keyring; /* the files' bytes */
+	size_t keyring_length;
+	uint8_t *epoch;
+	size_t epoch_length;
+	uint64_t epoch_number;
+};
 struct msg_consistency { /* reply to trail.consistency */
 	char *note;	 /* the checkpoint's */
 	uint16_t count;	 /* at most TLOG_PROOF_MAX */
@@ -430,6 +439,7 @@ MSG_PAIR(consistency);
 MSG_PAIR(alert_ack);
 MSG_PAIR(secret_add);
 MSG_PAIR(secret_rm);
+MSG_PAIR(backup);
 MSG_PAIR(decoy);
 MSG_PAIR(removal);
 MSG_PAIR(sweep);

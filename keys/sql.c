@@ -276,6 +276,28 @@ sql_run(struct sql *s, size_t statement, const struct sql_value *values,
 }
 
 int
+sql_copy(struct sql *s, const char *path)
+{
+	sqlite3 *to = NULL;
+	sqlite3_backup *copy = NULL;
+	bool done = false;
+	int err = 0;
+
+	if (sqlite3_open_v2(path, &to,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) == SQLITE_OK)
+		copy = sqlite3_backup_init(to, "main", s->db, "main");
+	if (copy != NULL) {
+		done = sqlite3_backup_step(copy, -1) == SQLITE_DONE;
+		done = sqlite3_backup_finish(copy) == SQLITE_OK && done;
+	}
+	if (!done)
+		err = log_err(ERR_IO, "catalogue: copy it to '%s': %s", path,
+		    sqlite3_errmsg(to));
+	sqlite3_close(to);
+	return err;
+}
+
+int
 sql_attach(struct sql *s, const char *path, const char *name)
 {
 	const struct sql_value values[] = { SQL_TEXT(path), SQL_TEXT(name) };

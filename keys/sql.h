@@ -79,6 +79,9 @@ void sql_end(struct sql_query *q);
 
 /* The file of another database, as `name` of this one's.  The same rows of a
  * statement outside the list. */
+/* A copy of the whole database in a new file, as it is outside of any
+ * transaction. */
+int sql_copy(struct sql *s, const char *path) MUST_USE;
 int sql_attach(struct sql *s, const char *path, const char *name) MUST_USE;
 int sql_begin_text(struct sql_query *out, struct sql *s, const char *text)
     MUST_USE;

@@ -21,8 +21,9 @@
 #define VAULTDIR_CATALOGUE "catalogue.db"
 #define VAULTDIR_LOCK "keyd.lock"
 #define VAULTDIR_RUN "run"
-#define VAULTDIR_SOCKET "keyd.sock" /* beneath run */
-#define VAULTDIR_ID_SIZE 33	    /* 32 lowercase hex and a NUL */
+#define VAULTDIR_SOCKET "keyd.sock"    /* beneath run */
+#define VAULTDIR_COPY "catalogue.copy" /* beneath run, too */
+#define VAULTDIR_ID_SIZE 33	       /* 32 lowercase hex and a NUL */
 
 struct vaultdir {
 	struct file *dir;

@@ -411,6 +411,12 @@ open_records(struct keyd *k)
 	err = trail_open(&k->trail, &how);
 	if (err == 0)
 		err = catalogue_flush(k->catalogue);
+	/* Of a backup that was cut off. */
+	if (err == 0)
+		err = file_remove(k->vault->dir,
+		    VAULTDIR_RUN "/" VAULTDIR_COPY);
+	if (err == ERR_NOT_FOUND)
+		err = 0;
 	return err == 0 ? settle_secrets(k) : err;
 }
 

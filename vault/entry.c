@@ -56,6 +56,7 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_VERSION_RM] = "version.rm",
 	[ENTRY_VERSION_UNDELETE] = "version.undelete",
 	[ENTRY_GC] = "gc",
+	[ENTRY_BACKUP] = "backup",
 };
 
 const char *

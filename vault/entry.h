@@ -54,6 +54,7 @@ enum entry_kind {
 	ENTRY_VERSION_UNDELETE,
 	ENTRY_GC,
 	ENTRY_SESSION_EXE,
+	ENTRY_BACKUP,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

@@ -4,7 +4,7 @@
 
 usage: inject.py BUILD [--places 60] [--seed N]
 
-`put`, `grant add` and `get` run on a copy of a small vault with their keyd under strace, which makes the nth call of a
+`put`, `grant add`, `get`, `backup` and `secret passwd` run on a copy of a small vault with their keyd under strace, which makes the nth call of a
 kind (fsync, fdatasync, write, pwrite64, renameat2, openat, mkdirat, close, read) fail with EIO or ENOSPC, or kills the process
 there.  Afterwards, without strace: `audit verify` and `check --read-data` pass, what reported success is there, and the
 same command works.  --places 0 takes every place; otherwise that many, chosen at random.
@@ -32,6 +32,9 @@ class Injection:
             "put": ("put", "second", top / "tree1", "--quiet"),
             "grant": ("grant", "add", "first", "--to", "user:nobody", "--loads", 1, "--reason", "injected"),
             "get": ("get", "--allow-unsigned", reference, top / "out"),
+            "backup": ("backup", top / "backup", "--quiet"),
+            # By itself: it is a change, and can be made again.
+            "secret": ("secret", "passwd", "--new-key-file", self.key),
         }
 
     def weir(self, vault, *argv, strace=()):
@@ -50,7 +53,8 @@ class Injection:
         for used in (self.base, vault):
             self.wait_for_keyd(used)
         shutil.rmtree(vault, ignore_errors=True)
-        shutil.rmtree(self.top / "out", ignore_errors=True)
+        for made in ("out", "backup", "restored"):
+            shutil.rmtree(self.top / made, ignore_errors=True)
         shutil.copytree(self.base, vault, symlinks=True, ignore=shutil.ignore_patterns("run"))
         return vault
 
@@ -119,9 +123,23 @@ class Injection:
         if name == "grant":
             grants = json.loads(self.weir(vault, "grant", "ls", "--json").stdout or '{"grants":[]}')["grants"]
             return [] if "injected" in {g["reason"] for g in grants} else ["the grant is lost"]
+        if name == "secret":
+            secrets = json.loads(self.weir(vault, "secret", "ls", "--json").stdout or '{"secrets":[]}')["secrets"]
+            return [] if len(secrets) == 2 and not (vault / "keyring.next").exists() else ["a secret is lost, or left over"]
+        if name == "backup":
+            return self.not_restored(vault)
         same = (self.top / "out/a.bin").exists() and \
             (self.top / "out/a.bin").read_bytes() == (self.top / "tree0/a.bin").read_bytes()
         return [] if same else ["the copy is not the file"]
+
+    def not_restored(self, vault):
+        restored = self.top / "restored"
+        shutil.rmtree(restored, ignore_errors=True)
+        p = self.weir(vault, "restore", self.top / "backup", restored, "--epoch", vault / "epoch")
+        if p.returncode == 0:
+            p = self.weir(restored, "check", "--read-data")
+            self.wait_for_keyd(restored)
+        return [] if p.returncode == 0 else [f"the backup does not restore: {p.stderr.strip()[-300:]}"]
 
     fired = 0
 

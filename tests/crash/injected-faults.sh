@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# nothing-lost: system calls that fail or kill, at places all over put, grant
-# and get and their keyd.
+# nothing-lost: system calls that fail or kill, at places all over put, grant,
+# get, backup and secret passwd and their keyd.
 : "${BUILD:=$PWD/build}" "${CRASH_ROUNDS:=20}"
 here=$(dirname "$0")
 

@@ -56,6 +56,7 @@ AGAIN(alert_ack);
 AGAIN(decoy);
 AGAIN(secret_add);
 AGAIN(secret_rm);
+AGAIN(backup);
 AGAIN(consistency);
 
 static char text[] = "some text", empty[] = "", json[] = "{\"a\":\"b\"}";
@@ -392,6 +393,15 @@ sample_secret(enum unlock_kind kind)
 }
 
 static void
+sample_backup(struct writer *w)
+{
+	uint8_t bytes[] = { 1, 2, 3 };
+	const struct msg_backup m = { text, bytes, 3, bytes, 2, 7 };
+
+	msg_backup_write(w, &m);
+}
+
+static void
 sample_secret_add(struct writer *w)
 {
 	OWNED_UNLOCK proof = sample_secret(UNLOCK_PASSPHRASE);
@@ -448,6 +458,7 @@ static const struct {
 	MESSAGE(decoy),
 	MESSAGE(secret_add),
 	MESSAGE(secret_rm),
+	MESSAGE(backup),
 };
 #define MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
