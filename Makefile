@@ -71,8 +71,8 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-planted weir-mount-moody \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
-	weir-poisoned weir-leaky test_trust_loose test_budget_blind \
-	test_keyring_careless \
+	weir-keyd-hoarding weir-poisoned weir-leaky test_trust_loose \
+	test_budget_blind test_keyring_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -147,7 +147,7 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libsystemd-dev libcmocka-dev libjansson-dev libsqlite3-dev uthash-dev \
 	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev \
 	zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
-	e2fsprogs sudo universal-ctags binutils acl rsync systemd udev \
+	e2fsprogs sqlite3 sudo universal-ctags binutils acl rsync systemd udev \
 	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
 DEPS := build/.deps
@@ -314,6 +314,11 @@ $(BUILD)/tests/mutants/weir-keyd-generous: private LINK += $(call wraps,\
 	grant_choose grant_stands grant_ends catalogue_grant_list)
 $(BUILD)/tests/mutants/weir-keyd-generous: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/generous_keyd.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-keyd-hoarding: private LINK += $(call wraps,\
+	keyring_epoch_begin)
+$(BUILD)/tests/mutants/weir-keyd-hoarding: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/hoarding_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-keyd-pinless: private LINK += $(call wraps,\
 	broker_gc_hold)

@@ -18,7 +18,7 @@ ask_yes(const struct options *o, bool yes, const char *question)
 		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return options_wrong(o,
-		    "this asks before it signs, and there is no terminal to "
+		    "this asks before it acts, and there is no terminal to "
 		    "ask on; --yes takes what was shown as agreed to");
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
@@ -27,6 +27,6 @@ ask_yes(const struct options *o, bool yes, const char *question)
 	line[strcspn(line, "\n")] = '\0';
 	if (strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0)
 		return 0;
-	log_info("nothing was signed");
+	log_info("nothing was done");
 	return CMD_FAILED;
 }

@@ -91,6 +91,7 @@ cmd_fn cmd_secret_passwd;
 cmd_fn cmd_rm;
 cmd_fn cmd_undelete;
 cmd_fn cmd_gc;
+cmd_fn cmd_shred;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 /* For --version, before any verb. */

@@ -5,6 +5,7 @@
 
 #include "cli/audit.h"
 #include "cli/cmd.h"
+#include "cli/deletion.h"
 #include "cli/evidence.h"
 #include "cli/extends.h"
 #include "cli/out.h"
@@ -143,7 +144,7 @@ int
 cmd_audit_verify(struct options *o, int argc, char **argv)
 {
 	struct evidence_check proof = { .o = o };
-	const char *against = NULL, *since = NULL;
+	const char *against = NULL, *since = NULL, *certificate = NULL;
 	bool catalogue = false;
 	const struct options_own own[] = {
 		{ "against", 0, OPTIONS_TEXT, &against },
@@ -151,6 +152,7 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 		{ "proof", 0, OPTIONS_TEXT, &proof.path },
 		{ "log-key", 0, OPTIONS_TEXT, &proof.log_key },
 		{ "policy", 0, OPTIONS_TEXT, &proof.policy },
+		{ "certificate", 0, OPTIONS_TEXT, &certificate },
 		{ "catalogue", 0, OPTIONS_FLAG, &catalogue },
 		OPTIONS_END,
 	};
@@ -161,10 +163,17 @@ cmd_audit_verify(struct options *o, int argc, char **argv)
 	if ((r = options_parse(o, own, argc, argv, &none)) != 0)
 		return r;
 	if ((against != NULL) + (since != NULL) + (proof.path != NULL) +
-		catalogue >
+		(certificate != NULL) + catalogue >
 	    1)
 		return options_wrong(o,
-		    "say one of --against, --since, --proof and --catalogue");
+		    "say one of --against, --since, --proof, --certificate "
+		    "and --catalogue");
+	if (certificate != NULL && proof.policy == NULL &&
+	    proof.log_key != NULL)
+		return deletion_check(o, certificate, proof.log_key);
+	if (certificate != NULL)
+		return options_wrong(o,
+		    "--certificate FILE goes with --log-key VKEY alone");
 	if ((proof.path != NULL) != (proof.log_key != NULL) ||
 	    (proof.policy != NULL && proof.path == NULL))
 		return options_wrong(o,

@@ -84,6 +84,16 @@ static const struct commands_row rows[] = {
 	    "  --grace SPAN  not objects that somebody put or found in this "
 	    "time (24h)\n"
 	    "  --dry-run     only say what would go\n" },
+	{ "shred", cmd_shred, 1, 1, true,
+	    "destroy a version, its key and what only it needs, for good",
+	    "MODEL@DIGITS [--yes] [--reason TEXT] [--certificate FILE]\n"
+	    "Its sessions end.  Prints and writes a deletion certificate "
+	    "('weir audit verify\n--certificate').  Backups from before do "
+	    "not open any more: make one after it.\n"
+	    "  --certificate FILE  where it goes: MODEL@DIGITS.shredded.json, "
+	    "else\n"
+	    "  --reason TEXT       why; it is recorded\n"
+	    "  --yes               without asking\n" },
 	{ "role ls", cmd_role_ls, 0, 0, false,
 	    "list who has which role",
 	    "\n" },
@@ -333,15 +343,17 @@ static const struct commands_row rows[] = {
 	{ "audit verify", cmd_audit_verify, 0, 0, false,
 	    "prove that the trail is whole, or check a proof",
 	    "[--against FILE] | --since FILE\n"
-	    "           | --proof FILE --log-key VKEY [--policy FILE] | "
-	    "--catalogue\n"
-	    "Needs no keyd; with --proof no vault either.\n"
+	    "           | --proof FILE --log-key VKEY [--policy FILE]\n"
+	    "           | --certificate FILE --log-key VKEY | --catalogue\n"
+	    "Needs no keyd; with --proof or --certificate no vault either.\n"
 	    "  --against FILE  compute all anew; the trail must extend this "
 	    "checkpoint\n"
 	    "  --since FILE    prove that the trail extends this checkpoint, and "
 	    "say what\n"
 	    "                  was added\n"
 	    "  --proof FILE    check what 'audit reads' or 'audit proof' wrote\n"
+	    "  --certificate FILE\n"
+	    "                  check a deletion certificate, and show it\n"
 	    "  --log-key VKEY  the log's verifier key\n"
 	    "  --policy FILE   witnesses must have cosigned its checkpoint\n"
 	    "  --catalogue     compare the catalogue with what the trail adds "

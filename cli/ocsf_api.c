@@ -46,6 +46,7 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_VERSION_UNDELETE] = UPDATE,
 	[ENTRY_GC] = DELETE,
 	[ENTRY_BACKUP] = READ,
+	[ENTRY_SHRED] = DELETE,
 };
 
 /* Whether it went well; what it failed by. */

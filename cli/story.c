@@ -540,13 +540,6 @@ tell_alert(struct story *s, const struct entry_view *v, FILE *f)
 }
 
 static void
-tell_removal(struct story *s, const struct entry_view *v, FILE *f)
-{
-	(void)s;
-	story_removal_tell(v, f);
-}
-
-static void
 tell_backup(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
@@ -589,10 +582,11 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_DECOY_RM] = tell_alert,
 	[ENTRY_SECRET_ADD] = tell_alert,
 	[ENTRY_SECRET_RM] = tell_alert,
-	[ENTRY_VERSION_RM] = tell_removal,
-	[ENTRY_VERSION_UNDELETE] = tell_removal,
-	[ENTRY_GC] = tell_removal,
+	[ENTRY_VERSION_RM] = story_removal_tell,
+	[ENTRY_VERSION_UNDELETE] = story_removal_tell,
+	[ENTRY_GC] = story_removal_tell,
 	[ENTRY_BACKUP] = tell_backup,
+	[ENTRY_SHRED] = story_removal_tell,
 };
 
 int

@@ -42,10 +42,34 @@ tell_gc(const struct entry_view *v, FILE *f)
 		    talk_text(one, "model"), talk_text(one, "version"));
 }
 
-void
-story_removal_tell(const struct entry_view *v, FILE *f)
+static void
+tell_shred(const struct entry_view *v, FILE *f)
 {
-	if (v->kind == ENTRY_GC)
+	const char *reason = talk_text(v->json, "reason");
+	char count[OUT_COUNT];
+
+	fprintf(f, "%s@%.12s ", talk_text(v->json, "model"),
+	    talk_text(v->json, "version"));
+	if (strcmp(talk_text(v->json, "stage"), "end") == 0) {
+		fprintf(f, "is shredded: epoch %llu, %s removed",
+		    (unsigned long long)talk_number(v->json, "epoch"),
+		    out_count(talk_number(v->json, "objects"), "object",
+			count));
+		return;
+	}
+	fprintf(f, "is to be shredded; %s ended",
+	    out_count(talk_number(v->json, "sessions"), "session", count));
+	if (reason[0] != '\0')
+		fprintf(f, ": %s", reason);
+}
+
+void
+story_removal_tell(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	if (v->kind == ENTRY_SHRED)
+		tell_shred(v, f);
+	else if (v->kind == ENTRY_GC)
 		tell_gc(v, f);
 	else
 		tell_rm(v, f);

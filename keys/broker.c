@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "keys/broker_budget.h"
+#include "keys/broker_removal.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -79,6 +80,10 @@ static const struct broker_request requests[] = {
 	{ MSG_GC_SWEEP, "gc.sweep", ROLE_OWNER, broker_gc_sweep },
 	{ MSG_GC_END, "gc.end", ROLE_OWNER, broker_gc_end },
 	{ MSG_BACKUP, "backup", 0, broker_backup_backup },
+	{ MSG_SHRED_BEGIN, "shred.begin", ROLE_OWNER, broker_shred_begin },
+	{ MSG_SHRED_SWEEP, "shred.sweep", ROLE_OWNER, broker_shred_sweep },
+	{ MSG_SHRED_CERTIFICATE, "shred.certificate", ROLE_REVIEWER,
+	    broker_shred_certificate },
 };
 
 static const struct broker_request *
@@ -148,11 +153,15 @@ broker_new(struct broker **out, const struct broker_how *how)
 	if (err == 0)
 		err = catalogue_upload_drop_all(how->catalogue);
 	if (err == 0)
+		err = broker_shred_settle(b);
+	if (err == 0)
 		err = record_start(b);
 	if (err == 0)
 		err = broker_session_load_all(b);
 	if (err == 0)
 		err = broker_session_end_unfounded(b);
+	if (err == 0)
+		err = broker_shred_resume(b);
 	if (err == 0)
 		err = broker_watch_post_all(b);
 	if (err != 0)

@@ -69,6 +69,9 @@ words(const struct broker_call *c)
 		{ MSG_GC_SWEEP, "'weir gc'" },
 		{ MSG_GC_END, "'weir gc'" },
 		{ MSG_BACKUP, "'weir backup'" },
+		{ MSG_SHRED_BEGIN, "'weir shred'" },
+		{ MSG_SHRED_SWEEP, "'weir shred'" },
+		{ MSG_SHRED_CERTIFICATE, "'weir shred'" },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

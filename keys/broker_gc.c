@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_budget.h"
-#include "keys/broker_state.h"
+#include "keys/broker_removal.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/manifest.h"
@@ -355,37 +355,63 @@ remove_one(struct broker *b, const struct digest *name)
 				   MSG_SWEPT_FAILED;
 }
 
-/* What is to become of an object: removed only if nobody needs it. */
+/* What is to become of an object that nobody needed when somebody last looked:
+ * REMOVED if it can go. */
 static int
-judge(struct broker *b, const struct msg_sweep *m, const struct digest *name,
-    enum msg_swept *out, uint64_t *bytes)
+judge(struct broker *b, const struct digest *name, enum msg_swept *out,
+    struct store_age *age)
 {
 	const struct broker_pin *p;
-	struct store_age age;
 	bool needed;
 	int err = catalogue_object_needed(b->how.catalogue, name, &needed);
 
 	if (err != 0)
 		return err;
+	*age = (struct store_age){ 0 };
 	if (needed) {
 		*out = MSG_SWEPT_NEEDED;
 		return 0;
 	}
 	HASH_FIND(hh, b->pins, name, sizeof(*name), p);
-	err = store_age(b->how.store, name, &age);
+	err = store_age(b->how.store, name, age);
 	if (p != NULL)
 		*out = MSG_SWEPT_PINNED;
-	else if (err == ERR_NOT_FOUND)
-		*out = MSG_SWEPT_ABSENT;
 	else if (err != 0)
-		*out = MSG_SWEPT_FAILED;
-	else if (age.wanted_ms >= broker_removal_since(b) - COARSE_MS)
+		*out = err == ERR_NOT_FOUND ? MSG_SWEPT_ABSENT :
+					      MSG_SWEPT_FAILED;
+	else if (age->wanted_ms >= broker_removal_since(b) - COARSE_MS)
 		*out = MSG_SWEPT_PINNED;
-	else if (m->grace_ms > 0 &&
-	    age.wanted_ms > broker_record_clock() - (int64_t)m->grace_ms)
-		*out = MSG_SWEPT_YOUNG;
 	else
-		*out = m->dry ? MSG_SWEPT_REMOVED : remove_one(b, name);
+		*out = MSG_SWEPT_REMOVED;
+	return 0;
+}
+
+int
+broker_gc_remove(struct broker *b, const struct digest *name,
+    enum msg_swept *out)
+{
+	struct store_age age;
+	int err = judge(b, name, out, &age);
+
+	if (err == 0 && *out == MSG_SWEPT_REMOVED)
+		*out = remove_one(b, name);
+	return err;
+}
+
+static int
+sweep_one(struct broker *b, const struct msg_sweep *m,
+    const struct digest *name, enum msg_swept *out, uint64_t *bytes)
+{
+	int64_t young = broker_record_clock() - (int64_t)m->grace_ms;
+	struct store_age age;
+	int err = judge(b, name, out, &age);
+
+	if (err != 0 || *out != MSG_SWEPT_REMOVED)
+		return err;
+	if (m->grace_ms > 0 && age.wanted_ms > young)
+		*out = MSG_SWEPT_YOUNG;
+	else if (!m->dry)
+		*out = remove_one(b, name);
 	if (*out == MSG_SWEPT_REMOVED)
 		*bytes += age.size;
 	return 0;
@@ -399,7 +425,7 @@ sweep(struct broker_call *c, const struct msg_sweep *m)
 
 	for (uint32_t i = 0; i < m->count; i++) {
 		enum msg_swept one;
-		int err = judge(c->b, m, &m->names[i], &one, &r.bytes);
+		int err = sweep_one(c->b, m, &m->names[i], &one, &r.bytes);
 
 		if (err != 0)
 			return broker_call_fail(c, err,

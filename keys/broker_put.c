@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_budget.h"
+#include "keys/broker_removal.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 #include "vault/manifest.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_budget.h"
-#include "keys/broker_state.h"
+#include "keys/broker_removal.h"
 #include "vault/err.h"
 
 /* version.rm, version.undelete: versions that go, and come back. */
@@ -66,8 +66,8 @@ keep_revoked(void *arg, const struct catalogue_statement *s)
 
 /* A signed channel is somebody's promise; one that points to what was revoked
  * serves nobody. */
-static int
-check_channels(struct broker_call *c, const struct broker_target *t)
+int
+broker_removal_channels(struct broker_call *c, const struct broker_target *t)
 {
 	struct catalogue *catalogue = c->b->how.catalogue;
 	char channel[REF_NAME_MAX + 1] = "";
@@ -146,7 +146,7 @@ rm(struct broker_call *c, const struct msg_removal *m)
 	if (err == 0 && !t.found)
 		err = not_there(c, &t);
 	if (err == 0)
-		err = check_channels(c, &t);
+		err = broker_removal_channels(c, &t);
 	if (err == 0)
 		err = broker_removal_sessions(c, &t);
 	if (err != 0)

@@ -499,29 +499,9 @@ void broker_verify_clear(struct broker *b);
 /* It is not to be read back any more; what is at work on it comes to its end. */
 void broker_verify_forget(struct broker *b, const char *model,
     const struct digest *version);
-
-/* --- broker_removal.c --- */
-
-/* When the oldest upload under way began; INT64_MAX: there is none. */
-int64_t broker_removal_since(const struct broker *b);
-/* ERR_CONFLICT, with a sentence, while a session has t open. */
-int broker_removal_sessions(struct broker_call *c,
-    const struct broker_target *t) MUST_USE;
-
-/* --- broker_gc.c --- */
-
-/* Whether something that the version being committed needs was removed since
- * the upload began.  Then all of it is pinned until the upload ends. */
-int broker_gc_hold(struct broker *b, uint64_t upload,
-    const struct broker_check *k, bool *lost) MUST_USE;
-/* An upload has ended (0: all have). */
-void broker_gc_let_go(struct broker *b, uint64_t upload);
-/* Which pages the version being committed needs: nothing leads to them yet. */
-int broker_gc_stage(struct broker *b, const char *model,
-    const struct broker_check *k) MUST_USE;
-/* Forget which objects versions needed that are gone. */
-int broker_gc_prune(struct broker *b) MUST_USE;
-void broker_gc_free_all(struct broker *b);
+/* Whether the verifier, which has its keys, is at work on it. */
+bool broker_verify_busy(const struct broker *b, const char *model,
+    const struct digest *version);
 
 /* --- broker_watch.c: what the watch raises --- */
 
@@ -595,5 +575,8 @@ int broker_gc_begin(struct broker_call *c);
 int broker_gc_sweep(struct broker_call *c);
 int broker_gc_end(struct broker_call *c);
 int broker_backup_backup(struct broker_call *c);
+int broker_shred_begin(struct broker_call *c);
+int broker_shred_sweep(struct broker_call *c);
+int broker_shred_certificate(struct broker_call *c);
 
 #endif

@@ -244,13 +244,23 @@ broker_verify_tick(struct broker *b)
 	return err;
 }
 
+bool
+broker_verify_busy(const struct broker *b, const char *model,
+    const struct digest *version)
+{
+	const struct broker_verify *k = find(b, model, version);
+
+	return k != NULL && b->verifier_busy &&
+	    k == STAILQ_FIRST(&b->verifying);
+}
+
 void
 broker_verify_forget(struct broker *b, const char *model,
     const struct digest *version)
 {
 	struct broker_verify *k = find(b, model, version);
 
-	if (k == NULL || (b->verifier_busy && k == STAILQ_FIRST(&b->verifying)))
+	if (k == NULL || broker_verify_busy(b, model, version))
 		return;
 	STAILQ_REMOVE(&b->verifying, k, broker_verify, entry);
 	free(k);

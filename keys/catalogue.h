@@ -245,6 +245,72 @@ int catalogue_object_family(struct catalogue *c, const char *after,
     char out[static REF_NAME_MAX + 1]) MUST_USE;
 
 /*
+ * Shreds, by the index of the entry that began them.  What is known of a version
+ * (facts) is stored before it; what its certificate says, before the entry that
+ * ends it.  find goes by the first digits: the last one.
+ */
+struct catalogue_shred {
+	uint64_t id;
+	char model[REF_NAME_MAX + 1];
+	char version[DIGEST_HEX_SIZE];
+	char by[REF_PRINCIPAL_MAX + 1];
+	char reason[CATALOGUE_REASON];
+	int64_t begun_ms;
+	int64_t ended_ms; /* 0: it is not finished */
+	uint64_t epoch;	  /* it is finished in this one, or a later one */
+	uint64_t entry;	  /* that ended it */
+};
+int catalogue_shred_pending(struct catalogue *c, struct catalogue_shred *out)
+    MUST_USE;
+int catalogue_shred_find(struct catalogue *c, const char *model,
+    const char *digits, struct catalogue_shred *out) MUST_USE;
+int catalogue_shred_facts(struct catalogue *c, const char *model,
+    const char *version, char **out) MUST_USE;
+int catalogue_shred_facts_stage(struct catalogue *c, const char *model,
+    const char *version, const char *facts) MUST_USE;
+int catalogue_shred_payload(struct catalogue *c, uint64_t id, char **out)
+    MUST_USE;
+int catalogue_shred_payload_stage(struct catalogue *c, uint64_t id,
+    const char *payload) MUST_USE;
+
+/* Objects that only a shredded version had: those that nobody has decided about
+ * (room for max; *n is 0 at the end), a decision (1 removed, 2 kept), how many
+ * of each; dropped at the end. */
+int catalogue_shred_doomed(struct catalogue *c, uint64_t id,
+    struct digest *names, size_t max, size_t *n) MUST_USE;
+int catalogue_shred_decide(struct catalogue *c, uint64_t id,
+    const struct digest *names, const uint8_t *what, size_t n) MUST_USE;
+int catalogue_shred_count(struct catalogue *c, uint64_t id,
+    uint64_t count[static 3]) MUST_USE;
+int catalogue_shred_drop(struct catalogue *c, uint64_t id) MUST_USE;
+
+/* Distinct chunks of a version that is gone, and those that versions which are
+ * there have, too: of each of these that has some, how many. */
+struct catalogue_shared {
+	uint64_t chunks;
+	uint64_t kept;
+};
+int catalogue_shred_shared(struct catalogue *c, const char *model,
+    const char *version, struct catalogue_shared *out,
+    int (*each)(void *arg, const struct catalogue_version *v, uint64_t chunks),
+    void *arg) MUST_USE;
+/* Sessions that were given keys of a version; of these, copies (weir get). */
+int catalogue_shred_readers(struct catalogue *c, const char *model,
+    const char *version, uint64_t *sessions, uint64_t *copies) MUST_USE;
+
+/*
+ * The epoch that version keys are wrapped under (0: the first).  rewrap wraps all
+ * of them anew by the callback, in one transaction with the number; with number 0
+ * it only looks whether all of them can be.  truncate empties the write-ahead log.
+ */
+uint64_t catalogue_shred_epoch(struct catalogue *c);
+int catalogue_shred_rewrap(struct catalogue *c, uint64_t number,
+    int (*each)(void *arg, uint64_t upload, const uint8_t *wrapped, size_t n,
+	uint8_t **out, size_t *length),
+    void *arg) MUST_USE;
+int catalogue_shred_truncate(struct catalogue *c) MUST_USE;
+
+/*
  * Chunks, for budgets.  A family's chunks are numbered from 0 on; each has its
  * weights (bytes that budgets count).  A version is the numbers of its rows:
  * stored before the entry that makes it count, like its key.

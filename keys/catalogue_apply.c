@@ -348,6 +348,7 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_VERSION_RM] = catalogue_removal_apply,
 	[ENTRY_VERSION_UNDELETE] = catalogue_removal_apply,
 	[ENTRY_GC] = catalogue_removal_apply,
+	[ENTRY_SHRED] = catalogue_shred_apply,
 	[ENTRY_SESSION_OPEN] = apply_session_open,
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,

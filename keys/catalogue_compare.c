@@ -43,6 +43,7 @@ static const struct {
 	{ "covered", "*" },
 	{ "session_pages", "*" },
 	{ "grant_used", "*" },
+	{ "shreds", "*" },
 	{ "keyring", "*" },
 	{ "secrets", "*" },
 	{ "meta", "*" },

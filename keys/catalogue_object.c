@@ -147,24 +147,34 @@ collect(struct catalogue *c, const char *family, const struct numbers *u,
 	return err == ERR_NOT_FOUND ? 0 : err;
 }
 
+/* shred 0: it is noted nowhere. */
 static int
-forget(struct catalogue *c, const char *family, const struct unused *u)
+forget(struct catalogue *c, uint64_t shred, const char *family,
+    const struct unused *u)
 {
-	int err = sql_exec(c->sql, "begin");
+	int err = 0;
 
-	if (err != 0)
-		return err;
-	for (size_t i = 0; err == 0 && i < u->count; i++)
-		err = sql_run(c->sql, CHUNK_RM,
-		    SQL_BIND(SQL_TEXT(family),
-			SQL_BYTES(u->names[i].bytes, DIGEST_SIZE)));
-	if (err == 0)
-		err = sql_run(c->sql, OBJECT_PRUNE, SQL_BIND(SQL_TEXT(family)));
-	return settle(c, err);
+	for (size_t i = 0; err == 0 && i < u->count; i++) {
+		const struct sql_value name = SQL_BYTES(u->names[i].bytes,
+		    DIGEST_SIZE);
+
+		if (shred != 0)
+			err = sql_run(c->sql, DOOMED_ADD,
+			    SQL_BIND(SQL_NUMBER(shred), name));
+		if (err == 0)
+			err = sql_run(c->sql, CHUNK_RM,
+			    SQL_BIND(SQL_TEXT(family), name));
+	}
+	if (err == 0 && shred != 0)
+		err = sql_run(c->sql, DOOMED_PAGES,
+		    SQL_BIND(SQL_NUMBER(shred), SQL_TEXT(family)));
+	return err == 0 ?
+	    sql_run(c->sql, OBJECT_PRUNE, SQL_BIND(SQL_TEXT(family))) :
+	    err;
 }
 
-int
-catalogue_object_prune(struct catalogue *c, const char *family)
+static int
+find_unused(struct catalogue *c, const char *family, struct unused *out)
 {
 	const struct catalogue_versions all = {
 		.model = family,
@@ -172,11 +182,8 @@ catalogue_object_prune(struct catalogue *c, const char *family)
 		.removed = true,
 	};
 	struct numbers u = { .c = c };
-	struct unused unused = { 0 };
-	int err = catalogue_flush(c);
+	int err = catalogue_chunk_weights(c, family, count_page, &u.count);
 
-	if (err == 0)
-		err = catalogue_chunk_weights(c, family, count_page, &u.count);
 	if (err != 0)
 		return err;
 	u.used = calloc(u.count + 1, sizeof(*u.used));
@@ -184,10 +191,29 @@ catalogue_object_prune(struct catalogue *c, const char *family)
 		return ERR_NOMEM;
 	err = catalogue_version_each(c, &all, mark_version, &u);
 	if (err == 0)
-		err = collect(c, family, &u, &unused);
-	if (err == 0)
-		err = forget(c, family, &unused);
-	free(unused.names);
+		err = collect(c, family, &u, out);
 	free(u.used);
 	return err;
+}
+
+int
+catalogue_object_doom(struct catalogue *c, uint64_t shred, const char *family)
+{
+	struct unused unused = { 0 };
+	int err = find_unused(c, family, &unused);
+
+	if (err == 0)
+		err = forget(c, shred, family, &unused);
+	free(unused.names);
+	return err;
+}
+
+int
+catalogue_object_prune(struct catalogue *c, const char *family)
+{
+	int err = catalogue_flush(c);
+
+	if (err == 0)
+		err = sql_exec(c->sql, "begin");
+	return err == 0 ? settle(c, catalogue_object_doom(c, 0, family)) : err;
 }

@@ -86,8 +86,9 @@ apply_undelete(struct catalogue *c, const struct entry_view *e)
 /* Its key is overwritten (secure_delete), and its rows go; that there was such
  * an upload stays, so that the trail can be replayed.  What it counted in
  * budgets stays, too. */
-static int
-purge(struct catalogue *c, const char *model, const char *version)
+int
+catalogue_removal_purge(struct catalogue *c, const char *model,
+    const char *version)
 {
 	struct catalogue_version v;
 	struct digest digest;
@@ -127,7 +128,7 @@ apply_gc(struct catalogue *c, const struct entry_view *e)
 		int err = ERR_FORMAT;
 
 		if (model != NULL && version != NULL)
-			err = purge(c, model, version);
+			err = catalogue_removal_purge(c, model, version);
 		if (err != 0)
 			return err;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /*
  * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its version is
@@ -109,6 +109,16 @@ static const char schema[] =
     " fresh integer not null default 0, last integer not null default 0,"
     " primary key (session, n)) without rowid;"
     "create index session_grants on session_versions (grant_id, session);"
+    "create table shreds (id integer primary key, model text not null,"
+    " version text not null, by text not null, begun integer not null,"
+    " reason text not null, epoch integer not null,"
+    " ended integer not null default 0, entry integer not null default 0);"
+    "create table shred_facts (model text not null, version text not null,"
+    " facts text not null, primary key (model, version)) without rowid;"
+    "create table shred_payloads (id integer primary key,"
+    " payload text not null);"
+    "create table doomed (shred integer not null, object blob not null,"
+    " what integer not null, primary key (shred, object)) without rowid;"
     "create table decoys (model text primary key, reason text not null,"
     " by text not null, since integer not null) without rowid;"
     "create table keyring (one integer primary key, file text not null);"
@@ -238,6 +248,50 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[OBJECT_PRUNE] = "delete from version_objects where model = ?1"
 			 " and version not in"
 			 " (select version from versions where model = ?1)",
+	[UPLOAD_KEYS] = "select id, wrapped from uploads"
+			" where id > ? and length(wrapped) > 0"
+			" order by id limit 1",
+	[UPLOAD_REWRAP] = "update uploads set wrapped = ? where id = ?",
+	[SHRED_BEGIN] = "insert into shreds (id, model, version, by, begun,"
+			" reason, epoch) values (?, ?, ?, ?, ?, ?, ?)",
+	[SHRED_END] = "update shreds set ended = ?, entry = ?"
+		      " where model = ? and version = ? and ended = 0",
+	[SHRED_PENDING] = "select id, model, version, by, begun, reason, epoch,"
+			  " ended, entry from shreds where ended = 0"
+			  " order by id limit 1",
+	[SHRED_FIND] = "select id, model, version, by, begun, reason, epoch,"
+		       " ended, entry from shreds where model = ?1"
+		       " and version >= ?2 and version < ?2 || 'g'"
+		       " order by id desc limit 1",
+	[SHRED_FACTS_SET] = "replace into shred_facts (model, version, facts)"
+			    " values (?, ?, ?)",
+	[SHRED_FACTS_GET] = "select facts from shred_facts"
+			    " where model = ? and version = ?",
+	[SHRED_FACTS_RM] = "delete from shred_facts"
+			   " where model = ? and version = ?",
+	[SHRED_PAYLOAD_SET] = "replace into shred_payloads (id, payload)"
+			      " values (?, ?)",
+	[SHRED_PAYLOAD_GET] = "select payload from shred_payloads"
+			      " where id = ?",
+	[DOOMED_ADD] = "insert or ignore into doomed (shred, object, what)"
+		       " values (?, ?, 0)",
+	[DOOMED_PAGES] = "insert or ignore into doomed (shred, object, what)"
+			 " select ?1, object, 0 from version_objects"
+			 " where model = ?2 and version not in"
+			 " (select version from versions where model = ?2)",
+	[DOOMED_NEXT] = "select object from doomed"
+			" where shred = ? and what = 0 limit ?",
+	[DOOMED_SET] = "update doomed set what = ?"
+		       " where shred = ? and object = ?",
+	[DOOMED_COUNT] = "select what, count(*) from doomed where shred = ?"
+			 " group by what",
+	[DOOMED_END] = "delete from doomed where shred = ?",
+	[READERS_OF] = "select count(distinct v.session),"
+		       " count(distinct case when s.purpose = 2"
+		       " then v.session end)"
+		       " from session_versions v join sessions s"
+		       " on s.id = v.session where v.model = ?"
+		       " and v.version = ? and v.releases > 0",
 	[CHANNEL_SET] = "replace into channels (model, channel, version)"
 			" values (?, ?, ?)",
 	[CHANNEL_GET] = "select version from channels"

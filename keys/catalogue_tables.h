@@ -47,6 +47,24 @@ enum catalogue_sql {
 	VERSION_PURGE,
 	VERSION_NEWEST,
 	UPLOAD_PURGE,
+	UPLOAD_KEYS,
+	UPLOAD_REWRAP,
+	SHRED_BEGIN,
+	SHRED_END,
+	SHRED_PENDING,
+	SHRED_FIND,
+	SHRED_FACTS_SET,
+	SHRED_FACTS_GET,
+	SHRED_FACTS_RM,
+	SHRED_PAYLOAD_SET,
+	SHRED_PAYLOAD_GET,
+	DOOMED_ADD,
+	DOOMED_PAGES,
+	DOOMED_NEXT,
+	DOOMED_SET,
+	DOOMED_COUNT,
+	DOOMED_END,
+	READERS_OF,
 	OBJECT_ADD,
 	OBJECT_NEEDED,
 	OBJECT_PRUNE,
@@ -151,6 +169,15 @@ int catalogue_decoy_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
 int catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
     MUST_USE;
+int catalogue_shred_apply(struct catalogue *c, const struct entry_view *e)
+    MUST_USE;
+/* A version goes for good, key and rows, in the transaction at hand. */
+int catalogue_removal_purge(struct catalogue *c, const char *model,
+    const char *version) MUST_USE;
+/* Of a family, what no version has any more is noted as doomed, and forgotten; in
+ * the transaction at hand. */
+int catalogue_object_doom(struct catalogue *c, uint64_t shred,
+    const char *family) MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */
 int catalogue_begin(struct catalogue *c) MUST_USE;

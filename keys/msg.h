@@ -78,6 +78,9 @@ enum msg_type {
 	MSG_GC_BEGIN = 142,
 	MSG_GC_SWEEP = 143,
 	MSG_GC_END = 144,
+	MSG_SHRED_BEGIN = 145,
+	MSG_SHRED_SWEEP = 146,
+	MSG_SHRED_CERTIFICATE = 147,
 };
 #define MSG_EVENT_SESSION_ENDED (0x4000 | 1)
 
@@ -370,7 +373,7 @@ struct msg_decoy { /* decoy.add and decoy.rm */
 	char *reason;
 };
 
-struct msg_removal { /* version.rm and version.undelete */
+struct msg_removal { /* version.rm, version.undelete, shred.begin */
 	char *reference;
 	char *reason;
 	uint64_t grace_ms; /* version.rm: it can be brought back for so long */

@@ -63,14 +63,20 @@ pages_new(struct pages **out, struct store *store, size_t bytes)
 }
 
 void
-pages_free(struct pages *p)
+pages_clear(struct pages *p)
 {
-	if (p == NULL)
-		return;
 	for (size_t i = 0; i < PAGES_MANIFESTS; i++)
 		drop_manifest(&p->manifests[i]);
 	for (size_t i = 0; i < PAGES_LOCKBOXES; i++)
 		drop_box(&p->boxes[i]);
+}
+
+void
+pages_free(struct pages *p)
+{
+	if (p == NULL)
+		return;
+	pages_clear(p);
 	free(p);
 }
 

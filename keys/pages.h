@@ -36,6 +36,8 @@ struct pages_version {
 /* At most bytes of memory for manifests, but one in any case. */
 int pages_new(struct pages **out, struct store *store, size_t bytes) MUST_USE;
 void pages_free(struct pages *p);
+/* Let go of all that is held, wiped. */
+void pages_clear(struct pages *p);
 OWNED_TYPE(pages);
 
 /* The version's manifest, borrowed until the next call.  ERR_NOT_FOUND and

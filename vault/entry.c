@@ -57,6 +57,7 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_VERSION_UNDELETE] = "version.undelete",
 	[ENTRY_GC] = "gc",
 	[ENTRY_BACKUP] = "backup",
+	[ENTRY_SHRED] = "shred",
 };
 
 const char *

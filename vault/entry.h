@@ -55,6 +55,7 @@ enum entry_kind {
 	ENTRY_GC,
 	ENTRY_SESSION_EXE,
 	ENTRY_BACKUP,
+	ENTRY_SHRED,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

@@ -92,7 +92,7 @@ if command -v script >/dev/null; then
 	said=$( (sleep 1; echo n; sleep 1) |
 	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)
 	like "$said" 'Sign this trust root\? \[y/N\]' 'a terminal is asked'
-	like "$said" 'nothing was signed' 'and no is no'
+	like "$said" 'nothing was done' 'and no is no'
 	like "$said" '^exit 1' 'which is a failure'
 	said=$( (sleep 1; echo y; sleep 2) |
 	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BROKER_REMOVAL_H
+#define WEIR_BROKER_REMOVAL_H
+
+#include "keys/broker_state.h"
+
+/* What goes: broker_removal.c, broker_gc.c, broker_shred.c. */
+
+/* --- broker_removal.c --- */
+
+/* When the oldest upload under way began; INT64_MAX: there is none. */
+int64_t broker_removal_since(const struct broker *b);
+/* ERR_CONFLICT, with a sentence, while a session has t open. */
+int broker_removal_sessions(struct broker_call *c,
+    const struct broker_target *t) MUST_USE;
+/* The same while a signed channel points to t, and it is not revoked. */
+int broker_removal_channels(struct broker_call *c,
+    const struct broker_target *t) MUST_USE;
+
+/* --- broker_shred.c --- */
+
+/* At start: the epoch that is in force; and, when keyd can record, shreds that
+ * were cut off. */
+int broker_shred_settle(struct broker *b) MUST_USE;
+int broker_shred_resume(struct broker *b) MUST_USE;
+
+/* --- broker_gc.c --- */
+
+/* Whether something that the version being committed needs was removed since
+ * the upload began.  Then all of it is pinned until the upload ends. */
+int broker_gc_hold(struct broker *b, uint64_t upload,
+    const struct broker_check *k, bool *lost) MUST_USE;
+/* An upload has ended (0: all have). */
+void broker_gc_let_go(struct broker *b, uint64_t upload);
+/* Which pages the version being committed needs: nothing leads to them yet. */
+int broker_gc_stage(struct broker *b, const char *model,
+    const struct broker_check *k) MUST_USE;
+/* Remove an object, unless somebody needs it. */
+int broker_gc_remove(struct broker *b, const struct digest *name,
+    enum msg_swept *out) MUST_USE;
+/* Forget which objects versions needed that are gone. */
+int broker_gc_prune(struct broker *b) MUST_USE;
+void broker_gc_free_all(struct broker *b);
+
+#endif
