@@ -6,6 +6,7 @@
 #include "cli/out.h"
 #include "cli/rulefile.h"
 #include "keys/watch_rules.h"
+#include "keys/watchfile.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -56,9 +57,12 @@ cmd_watch_check(struct options *o, int argc, char **argv)
 	for (unsigned int id = 0; id < WATCH_RULES; id++)
 		on += rules.rules[id].enabled;
 	if (!o->quiet)
-		log_info("the rules are sound: %u of %d are on; next: weir "
-			 "audit replay --rules FILE   says what they would "
-			 "have raised",
-		    on, WATCH_RULES);
+		log_info(
+		    "the rules are sound: %u of %d are on; next: weir "
+		    "audit replay --rules '%s'   says what they would "
+		    "have raised; to apply them, copy the file to " WATCHFILE
+		    " in the vault and reload weir-keyd (systemctl reload "
+		    "weir-keyd@NAME, or SIGHUP)",
+		    on, WATCH_RULES, operands.items[0]);
 	return 0;
 }
