@@ -6,6 +6,7 @@
 
 #include "cli/audit.h"
 #include "cli/cmd.h"
+#include "cli/index.h"
 #include "cli/out.h"
 #include "cli/story.h"
 #include "vault/entry.h"
@@ -27,7 +28,9 @@ struct list {
 	const char *model;
 	int64_t since, until;
 	struct options_list kinds;
-	bool all; /* starts and stops of keyd, too */
+	bool all;  /* starts and stops of keyd, too */
+	bool scan; /* without the index */
+	const struct index *index;
 	struct story *story;
 	uint64_t limit; /* 0: none */
 	struct kept *ring;
@@ -182,6 +185,74 @@ tell_kept(struct list *l)
 	return r;
 }
 
+/* --- by the index --- */
+
+static uint64_t
+kinds_meant(const struct list *l)
+{
+	uint64_t kinds = 0;
+
+	if (l->kinds.count == 0)
+		return TRAIL_INDEX_ALL;
+	for (int k = 0; k < ENTRY_KINDS; k++)
+		for (size_t i = 0; i < l->kinds.count; i++)
+			if (kind_is((enum entry_kind)k, l->kinds.items[i]))
+				kinds |= TRAIL_INDEX_KIND(k);
+	return kinds;
+}
+
+static bool
+narrows(const struct list *l)
+{
+	return l->by != NULL || l->model != NULL || l->kinds.count > 0 ||
+	    l->since != INT64_MIN || l->until != INT64_MAX;
+}
+
+static int
+knows(const struct list *l, const char *who, const char *model, bool *out)
+{
+	const struct trail_index_query q = {
+		.who = who,
+		.model = model,
+		.since_ms = INT64_MIN,
+		.until_ms = INT64_MAX,
+		.kinds = TRAIL_INDEX_ALL,
+	};
+	struct trail_index_found found;
+	int r;
+
+	if (*out)
+		return 0;
+	if ((r = trail_index_find(index_content(l->index), &q, &found)) != 0)
+		return r;
+	*out = found.count > 0;
+	free(found.entries);
+	return 0;
+}
+
+static int
+look(struct list *l, struct audit *a)
+{
+	const struct trail_index_query q = {
+		.who = l->by,
+		.model = l->model,
+		.since_ms = l->since,
+		.until_ms = l->until,
+		.kinds = kinds_meant(l),
+		.context = true,
+	};
+	int r;
+
+	if (l->index == NULL)
+		return trail_reader_each(a->reader, 0, UINT64_MAX, each, l);
+	r = index_each(l->index, &q, each, l);
+	if (r == 0 && l->matched == 0)
+		r = knows(l, l->by, NULL, &l->knows_by);
+	if (r == 0 && l->matched == 0)
+		r = knows(l, NULL, l->model, &l->knows_model);
+	return r;
+}
+
 /* Nothing is an answer, and a slip of the hand looks like one. */
 static void
 say_nothing(const struct list *l)
@@ -190,15 +261,22 @@ say_nothing(const struct list *l)
 		log_warn("the trail has never seen '%s'", l->by);
 	if (!l->knows_model)
 		log_warn("the trail has never seen a model '%s'", l->model);
-	if (!l->o->quiet)
-		log_info("no entries match (%llu looked at)",
-		    (unsigned long long)l->looked_at);
+	if (l->o->quiet)
+		return;
+	log_info("no entries match (%llu looked at)",
+	    (unsigned long long)l->looked_at);
+	if (l->index != NULL)
+		log_info("the index of the first %llu named no others: 'weir "
+			 "audit ls --scan' looks at all, and 'weir audit "
+			 "verify' checks the index",
+		    (unsigned long long)index_size(l->index));
 }
 
 static int
 run(struct list *l, bool offline)
 {
 	OWNED(audit) a = NULL;
+	OWNED(index) index = NULL;
 	OWNED(story) story = NULL;
 	char count[OUT_COUNT];
 	int r;
@@ -206,6 +284,9 @@ run(struct list *l, bool offline)
 	if ((r = audit_open(&a, l->o, offline)) != 0 ||
 	    (r = story_new(&story, a->client, a->store)) != 0)
 		return audit_end(a, r);
+	if (narrows(l) && !l->scan && (r = index_open(&index, a)) != 0)
+		return audit_end(a, r);
+	l->index = index;
 	l->story = story;
 	if (l->limit > 0) {
 		l->ring = calloc(l->limit, sizeof(*l->ring));
@@ -213,7 +294,7 @@ run(struct list *l, bool offline)
 			return ERR_NOMEM;
 	}
 
-	r = trail_reader_each(a->reader, 0, UINT64_MAX, each, l);
+	r = look(l, a);
 	if (r == 0 && l->limit > 0)
 		r = tell_kept(l);
 	for (uint64_t i = 0; l->ring != NULL && i < l->limit; i++)
@@ -278,6 +359,7 @@ cmd_audit_ls(struct options *o, int argc, char **argv)
 		{ "kind", 0, OPTIONS_LIST, &l.kinds },
 		{ "all", 0, OPTIONS_FLAG, &l.all },
 		{ "limit", 0, OPTIONS_TEXT, &limit },
+		{ "scan", 0, OPTIONS_FLAG, &l.scan },
 		{ "offline", 0, OPTIONS_FLAG, &offline },
 		OPTIONS_END,
 	};

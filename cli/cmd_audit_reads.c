@@ -9,215 +9,12 @@
 #include "cli/cosign.h"
 #include "cli/evidence.h"
 #include "cli/out.h"
+#include "cli/reads.h"
 #include "cli/talk.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/question.h"
-
-/* A session that bears on the answer. */
-struct sitting {
-	uint64_t id;
-	uint64_t opened; /* the index of its opening */
-	json_t *opening; /* that entry */
-	uint64_t released, told, entries;
-	int64_t first_ms, last_ms;
-};
-
-/* An entry that says yes. */
-struct hit {
-	uint64_t index;
-	struct question_finding f;
-};
-
-struct reads {
-	const struct options *o;
-	struct question q;
-	struct audit *a;
-	struct evidence_from from;
-	struct question_inquiry *inquiry;
-	struct sitting *sittings;
-	size_t sitting_count;
-	struct hit *hits;
-	size_t hit_count;
-	uint64_t bytes;
-	uint64_t start;	 /* the first entry at or after the time */
-	uint64_t behind; /* the first that is followed by none of the time */
-	enum proof_answer answer;
-	struct note_checkpoint then; /* the log as it was at start */
-	struct cosigned_note earlier;
-	bool has_earlier;
-	uint64_t first, end; /* what a no rests on */
-};
-
-static void
-reads_clear(struct reads *d)
-{
-	for (size_t i = 0; i < d->sitting_count; i++)
-		json_decref(d->sittings[i].opening);
-	free(d->sittings);
-	free(d->hits);
-	question_inquiry_free(d->inquiry);
-	cosigned_note_clear(&d->earlier);
-}
-
-/* Room for one more where count is 0 or a power of two. */
-static int
-grow(void *list, size_t count, size_t size)
-{
-	void **p = list;
-	void *more;
-
-	if ((count & (count - 1)) != 0)
-		return 0;
-	more = reallocarray(*p, count == 0 ? 1 : 2 * count, size);
-	if (more == NULL)
-		return ERR_NOMEM;
-	*p = more;
-	return 0;
-}
-
-static struct sitting *
-find_sitting(const struct reads *d, uint64_t id)
-{
-	for (size_t i = d->sitting_count; i-- > 0;)
-		if (d->sittings[i].id == id)
-			return &d->sittings[i];
-	return NULL;
-}
-
-static int
-take_opening(struct reads *d, uint64_t index, const uint8_t *entry, size_t n,
-    const struct question_finding *f)
-{
-	struct sitting *s;
-	int r = grow(&d->sittings, d->sitting_count, sizeof(*d->sittings));
-
-	if (r != 0)
-		return r;
-	s = &d->sittings[d->sitting_count];
-	*s = (struct sitting){ .id = f->session, .opened = index };
-	s->opening = json_loadb((const char *)entry, n, 0, NULL);
-	if (s->opening == NULL)
-		return ERR_NOMEM;
-	d->sitting_count++;
-	return 0;
-}
-
-static int
-take_hit(struct reads *d, uint64_t index, const struct question_finding *f)
-{
-	struct sitting *s = find_sitting(d, f->session);
-	int r = grow(&d->hits, d->hit_count, sizeof(*d->hits));
-
-	if (r != 0)
-		return r;
-	d->hits[d->hit_count++] = (struct hit){ index, *f };
-	if (!f->told)
-		d->bytes += f->bytes;
-	if (s == NULL)
-		return 0;
-	if (s->entries++ == 0)
-		s->first_ms = f->time_ms;
-	s->last_ms = f->time_ms;
-	if (f->told)
-		s->told += f->bytes;
-	else
-		s->released += f->bytes;
-	return 0;
-}
-
-static int
-each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
-{
-	struct reads *d = arg;
-	struct question_finding f;
-	int r = question_look(d->inquiry, index, entry, n, &f);
-
-	if (r == ERR_FORMAT)
-		return log_err(r,
-		    "entry %" PRIu64 " of the trail cannot be understood; is "
-		    "it from a newer weir?",
-		    index);
-	if (r != 0)
-		return r;
-	if (d->start == UINT64_MAX && f.time_ms >= d->q.since_ms)
-		d->start = index;
-	if (f.time_ms < d->q.until_ms)
-		d->behind = index + 1;
-	if (f.bearing == QUESTION_OPENS)
-		return take_opening(d, index, entry, n, &f);
-	if (f.bearing == QUESTION_READ)
-		return take_hit(d, index, &f);
-	return 0;
-}
-
-/* ---- the range of a no ---- */
-
-/*
- * From the last entry before the time, or earlier where witnesses vouch for
- * less, to the first one behind it.
- */
-static int
-set_range(struct reads *d)
-{
-	const struct note_checkpoint *c = trail_reader_checkpoint(d->a->reader);
-	int r = ERR_NOT_FOUND;
-
-	d->first = d->start > 0 ? d->start - 1 : 0;
-	if (d->from.where.policy != NULL && d->q.since_ms > 0)
-		r = cosigned_find(&d->earlier, &d->from.where, c->size,
-		    (uint64_t)d->q.since_ms / 1000);
-	if (r != 0 && r != ERR_NOT_FOUND)
-		return r;
-	d->has_earlier = r == 0 && d->earlier.checkpoint.size > 0;
-	if (d->has_earlier && d->earlier.checkpoint.size < d->first)
-		d->first = d->earlier.checkpoint.size;
-	d->end = d->behind + 1 < c->size ? d->behind + 1 : c->size;
-	if (d->end <= d->first)
-		d->end = d->first + 1;
-	return 0;
-}
-
-static int
-scan(struct reads *d)
-{
-	const struct note_checkpoint *c = trail_reader_checkpoint(d->a->reader);
-	int r;
-
-	if (c->size == 0)
-		return log_err(ERR_NOT_FOUND, "the trail has no entries yet");
-	d->start = UINT64_MAX;
-	if ((r = question_begin(&d->inquiry, &d->q)) != 0 ||
-	    (r = trail_reader_each(d->a->reader, 0, UINT64_MAX, each, d)) != 0)
-		return r;
-	if (d->start == UINT64_MAX)
-		d->start = c->size;
-	d->then = (struct note_checkpoint){ .size = d->start };
-	r = tlog_root(d->start, trail_reader_node, d->a->reader, &d->then.root);
-	return r != 0 ? r : set_range(d);
-}
-
-static void
-note_held(void *arg, uint64_t session, uint64_t opened, uint64_t released)
-{
-	struct reads *d = arg;
-
-	(void)session;
-	(void)opened;
-	(void)released;
-	d->answer = PROOF_HELD;
-}
-
-static void
-decide(struct reads *d)
-{
-	d->answer = PROOF_NO;
-	if (d->hit_count > 0)
-		d->answer = PROOF_YES;
-	else
-		question_held(d->inquiry, note_held, d);
-}
 
 /* ---- the proof ---- */
 
@@ -234,7 +31,7 @@ static void
 show(struct shown *s, uint64_t index)
 {
 	if (s->r == 0 && index < s->below)
-		s->r = grow(&s->list, s->count, sizeof(*s->list));
+		s->r = reads_grow(&s->list, s->count, sizeof(*s->list));
 	if (s->r == 0 && index < s->below)
 		s->list[s->count++] = index;
 }
@@ -336,7 +133,7 @@ add_hits(const struct reads *d, json_t *j)
 	int r = out_set(j, "entries", list);
 
 	for (size_t i = 0; r == 0 && i < d->hit_count; i++) {
-		const struct hit *h = &d->hits[i];
+		const struct reads_hit *h = &d->hits[i];
 		char time[ENTRY_TIME_SIZE];
 
 		if (json_array_append_new(list,
@@ -358,7 +155,7 @@ add_sittings(const struct reads *d, json_t *j)
 	int r = out_set(j, "sessions", list);
 
 	for (size_t i = 0; r == 0 && i < d->sitting_count; i++) {
-		const struct sitting *s = &d->sittings[i];
+		const struct reads_sitting *s = &d->sittings[i];
 
 		if (s->entries == 0)
 			continue;
@@ -439,7 +236,7 @@ print_sittings(const struct reads *d)
 	int r = out_table_new(&table, heads, 9);
 
 	for (size_t i = 0; r == 0 && i < d->sitting_count; i++) {
-		const struct sitting *s = &d->sittings[i];
+		const struct reads_sitting *s = &d->sittings[i];
 		char id[24], entries[24], first[OUT_TIME], last[OUT_TIME];
 		char released[OUT_SIZE], told[OUT_SIZE];
 		const char *cells[] = { id, out_time(s->first_ms, first),
@@ -485,8 +282,14 @@ print_text(const struct reads *d)
 		    d->q.principal, d->q.model, since, until);
 	if (d->answer == PROOF_YES)
 		r = print_sittings(d);
-	out_line("looked at   entries %" PRIu64 " to %" PRIu64 ", all of them",
-	    d->first, d->end - 1);
+	if (d->named > 0)
+		out_line("looked at   %" PRIu64 " entries, those that the "
+			 "index names; --scan looks at all",
+		    d->named);
+	else
+		out_line("looked at   entries %" PRIu64 " to %" PRIu64
+			 ", all of them",
+		    d->first, d->end - 1);
 	out_line("log then    %" PRIu64 " entries, root %s", d->then.size,
 	    digest_hex(&d->then.root, root));
 	out_line("log now     %" PRIu64 " entries, root %s, signed by %s",
@@ -557,8 +360,9 @@ cmd_audit_reads(struct options *o, int argc, char **argv)
 	__attribute__((cleanup(reads_clear))) struct reads d = { .o = o };
 	const char *principal = NULL, *model = NULL, *times[2] = { NULL };
 	const char *path = NULL, *policy_path = NULL, *directory = NULL;
-	bool offline = false, asks = false;
+	bool offline = false, asks = false, all = false;
 	const struct options_own own[] = {
+		{ "scan", 0, OPTIONS_FLAG, &all },
 		{ "principal", 0, OPTIONS_TEXT, &principal },
 		{ "model", 0, OPTIONS_TEXT, &model },
 		{ "since", 0, OPTIONS_TEXT, &times[0] },
@@ -588,9 +392,8 @@ cmd_audit_reads(struct options *o, int argc, char **argv)
 	d.from.reader = a->reader;
 	d.from.where = (struct cosigned_where){ a->vault->dir, directory,
 		&a->vault->key, policy };
-	if ((asks && (r = cosign(&d)) != 0) || (r = scan(&d)) != 0)
+	if ((asks && (r = cosign(&d)) != 0) || (r = reads_look(&d, all)) != 0)
 		return audit_end(a, r);
-	decide(&d);
 	if (path != NULL)
 		r = write_proof(&d, path);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "cli/deletion.h"
 #include "cli/evidence.h"
 #include "cli/extends.h"
+#include "cli/index.h"
 #include "cli/out.h"
 #include "cli/rebuilt.h"
 #include "vault/err.h"
@@ -106,6 +107,20 @@ print_no_checkpoint(const struct options *o)
 	return ERR_INTEGRITY;
 }
 
+/* What this user's index says of the trail, where there is one. */
+static int
+verify_index(const struct options *o, struct audit *a)
+{
+	uint64_t entries;
+	int r = index_check(a, &entries);
+
+	if (r == 0 && entries > 0 && !o->quiet)
+		log_info("the index by which audit ls and audit reads find "
+			 "entries says the same of the first %llu",
+		    (unsigned long long)entries);
+	return r;
+}
+
 /* Everything, computed anew. */
 static int
 verify_all(const struct options *o, struct audit *a, const char *against)
@@ -137,7 +152,9 @@ verify_all(const struct options *o, struct audit *a, const char *against)
 		log_info("that nothing was cut off, only a checkpoint that "
 			 "was kept elsewhere can show: 'weir audit verify "
 			 "--against FILE'");
-	return r != 0 ? r : verified;
+	if (r != 0 || verified != 0)
+		return r != 0 ? r : verified;
+	return verify_index(o, a);
 }
 
 int

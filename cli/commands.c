@@ -307,7 +307,7 @@ static const struct commands_row rows[] = {
 	    "list the trail: who did and was given what",
 	    "[--by PRINCIPAL] [--model MODEL] [--kind KIND]... [--all]\n"
 	    "           [--since TIME] [--until TIME] [--limit N] "
-	    "[--offline]\n"
+	    "[--offline] [--scan]\n"
 	    "  --by PRINCIPAL  acts by or for user:NAME\n"
 	    "  --since, --until TIME\n"
 	    "                  2026-12-31, 2026-12-31T18:00:00Z, or 12h (ago)\n"
@@ -318,7 +318,8 @@ static const struct commands_row rows[] = {
 	    "                  --kind, --all or --by keyd asks for them\n"
 	    "  --limit N       the newest N only\n"
 	    "  --offline       do not ask keyd: no file names, published "
-	    "entries only\n" },
+	    "entries only\n"
+	    "  --scan          look at every entry, without the index\n" },
 	{ "audit show", cmd_audit_show, 1, 1, false,
 	    "one entry of the trail in full",
 	    "INDEX [--offline]\n" },
@@ -327,13 +328,14 @@ static const struct commands_row rows[] = {
 	    "--principal PRINCIPAL --model MODEL --since TIME\n"
 	    "           [--until TIME] [--proof FILE] [--policy FILE "
 	    "[--cosign]]\n"
-	    "           [--cosigned DIR] [--offline]\n"
+	    "           [--cosigned DIR] [--offline] [--scan]\n"
 	    "Answers yes, no, or held (keys were given earlier to a session that "
 	    "went on).\n"
 	    "  --proof FILE    write the proof of the answer\n"
 	    "  --policy FILE   witnesses: they bound what keyd's clock says\n"
 	    "  --cosign        ask them to cosign the checkpoint first\n"
-	    "  --cosigned DIR  where 'audit cosign' kept checkpoints\n" },
+	    "  --cosigned DIR  where 'audit cosign' kept checkpoints\n"
+	    "  --scan          look at every entry, without the index\n" },
 	{ "audit proof", cmd_audit_proof, 1, 1, false,
 	    "prove to others that an entry is in the trail",
 	    "ENTRY [--out FILE] [--format weir|tlog-proof]\n"

@@ -172,17 +172,33 @@ check_owner(const struct file *dir)
 }
 
 static int
-open_directory(struct seen *s, const char *directory,
+open_directory(struct file **out, const char *directory,
     const uint8_t vault[static 16])
 {
 	OWNED_MEM(char) path = NULL;
+	OWNED(file) dir = NULL;
 	int err = vault_path(&path, directory, vault);
 
 	if (err == 0)
 		err = make_directories(path);
 	if (err == 0)
-		err = file_open(&s->dir, NULL, path, O_RDONLY | O_DIRECTORY, 0);
-	return err == 0 ? check_owner(s->dir) : err;
+		err = file_open(&dir, NULL, path, O_RDONLY | O_DIRECTORY, 0);
+	if (err == 0)
+		err = check_owner(dir);
+	if (err != 0)
+		return err;
+	*out = dir;
+	dir = NULL;
+	return 0;
+}
+
+int
+seen_vault_directory(struct file **out, const uint8_t vault[static 16])
+{
+	OWNED_MEM(char) directory = NULL;
+	int err = seen_directory(&directory);
+
+	return err == 0 ? open_directory(out, directory, vault) : err;
 }
 
 /* Another mount may be at it, and takes no longer than keyd does. */
@@ -344,7 +360,7 @@ seen_open(struct seen **out, const char *directory,
 	s->channels = json_object();
 	if (s->channels == NULL)
 		return ERR_NOMEM;
-	err = open_directory(s, directory, vault);
+	err = open_directory(&s->dir, directory, vault);
 	if (err == 0)
 		err = take_lock(s);
 	if (err == 0)

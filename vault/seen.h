@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "vault/digest.h"
+#include "vault/file.h"
 #include "vault/owned.h"
 
 /*
@@ -19,6 +20,11 @@ struct seen;
 /* The state directory of this user: the environment's, root's, or the
  * user's.  The caller frees. */
 int seen_directory(char **out) MUST_USE;
+
+/* The directory of a vault in it, which is made if need be.  ERR_DENIED, said,
+ * when others can write there. */
+int seen_vault_directory(struct file **out, const uint8_t vault[static 16])
+    MUST_USE;
 
 /* Whether this user's host remembers a trust root of the vault that it can
  * read; makes nothing. */

@@ -128,6 +128,10 @@ int trail_reader_stream(struct trail_reader *r, uint64_t from, uint64_t to,
     int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
     void *arg) MUST_USE;
 
+/* Before many calls of trail_reader_each: what they check goes through lanes
+ * (lanes.h) where there are any. */
+int trail_reader_many(struct trail_reader *r) MUST_USE;
+
 /* Hashes of complete subtrees, for proofs: a tlog_node_fn whose argument is a
  * struct trail_reader *. */
 int trail_reader_node(void *reader, unsigned int level, uint64_t n,

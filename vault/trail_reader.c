@@ -103,6 +103,14 @@ trail_reader_each(struct trail_reader *r, uint64_t from, uint64_t to,
 }
 
 int
+trail_reader_many(struct trail_reader *r)
+{
+	int err = need_view(r);
+
+	return err == 0 ? tiles_view_many(r->view) : err;
+}
+
+int
 trail_reader_stream(struct trail_reader *r, uint64_t from, uint64_t to,
     int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
     void *arg)
