@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bom.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
 #include "cli/stored.h"
@@ -28,6 +29,7 @@ struct dtype {
 
 struct facts {
 	const struct options *o;
+	bool bom;
 	const struct msg_version *m;
 	const struct manifest *manifest;
 	uint64_t kinds[MANIFEST_DIR + 1];
@@ -274,6 +276,27 @@ print_text(const struct facts *f)
 }
 
 static int
+print_bom(const struct facts *f)
+{
+	OWNED_JSON dtypes = json_array();
+	const struct bom_of of = {
+		.m = f->m,
+		.manifest = f->manifest,
+		.labels = f->labels,
+		.vouched = f->vouched,
+		.parameters = f->parameters,
+		.dtypes = dtypes,
+	};
+
+	for (unsigned int i = 0; i < 256; i++)
+		if (f->dtypes[i].tensors > 0 &&
+		    json_array_append_new(dtypes, dtype_json(f, (uint8_t)i)) !=
+			0)
+			return ERR_NOMEM;
+	return bom_print(&of);
+}
+
+static int
 show(struct facts *f, struct version *version, struct store *store)
 {
 	struct tensor_list tensors;
@@ -291,6 +314,8 @@ show(struct facts *f, struct version *version, struct store *store)
 		return r;
 	digest_hex(&f->m->version, f->hex);
 	digest_hex(&f->m->object, f->object);
+	if (f->bom)
+		return print_bom(f);
 	if (f->o->json)
 		return print_json(f);
 	return print_text(f);
@@ -314,6 +339,11 @@ look(struct facts *f, struct client *client, struct store *store,
 int
 cmd_show(struct options *o, int argc, char **argv)
 {
+	bool bom = false;
+	const struct options_own own[] = {
+		{ "bom", 0, OPTIONS_FLAG, &bom },
+		OPTIONS_END,
+	};
 	struct options_operands operands;
 	OWNED(client) client = NULL;
 	OWNED(store) store = NULL;
@@ -325,13 +355,14 @@ cmd_show(struct options *o, int argc, char **argv)
 
 	if (facts == NULL)
 		return ERR_NOMEM;
-	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
+	if ((r = options_parse(o, own, argc, argv, &operands)) != 0 ||
 	    (r = talk_ref(o, operands.items[0], &ref)) != 0 ||
 	    (r = talk_open(&client, o)) != 0 ||
 	    (r = talk_store(&store, o, false)) != 0 ||
 	    (r = client_version_get(client, operands.items[0], &m)) != 0)
 		return r;
 	facts->o = o;
+	facts->bom = bom;
 	facts->m = &m;
 	r = talk_labels(&m, &labels);
 	facts->labels = labels;

@@ -50,7 +50,8 @@ static const struct commands_row rows[] = {
 	    "too\n" },
 	{ "show", cmd_show, 1, 1, false,
 	    "what is known about a version, and who vouches for it",
-	    "REF\n" },
+	    "REF [--bom]\n"
+	    "  --bom  as a CycloneDX 1.6 ML-BOM, JSON\n" },
 	{ "diff", cmd_diff, 2, 2, false,
 	    "what is different between two versions",
 	    "REF REF [--all]\n"

@@ -519,14 +519,6 @@ tell_config(struct story *s, const struct entry_view *v, FILE *f)
 }
 
 static void
-tell_reset(struct story *s, const struct entry_view *v, FILE *f)
-{
-	(void)s;
-	fprintf(f, "the pool of %s begins anew: %s", story_text(v, "model"),
-	    story_text(v, "reason"));
-}
-
-static void
 tell_signed(struct story *s, const struct entry_view *v, FILE *f)
 {
 	story_signed_tell(s->signed_by, v, f);
@@ -575,7 +567,7 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_STATEMENT_SIGN] = tell_signed,
 	[ENTRY_STATEMENT_WITHDRAW] = tell_signed,
 	[ENTRY_SIGN_OMS] = tell_signed,
-	[ENTRY_BUDGET_RESET] = tell_reset,
+	[ENTRY_BUDGET_RESET] = story_grant_tell_reset,
 	[ENTRY_ALERT] = tell_alert,
 	[ENTRY_ALERT_ACK] = tell_alert,
 	[ENTRY_DECOY_ADD] = tell_alert,

@@ -73,3 +73,11 @@ story_grant_tell_rm(struct story *s, const struct entry_view *v, FILE *f)
 	if (story_text(v, "reason")[0] != '\0')
 		fprintf(f, ": %s", story_text(v, "reason"));
 }
+
+void
+story_grant_tell_reset(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "the pool of %s begins anew: %s", story_text(v, "model"),
+	    story_text(v, "reason"));
+}

@@ -10,5 +10,7 @@
 struct story;
 void story_grant_tell_add(struct story *s, const struct entry_view *v, FILE *f);
 void story_grant_tell_rm(struct story *s, const struct entry_view *v, FILE *f);
+void story_grant_tell_reset(struct story *s, const struct entry_view *v,
+    FILE *f);
 
 #endif
