@@ -385,6 +385,7 @@ copy_objects(struct run *b)
 	OWNED_MEM(char) path = NULL;
 	OWNED(store) from = NULL;
 	OWNED(store) to = NULL;
+	OWNED(file) dir = NULL;
 	struct mirror m = {
 		.read_all = b->read_data,
 		.stop = b->o->stop,
@@ -402,10 +403,12 @@ copy_objects(struct run *b)
 	if ((r = talk_store(&from, b->o, false)) != 0 ||
 	    (r = store_dir_init(path)) != 0 ||
 	    (r = store_dir_open(&to, path)) != 0 ||
+	    (r = file_open(&dir, b->dest, BACKUP_OBJECTS,
+		 O_RDONLY | O_DIRECTORY, 0)) != 0 ||
 	    (r = backup_list_of(&b->list, from)) != 0)
 		return r;
 	m.from = from;
-	m.to = to;
+	m.to = dir;
 	m.names = b->list.names;
 	m.count = b->list.count;
 	r = mirror_run(&m, &b->totals);

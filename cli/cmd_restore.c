@@ -247,6 +247,7 @@ restore_objects(struct run *b)
 {
 	OWNED(store) from = NULL;
 	OWNED(store) to = NULL;
+	OWNED(file) dir = NULL;
 	struct mirror m = {
 		.names = b->list.names,
 		.count = b->list.count,
@@ -258,10 +259,12 @@ restore_objects(struct run *b)
 	int r;
 
 	if ((r = open_store(&from, b->src, false)) != 0 ||
-	    (r = open_store(&to, b->dir, true)) != 0)
+	    (r = open_store(&to, b->dir, true)) != 0 ||
+	    (r = file_open(&dir, b->dir, VAULTDIR_OBJECTS,
+		 O_RDONLY | O_DIRECTORY, 0)) != 0)
 		return r;
 	m.from = from;
-	m.to = to;
+	m.to = dir;
 	r = mirror_run(&m, &b->totals);
 	progress_clear(b->progress);
 	if (r == ERR_CONFLICT && *b->o->stop)

@@ -46,6 +46,9 @@ uint64_t catalogue_applied(const struct catalogue *c);
 int catalogue_apply(struct catalogue *c, uint64_t index,
     const struct entry_view *entry) MUST_USE;
 int catalogue_flush(struct catalogue *c) MUST_USE;
+/* The same of bytes: a trail_open's each, whose argument is the catalogue. */
+int catalogue_replay(void *c, uint64_t index, const uint8_t *bytes, size_t n)
+    MUST_USE;
 
 /* A copy in a new file: all that was applied. */
 int catalogue_copy(struct catalogue *c, const char *path) MUST_USE;

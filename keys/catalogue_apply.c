@@ -418,3 +418,18 @@ catalogue_apply(struct catalogue *c, uint64_t index,
 	c->dirty = true;
 	return 0;
 }
+
+int
+catalogue_replay(void *c, uint64_t index, const uint8_t *bytes, size_t n)
+{
+	struct entry_view v;
+	int err = entry_parse(&v, bytes, n);
+
+	if (err != 0)
+		return log_err(ERR_INTEGRITY,
+		    "entry %ju of the trail is not well-formed",
+		    (uintmax_t)index);
+	err = catalogue_apply(c, index, &v);
+	entry_view_clear(&v);
+	return err;
+}

@@ -16,7 +16,7 @@
 #include "keys/courier.h"
 #include "keys/front.h"
 #include "keys/keyring.h"
-#include "keys/keyring_next.h"
+#include "keys/keyring_start.h"
 #include "keys/lookout.h"
 #include "keys/peer.h"
 #include "keys/unlock.h"
@@ -335,54 +335,6 @@ unlock(struct keyd *k)
 	return 0;
 }
 
-/* What the trail has and the catalogue has not. */
-static int
-replay(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
-{
-	struct catalogue *c = arg;
-	struct entry_view v;
-	int err = entry_parse(&v, bytes, n);
-
-	if (err != 0)
-		return log_err(ERR_INTEGRITY,
-		    "entry %ju of the trail is not well-formed",
-		    (uintmax_t)index);
-	err = catalogue_apply(c, index, &v);
-	entry_view_clear(&v);
-	return err;
-}
-
-/* A change of the unlocking secrets that was cut off is what the trail says. */
-static int
-settle_secrets(struct keyd *k)
-{
-	struct digest recorded;
-	bool known, same = true;
-	int err = catalogue_secret_file(k->catalogue, &recorded);
-
-	known = err == 0;
-	if (err != 0 && err != ERR_NOT_FOUND)
-		return err;
-	err = keyring_next_settle(k->vault->dir, known ? &recorded : NULL,
-	    &same);
-	if (err != 0)
-		return err;
-	if (!same)
-		log_warn("'%s/" KEYRING_FILE "' is not what the trail's last"
-			 " change of the unlocking secrets left, but an older"
-			 " or another one: secrets that were removed may open"
-			 " it; weir secret ls",
-		    k->vault->path);
-	if (!k->keyring->next)
-		return 0;
-	k->keyring->next = false;
-	if (known && same)
-		return 0;
-	return log_err(ERR_SECRET,
-	    "the change that brought this secret was cut off before it was"
-	    " recorded: use the secret from before it");
-}
-
 static int
 open_records(struct keyd *k)
 {
@@ -392,7 +344,7 @@ open_records(struct keyd *k)
 		.vault = k->vault->dir,
 		.key = &k->vault->key,
 		.seed = k->keyring->log_seed,
-		.each = replay,
+		.each = catalogue_replay,
 	};
 	int err;
 
@@ -411,13 +363,9 @@ open_records(struct keyd *k)
 	err = trail_open(&k->trail, &how);
 	if (err == 0)
 		err = catalogue_flush(k->catalogue);
-	/* Of a backup that was cut off. */
-	if (err == 0)
-		err = file_remove(k->vault->dir,
-		    VAULTDIR_RUN "/" VAULTDIR_COPY);
-	if (err == ERR_NOT_FOUND)
-		err = 0;
-	return err == 0 ? settle_secrets(k) : err;
+	return err == 0 ?
+	    keyring_start_settle(k->vault, k->catalogue, k->keyring) :
+	    err;
 }
 
 static int

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vault/mirror.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "vault/err.h"
 #include "vault/lanes.h"
 #include "vault/log.h"
 
 #define THREADS 4
+#define BATCH_BYTES (1ULL << 30)
+#define BATCH 4096
+#define FILE_MODE 0444
+#define TEMPORARY_MAX 80
 #define TYPE_OFFSET 10 /* FORMAT.md, "Object" */
 #define OBJECT_SIZE_MAX (OBJECT_HEADER_MAX + (8U << 20))
 
@@ -20,6 +29,11 @@ struct run {
 	size_t next;
 	struct mirror_totals totals;
 	int err;
+	struct store *there; /* what the directory has */
+	/* Objects that are written, and have no name yet. */
+	struct digest *batch;
+	size_t batched;
+	uint64_t batched_bytes;
 };
 
 /* What one thread reads into. */
@@ -77,8 +91,114 @@ fail(struct run *r, int err)
 		r->err = err;
 }
 
+/* --- where to --- */
+
 static int
-read_whole(struct run *r, struct buffer *b, const struct digest *name,
+open_there(struct run *r)
+{
+	int fd = openat(r->m->to->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return log_sys("open '%s'", r->m->to->name);
+	r->batch = malloc(BATCH * sizeof(*r->batch));
+	if (r->batch == NULL) {
+		close(fd);
+		return ERR_NOMEM;
+	}
+	return store_dir_adopt(&r->there, fd);
+}
+
+/* "ab/abcdef…", and what it is called until it is synced. */
+static void
+paths_of(const struct digest *name, char path[static TEMPORARY_MAX],
+    char temporary[static TEMPORARY_MAX])
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	digest_hex(name, hex);
+	snprintf(path, TEMPORARY_MAX, "%.2s/%s", hex, hex);
+	snprintf(temporary, TEMPORARY_MAX, "%.2s/" FILE_TEMPORARY "%s", hex,
+	    hex);
+}
+
+/* Give names to what is written, which lasts before. */
+static int
+name_batch(struct run *r)
+{
+	const struct file *to = r->m->to;
+	bool touched[256] = { false };
+	int err = 0;
+
+	if (r->batched > 0 && syncfs(to->fd) != 0)
+		return log_sys("sync the file system of '%s'", to->name);
+	for (size_t i = 0; i < r->batched; i++) {
+		char path[TEMPORARY_MAX], temporary[TEMPORARY_MAX];
+
+		paths_of(&r->batch[i], path, temporary);
+		if (renameat(to->fd, temporary, to->fd, path) != 0)
+			return log_sys("rename to '%s/%s'", to->name, path);
+		touched[r->batch[i].bytes[0]] = true;
+	}
+	r->batched = 0;
+	r->batched_bytes = 0;
+	for (unsigned int i = 0; err == 0 && i < 256; i++) {
+		OWNED(file) dir = NULL;
+		char ab[3];
+
+		if (!touched[i])
+			continue;
+		snprintf(ab, sizeof(ab), "%02x", i);
+		err = file_open(&dir, to, ab, O_RDONLY | O_DIRECTORY, 0);
+		if (err == 0)
+			err = file_sync(dir);
+	}
+	return err == 0 ? file_sync(to) : err;
+}
+
+/* One more is written; many of them are given their names. */
+static int
+add_to_batch(struct run *r, const struct digest *name, uint64_t size)
+{
+	LOCKED(lock, &r->mutex);
+
+	r->batch[r->batched++] = *name;
+	r->batched_bytes += size;
+	if (r->batched < BATCH && r->batched_bytes < BATCH_BYTES)
+		return 0;
+	return name_batch(r);
+}
+
+static int
+write_object(struct run *r, const struct digest *name, const uint8_t *bytes,
+    uint64_t size)
+{
+	const struct file *to = r->m->to;
+	char path[TEMPORARY_MAX], temporary[TEMPORARY_MAX], ab[3];
+	OWNED(file) f = NULL;
+	int err;
+
+	paths_of(name, path, temporary);
+	snprintf(ab, sizeof(ab), "%.2s", path);
+	if (mkdirat(to->fd, ab, 0777) != 0 && errno != EEXIST)
+		return log_sys("make '%s/%s'", to->name, ab);
+	/* A run that was killed may have left one, of no use. */
+	if (unlinkat(to->fd, temporary, 0) != 0 && errno != ENOENT)
+		return log_sys("remove '%s/%s'", to->name, temporary);
+	err = file_open(&f, to, temporary, O_WRONLY | O_CREAT | O_EXCL,
+	    FILE_MODE);
+	if (err == 0)
+		err = file_write_at(f, bytes, size, 0);
+	if (err != 0)
+		return err;
+	/* The disk may begin; whether it can is no matter. */
+	(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return add_to_batch(r, name, size);
+}
+
+/* --- where from --- */
+
+static int
+read_whole(struct store *s, struct buffer *b, const struct digest *name,
     uint64_t size)
 {
 	size_t got;
@@ -94,7 +214,7 @@ read_whole(struct run *r, struct buffer *b, const struct digest *name,
 			return ERR_NOMEM;
 		b->capacity = size;
 	}
-	err = store_get(r->m->from, name, 0, b->bytes, size, &got);
+	err = store_get(s, name, 0, b->bytes, size, &got);
 	return err == 0 && got != size ? ERR_INTEGRITY : err;
 }
 
@@ -124,22 +244,34 @@ is_news_of_it(int err)
 	    err == ERR_FORMAT || err == ERR_LIMIT;
 }
 
+/* Whether a sound copy is there, as far as one is asked to look. */
+static bool
+is_there(struct run *r, struct buffer *b, const struct digest *name,
+    uint64_t size)
+{
+	uint64_t there = 0;
+	uint32_t header;
+
+	if (store_has(r->there, name, &there) != 0 || there != size)
+		return false;
+	return !r->m->read_all ||
+	    (read_whole(r->there, b, name, size) == 0 &&
+		check(b, size, name, &header) == 0);
+}
+
 static int
 copy_one(struct run *r, struct buffer *b, const struct digest *name)
 {
-	const struct mirror *m = r->m;
-	uint64_t size = 0, there = 0;
+	uint64_t size = 0;
 	uint32_t header = 0;
-	bool stored = false;
-	int err = store_has(m->from, name, &size);
+	int err = store_has(r->m->from, name, &size);
 
-	if (err == 0 && !m->read_all && store_has(m->to, name, &there) == 0 &&
-	    there == size) {
+	if (err == 0 && is_there(r, b, name, size)) {
 		count(r, size, false);
 		return 0;
 	}
 	if (err == 0)
-		err = read_whole(r, b, name, size);
+		err = read_whole(r->m->from, b, name, size);
 	if (err == 0)
 		err = check(b, size, name, &header);
 	if (is_news_of_it(err)) {
@@ -147,10 +279,9 @@ copy_one(struct run *r, struct buffer *b, const struct digest *name)
 		return 0;
 	}
 	if (err == 0)
-		err = store_put_later(m->to, name, b->bytes, size, header,
-		    &stored);
+		err = write_object(r, name, b->bytes, size);
 	if (err == 0)
-		count(r, size, stored);
+		count(r, size, true);
 	return err;
 }
 
@@ -181,6 +312,9 @@ mirror_run(const struct mirror *m, struct mirror_totals *out)
 	pthread_t threads[THREADS];
 	int err, n = 0;
 
+	err = open_there(&r);
+	if (err != 0)
+		return err;
 	pthread_mutex_init(&r.mutex, NULL);
 	while (n < THREADS && pthread_create(&threads[n], NULL, work, &r) == 0)
 		n++;
@@ -188,8 +322,10 @@ mirror_run(const struct mirror *m, struct mirror_totals *out)
 		work(&r);
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
+	err = name_batch(&r);
 	pthread_mutex_destroy(&r.mutex);
-	err = store_flush(m->to);
+	free(r.batch);
+	store_free(r.there);
 	*out = r.totals;
 	return r.err != 0 ? r.err : err;
 }

@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 #include "vault/digest.h"
+#include "vault/file.h"
 #include "vault/store.h"
 
 /*
- * Objects copied from one store to another, by several threads.  What is
+ * Objects copied from a store to a directory store, by several threads.  What is
  * copied is checked by its name, wholly; what is there already counts by its
- * size, since a store gives an object its name when it is whole and synced.
+ * size, since an object gets its name when it is whole and synced.  Many are
+ * synced at once, by their file system: for each alone takes much longer.
  */
 
 struct mirror_totals {
@@ -24,7 +26,8 @@ struct mirror_totals {
 };
 
 struct mirror {
-	struct store *from, *to;
+	struct store *from;
+	const struct file *to; /* the directory of a store */
 	const struct digest *names;
 	size_t count;
 	bool read_all; /* look at what is there wholly, too, and mend it */

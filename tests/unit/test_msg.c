@@ -395,10 +395,9 @@ sample_secret(enum unlock_kind kind)
 static void
 sample_backup(struct writer *w)
 {
-	uint8_t bytes[] = { 1, 2, 3 };
-	const struct msg_backup m = { text, bytes, 3, bytes, 2, 7 };
+	uint8_t b[] = { 1, 2, 3 };
 
-	msg_backup_write(w, &m);
+	msg_backup_write(w, &(struct msg_backup){ text, b, 3, b, 2, 7 });
 }
 
 static void
