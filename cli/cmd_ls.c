@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/inventory.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "vault/err.h"
@@ -162,33 +163,58 @@ print_versions(const json_t *models)
 	return 0;
 }
 
+/* Which versions, and how much of them. */
+struct wanted {
+	char *model;
+	bool all;
+	bool long_form;
+};
+
 static int
-list_versions(const struct options *o, struct client *c, char *model, bool all)
+add_inventory(const struct options *o, struct client *c, json_t *models)
+{
+	OWNED(store) store = NULL;
+	int r = talk_store(&store, o, false);
+
+	return r == 0 ? inventory_add(models, c, store) : r;
+}
+
+static int
+list_versions(const struct options *o, struct client *c, const struct wanted *w)
 {
 	OWNED_JSON j = NULL;
-	const json_t *models;
+	json_t *models;
 	int r;
 
 	r = talk_list(c, MSG_MODEL_LS, "models",
-	    &(struct msg_list){ .model = model, .ended = all }, &j);
+	    &(struct msg_list){
+		.model = w->model,
+		.id = w->long_form,
+		.ended = w->all,
+	    },
+	    &j);
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");
+	if (w->long_form && (r = add_inventory(o, c, models)) != 0)
+		return r;
 	if (o->json)
 		return out_json(j);
 	if (json_array_size(models) == 0 && !o->quiet)
 		log_info("no model is here that you may see; 'weir put MODEL "
 			 "DIRECTORY' makes one");
-	return print_versions(models);
+	return w->long_form ? inventory_print(models) : print_versions(models);
 }
 
 int
 cmd_ls(struct options *o, int argc, char **argv)
 {
-	bool files = false, all = false;
+	struct wanted wanted = { 0 };
+	bool files = false;
 	const struct options_own own[] = {
 		{ "files", 0, OPTIONS_FLAG, &files },
-		{ "all", 0, OPTIONS_FLAG, &all },
+		{ "all", 0, OPTIONS_FLAG, &wanted.all },
+		{ "long", 'l', OPTIONS_FLAG, &wanted.long_form },
 		OPTIONS_END,
 	};
 	struct options_operands operands;
@@ -207,6 +233,7 @@ cmd_ls(struct options *o, int argc, char **argv)
 		return r;
 	if (files || ref.channel[0] != '\0' || ref.digits[0] != '\0')
 		return list_files(o, client, operands.items[0]);
-	return list_versions(o, client,
-	    operands.count > 0 ? operands.items[0] : NULL, all);
+	if (operands.count > 0)
+		wanted.model = operands.items[0];
+	return list_versions(o, client, &wanted);
 }

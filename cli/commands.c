@@ -43,11 +43,13 @@ static const struct commands_row rows[] = {
 	    "REF and the options say what may be read, as for mount.\n" },
 	{ "ls", cmd_ls, 0, 1, false,
 	    "list models and versions, or a version's files",
-	    "[MODEL|REF] [--files] [--all]\n"
+	    "[MODEL|REF] [--files] [--all] [--long]\n"
 	    "  --files  the files of the version; on for MODEL:CHANNEL and "
 	    "MODEL@DIGITS\n"
 	    "  --all    versions that were removed and can be brought back, "
-	    "too\n" },
+	    "too\n"
+	    "  -l, --long  owner, classification, licence, parameters, types, "
+	    "last read\n" },
 	{ "show", cmd_show, 1, 1, false,
 	    "what is known about a version, and who vouches for it",
 	    "REF [--bom]\n"

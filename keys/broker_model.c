@@ -112,6 +112,7 @@ struct model_list {
 	const struct grant *grants; /* the caller's */
 	size_t grant_count;
 	bool all;
+	bool long_form;
 	int64_t now_ms;
 	struct listing l;
 	json_t *models;
@@ -201,6 +202,52 @@ describe(const struct catalogue_version *v)
 	return j;
 }
 
+static int
+set_text(json_t *j, const char *key, const char *value)
+{
+	return value == NULL ||
+		json_object_set_new(j, key, json_string(value)) == 0 ?
+	    0 :
+	    ERR_NOMEM;
+}
+
+/* What its statement in force says of it. */
+static int
+add_stated(struct broker *b, const struct catalogue_version *v, json_t *j)
+{
+	OWNED(catalogue_statement) found = NULL;
+	OWNED(statement) s = NULL;
+	const struct statement_fields *f;
+	int err = catalogue_statement_signed(b->how.catalogue, v->model,
+	    &v->version, &found);
+
+	if (err == 0)
+		err = statement_parse(&s, found->envelope,
+		    strlen(found->envelope), NULL);
+	if (err != 0)
+		return err == ERR_NOT_FOUND ? 0 : err;
+	f = statement_fields(s);
+	err = set_text(j, "owner", f->owner);
+	if (err == 0)
+		err = set_text(j, "classification", f->classification);
+	if (err == 0)
+		err = set_text(j, "source_run", f->source_run);
+	return err == 0 ? set_text(j, "licence", f->licence) : err;
+}
+
+static int
+add_long(struct broker *b, const struct catalogue_version *v, json_t *j)
+{
+	char when[ENTRY_TIME_SIZE];
+	int64_t last;
+	int err = catalogue_version_read(b->how.catalogue, v->model,
+	    &v->version, &last);
+
+	if (err == 0 && last != 0)
+		err = set_text(j, "last_read", entry_time_text(last, when));
+	return err == 0 ? add_stated(b, v, j) : err;
+}
+
 /* The versions of another model begin. */
 static int
 next_model(struct model_list *l, const struct catalogue_version *v)
@@ -224,11 +271,16 @@ add_version(struct model_list *l, const struct catalogue_version *v)
 {
 	char hex[DIGEST_HEX_SIZE], next[LISTING_NEXT_MAX + 1];
 	json_t *one = describe(v);
-	size_t size = listing_size(one);
-	int err;
+	size_t size;
+	int err = one == NULL ? ERR_NOMEM : 0;
 
-	if (one == NULL)
-		return ERR_NOMEM;
+	if (err == 0 && l->long_form)
+		err = add_long(l->c->b, v, one);
+	if (err != 0) {
+		json_decref(one);
+		return err;
+	}
+	size = listing_size(one);
 	if (l->model == NULL)
 		size += MODEL_SIZE + strlen(v->model);
 	snprintf(next, sizeof(next), "%ju %s", (uintmax_t)v->upload, v->model);
@@ -289,6 +341,7 @@ list(struct broker_call *c, const struct msg_list *m)
 	struct model_list l = {
 		.c = c,
 		.now_ms = broker_record_clock(),
+		.long_form = m->id != 0,
 		.l = listing_of(MSG_JSON_MAX),
 	};
 	struct catalogue_versions which = {
@@ -332,8 +385,8 @@ int
 broker_model_ls(struct broker_call *c)
 {
 	struct msg_list m;
-	int err = broker_call_list(c, BROKER_LIST_MODEL | BROKER_LIST_ENDED,
-	    &m);
+	int err = broker_call_list(c,
+	    BROKER_LIST_MODEL | BROKER_LIST_ID | BROKER_LIST_ENDED, &m);
 
 	if (err != 0)
 		return err;

@@ -213,6 +213,9 @@ int catalogue_version_digits(struct catalogue *c, const char *model,
 /* The same among those that were removed. */
 int catalogue_version_removed(struct catalogue *c, const char *model,
     const char *digits, struct digest *out) MUST_USE;
+/* When something of it was released last; 0: never. */
+int catalogue_version_read(struct catalogue *c, const char *model,
+    const struct digest *version, int64_t *last_ms) MUST_USE;
 
 /*
  * What keeps a version (signed channels that point to it, in order; what each

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/catalogue_tables.h"
 
-#define SCHEMA_VERSION 7
+#define SCHEMA_VERSION 8
 
 /*
  * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its version is
@@ -109,6 +109,7 @@ static const char schema[] =
     " fresh integer not null default 0, last integer not null default 0,"
     " primary key (session, n)) without rowid;"
     "create index session_grants on session_versions (grant_id, session);"
+    "create index sessions_of on session_versions (model, version);"
     "create table shreds (id integer primary key, model text not null,"
     " version text not null, by text not null, begun integer not null,"
     " reason text not null, epoch integer not null,"
@@ -286,6 +287,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[DOOMED_COUNT] = "select what, count(*) from doomed where shred = ?"
 			 " group by what",
 	[DOOMED_END] = "delete from doomed where shred = ?",
+	[READ_LAST] = "select max(last) from session_versions"
+		      " where model = ? and version = ?",
 	[READERS_OF] = "select count(distinct v.session),"
 		       " count(distinct case when s.purpose = 2"
 		       " then v.session end)"

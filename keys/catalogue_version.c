@@ -180,6 +180,22 @@ catalogue_version_removed(struct catalogue *c, const char *model,
 }
 
 int
+catalogue_version_read(struct catalogue *c, const char *model,
+    const struct digest *version, int64_t *last_ms)
+{
+	char hex[DIGEST_HEX_SIZE];
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, READ_LAST,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(digest_hex(version, hex))));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == 0)
+		*last_ms = sql_number(&q, 0);
+	return err;
+}
+
+int
 catalogue_verifying_get(struct catalogue *c, const char *model,
     const struct digest *version, uint32_t *files)
 {

@@ -48,6 +48,23 @@ json '.metadata.component.licenses[0].license.name == "Apache-2.0"' \
 is "$(property owner) $(property classification) $(property source_run)" \
     'team-a internal run/7' 'and the rest'
 
+# --- the same in a list ---
+
+weir grant add meta/llama --to "$me" --loads 9 --export --reason t >/dev/null 2>&1
+exits 0 'ls --long' weir ls --long --json
+json '.models[0].versions[0] | .owner == "team-a" and .licence == "Apache-2.0"
+    and .classification == "internal" and .source_run == "run/7" and
+    .formats == ["safetensors"] and .parameters > 0 and
+    (.dtypes | length) > 0 and (has("last_read") | not)' 'tells what is known'
+weir get --allow-unsigned "$ref" "$tmp/out" >/dev/null 2>&1
+exits 0 'after a read' weir ls --long --json
+json '.models[0].versions[0].last_read | startswith("2")' 'says when that was'
+weir rm "$ref" --quiet >/dev/null
+exits 0 'for people' weir ls --long --all
+like "$out" 'team-a +internal +Apache-2.0 +run/7' 'in a table'
+like "$out" 'removed, until 2' 'with how long it is kept'
+exits 0 'back' weir undelete "$ref"
+
 # --- the rules find what breaks them ---
 
 for broken in '.serialNumber = "7"' '.metadata.component.type = "model"' \
