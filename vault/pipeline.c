@@ -94,8 +94,7 @@ chunk_clear(struct chunk *c)
 }
 
 static int
-pack_chunk(const struct pipeline *p, struct batch *b, size_t i,
-    struct lanes *l)
+pack_chunk(const struct pipeline *p, struct batch *b, size_t i, struct lanes *l)
 {
 	struct chunk *c = &b->chunks[i];
 	const struct object_plain plain = {

@@ -48,7 +48,7 @@ trail_index_new(struct trail_index **out)
 
 	if (x == NULL)
 		return ERR_NOMEM;
-	if (index_set(x, "", &none) != 0)
+	if (trail_index_set(x, "", &none) != 0)
 		return ERR_NOMEM;
 	*out = x;
 	x = NULL;
@@ -64,7 +64,7 @@ trail_index_size(const struct trail_index *x)
 /* --- sets of names: "alice\nbob\n" --- */
 
 int
-index_set(struct trail_index *x, const char *names, uint32_t *out)
+trail_index_set(struct trail_index *x, const char *names, uint32_t *out)
 {
 	const size_t n = strlen(names);
 	struct index_name *i;
@@ -94,7 +94,8 @@ index_set(struct trail_index *x, const char *names, uint32_t *out)
 }
 
 int
-index_number(struct trail_index *x, const struct index_row *row, uint32_t *out)
+trail_index_number(struct trail_index *x, const struct index_row *row,
+    uint32_t *out)
 {
 	struct index_number *i;
 
@@ -145,7 +146,7 @@ add_n(struct names *s, const char *name, size_t n)
 	memcpy(line, name, n);
 	line[n] = '\n';
 	line[n + 1] = '\0';
-	if (index_set_has(s->text, line))
+	if (trail_index_set_has(s->text, line))
 		return;
 	memcpy(s->text + s->length, line, n + 2);
 	s->length += n + 1;
@@ -165,7 +166,7 @@ add_set(struct names *s, const char *set)
 }
 
 bool
-index_set_has(const char *set, const char *line)
+trail_index_set_has(const char *set, const char *line)
 {
 	const size_t n = strlen(line);
 
@@ -196,7 +197,7 @@ learn_name(struct trail_index *x, const char *key, const char *model)
 	if (i != NULL)
 		return 0;
 	add(&names, model);
-	if (index_set(x, names.text, &set) != 0)
+	if (trail_index_set(x, names.text, &set) != 0)
 		return ERR_NOMEM;
 	i = malloc(sizeof(*i) + strlen(key) + 1);
 	if (i == NULL)
@@ -282,7 +283,7 @@ add_models(const struct trail_index *x, const struct entry_view *v,
 }
 
 int
-index_open_session(struct trail_index *x, const struct index_row *row)
+trail_index_open_session(struct trail_index *x, const struct index_row *row)
 {
 	const uint64_t id = index_row_session(row);
 	struct index_session *s;
@@ -323,9 +324,9 @@ row_of(struct trail_index *x, const struct entry_view *v, struct index_row *out)
 		add_set(&about, x->set[s->row.about]);
 	}
 	/* Too many names: whoever asks has to look at it. */
-	err = index_set(x, who.full ? INDEX_ANY : who.text, &out->who);
+	err = trail_index_set(x, who.full ? INDEX_ANY : who.text, &out->who);
 	if (err == 0)
-		err = index_set(x, about.full ? INDEX_ANY : about.text,
+		err = trail_index_set(x, about.full ? INDEX_ANY : about.text,
 		    &out->about);
 	return err;
 }
@@ -364,7 +365,7 @@ note_time(struct trail_index *x, int64_t time_ms)
 static int
 add_row(struct trail_index *x, const struct index_row *row, int64_t time_ms)
 {
-	int err = index_number(x, row, &x->entries[x->count]);
+	int err = trail_index_number(x, row, &x->entries[x->count]);
 
 	if (err != 0)
 		return err;
@@ -478,7 +479,7 @@ trail_index_add(struct trail_index *x, const void *entry, size_t n)
 	if (err == 0)
 		err = row_of(x, &v, &row);
 	if (err == 0 && v.kind == ENTRY_SESSION_OPEN)
-		err = index_open_session(x, &row);
+		err = trail_index_open_session(x, &row);
 	if (err == 0)
 		err = add_row(x, &row, v.time_ms);
 	if (err == 0)

@@ -87,7 +87,7 @@ read_sets(struct trail_index *x, struct reader *r, uint64_t count)
 		if (bytes == NULL || memchr(bytes, '\0', n) != NULL)
 			return ERR_FORMAT;
 		text = strndup((const char *)bytes, n);
-		if (text == NULL || index_set(x, text, &number) != 0)
+		if (text == NULL || trail_index_set(x, text, &number) != 0)
 			return ERR_NOMEM;
 		/* The empty one is there, as the first; each stands once. */
 		if (number != i)
@@ -137,11 +137,11 @@ read_rows(struct trail_index *x, struct reader *r, uint64_t rows, uint64_t sets)
 		if (!reader_ok(r) || index_row_kind(&row) >= ENTRY_KINDS ||
 		    row.who >= sets || row.about >= sets)
 			return ERR_FORMAT;
-		err = index_number(x, &row, &number);
+		err = trail_index_number(x, &row, &number);
 		if (err == 0 && number != i) /* each stands once */
 			err = ERR_FORMAT;
 		if (err == 0 && index_row_kind(&row) == ENTRY_SESSION_OPEN)
-			err = index_open_session(x, &row);
+			err = trail_index_open_session(x, &row);
 	}
 	return err;
 }

@@ -49,7 +49,8 @@ mark(const struct trail_index *x, const char *name, bool **out)
 		return ERR_NOMEM;
 	}
 	for (size_t i = 0; i < x->set_count; i++)
-		sets[i] = line == NULL || index_set_has(x->set[i], line) ||
+		sets[i] = line == NULL ||
+		    trail_index_set_has(x->set[i], line) ||
 		    strcmp(x->set[i], INDEX_ANY) == 0;
 	return 0;
 }
@@ -150,7 +151,7 @@ note_models(struct search *s, uint32_t set, bool *seen)
 		memcpy(line, at, (size_t)(end - at) + 1);
 		line[end - at + 1] = '\0';
 		for (size_t i = 0; i < s->x->set_count; i++)
-			if (index_set_has(s->x->set[i], line))
+			if (trail_index_set_has(s->x->set[i], line))
 				s->context[i] = true;
 	}
 }

@@ -79,13 +79,14 @@ index_row_session(const struct index_row *r)
 }
 
 /* The number of a set, which is made if need be. */
-int index_set(struct trail_index *x, const char *names, uint32_t *out) MUST_USE;
+int trail_index_set(struct trail_index *x, const char *names, uint32_t *out)
+    MUST_USE;
 /* Whether a set has a name, which comes with a line feed behind it. */
-bool index_set_has(const char *set, const char *line);
+bool trail_index_set_has(const char *set, const char *line);
 /* The same of a row. */
-int index_number(struct trail_index *x, const struct index_row *row,
+int trail_index_number(struct trail_index *x, const struct index_row *row,
     uint32_t *out) MUST_USE;
-int index_open_session(struct trail_index *x, const struct index_row *row)
+int trail_index_open_session(struct trail_index *x, const struct index_row *row)
     MUST_USE;
 
 #endif
