@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """nothing-lost, nothing-half-done: a failing or killing system call at every place, by strace.
 
-usage: inject.py BUILD [--places 60] [--seed N]
+usage: inject.py BUILD [--places 60] [--seed N] [--only COMMAND]
 
-`put`, `grant add`, `get`, `backup` and `secret passwd` run on a copy of a small vault with their keyd under strace, which makes the nth call of a
-kind (fsync, fdatasync, write, pwrite64, renameat2, openat, mkdirat, close, read) fail with EIO or ENOSPC, or kills the process
+`put`, `grant add`, `get`, `backup`, `gc`, `shred` and `secret passwd` run on a copy of a small vault with their keyd under strace, which makes
+the nth call of a kind (fsync, fdatasync, write, pwrite64, renameat2, openat, mkdirat, close, read, unlinkat, linkat, renameat) fail with EIO or ENOSPC, or kills the process
 there.  Afterwards, without strace: `audit verify` and `check --read-data` pass, what reported success is there, and the
 same command works.  --places 0 takes every place; otherwise that many, chosen at random.
 """
 import argparse, fcntl, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, time
 
-CALLS = ("fsync", "fdatasync", "write", "pwrite64", "renameat2", "openat", "mkdirat", "close", "read")
+CALLS = ("fsync", "fdatasync", "write", "pwrite64", "renameat2", "openat", "mkdirat", "close", "read", "unlinkat", "linkat",
+         "renameat")
 FAULTS = ("error=EIO", "error=ENOSPC", "signal=KILL")
 
 
@@ -28,11 +29,20 @@ class Injection:
         self.must(self.base, "init", self.base)
         reference = self.must(self.base, "put", "first", top / "tree0", "--quiet").strip()
         self.must(self.base, "grant", "add", "first", "--to", f"user:{self.user}", "--loads", 9, "--export", "--reason", "x")
+        # Versions that have a file of the first: one is to be shredded, one to be collected.
+        for i in (2, 3):
+            shutil.copytree(top / "tree0", top / f"tree{i}")
+            (top / f"tree{i}/c.bin").write_bytes(os.urandom(150000))
+        self.kept, self.doomed = reference, self.must(self.base, "put", "first", top / "tree2", "--quiet").strip()
+        gone = self.must(self.base, "put", "first", top / "tree3", "--quiet").strip()
+        self.must(self.base, "rm", gone, "--grace", 0, "--quiet")
         self.commands = {
             "put": ("put", "second", top / "tree1", "--quiet"),
             "grant": ("grant", "add", "first", "--to", "user:nobody", "--loads", 1, "--reason", "injected"),
             "get": ("get", "--allow-unsigned", reference, top / "out"),
             "backup": ("backup", top / "backup", "--quiet"),
+            "gc": ("gc", "--grace", 0),
+            "shred": ("shred", self.doomed, "--yes", "--certificate", top / "certificate"),
             # By itself: it is a change, and can be made again.
             "secret": ("secret", "passwd", "--new-key-file", self.key),
         }
@@ -128,6 +138,8 @@ class Injection:
             return [] if len(secrets) == 2 and not (vault / "keyring.next").exists() else ["a secret is lost, or left over"]
         if name == "backup":
             return self.not_restored(vault)
+        if name in ("gc", "shred"):
+            return self.left(vault, name)
         same = (self.top / "out/a.bin").exists() and \
             (self.top / "out/a.bin").read_bytes() == (self.top / "tree0/a.bin").read_bytes()
         return [] if same else ["the copy is not the file"]
@@ -141,6 +153,27 @@ class Injection:
             self.wait_for_keyd(restored)
         return [] if p.returncode == 0 else [f"the backup does not restore: {p.stderr.strip()[-300:]}"]
 
+    def left(self, vault, name):
+        """What gc or shred left of what was to go, and whether what was to stay is there."""
+        bad = []
+        if name == "shred":
+            if self.weir(vault, "show", self.doomed).returncode != 5:
+                bad.append("what was shredded is there")
+            key = json.loads(self.weir(vault, "audit", "checkpoint", "--json").stdout or "{}").get("vkey", "")
+            p = self.weir(vault, "audit", "verify", "--certificate", self.top / "certificate", "--log-key", key)
+            if p.returncode != 0:
+                bad.append(f"the certificate: {p.stderr.strip()[-300:]}")
+            if [n for n in os.listdir(vault) if n.startswith(("epoch.", ".tmp-"))]:
+                bad.append("another epoch lies about")
+        elif json.loads(self.weir(vault, "gc", "--dry-run", "--grace", 0, "--json").stdout or "{}").get("removed") != 0:
+            bad.append("gc left something")
+        shutil.rmtree(self.top / "out", ignore_errors=True)
+        p = self.weir(vault, "get", "--allow-unsigned", self.kept, self.top / "out")
+        if p.returncode != 0 or (self.top / "out/a.bin").read_bytes() != (self.top / "tree0/a.bin").read_bytes():
+            bad.append("what was to stay is not there")
+        shutil.rmtree(self.top / "out", ignore_errors=True)
+        return bad
+
     fired = 0
 
 
@@ -149,12 +182,15 @@ def main():
     p.add_argument("build")
     p.add_argument("--places", type=int, default=60)
     p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--only", help="places of this command alone")
     args = p.parse_args()
     print(f"# seed {args.seed}")
     top = pathlib.Path(tempfile.mkdtemp(prefix="weir-inject."))
     failures = 0
     try:
         injection = Injection(args, top)
+        if args.only:
+            injection.commands = {args.only: injection.commands[args.only]}
         places = list(injection.places())
         chosen = places if args.places == 0 else random.Random(args.seed).sample(places, min(args.places, len(places)))
         for place in chosen:
