@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -63,6 +64,21 @@ sandbox_bound(void)
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
+/* Where a service manager has seen to it, capset may be forbidden. */
+static bool
+has_none(struct __user_cap_header_struct *head)
+{
+	struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, head, has) != 0)
+		return false;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if (has[i].effective != 0 || has[i].permitted != 0 ||
+		    has[i].inheritable != 0)
+			return false;
+	return true;
+}
+
 int
 sandbox_drop(void)
 {
@@ -73,7 +89,7 @@ sandbox_drop(void)
 		{ 0, 0, 0 },
 	};
 
-	if (syscall(SYS_capset, &head, none) != 0)
+	if (syscall(SYS_capset, &head, none) != 0 && !has_none(&head))
 		return log_sys("giving up capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return log_sys("prctl PR_SET_NO_NEW_PRIVS");
