@@ -464,9 +464,8 @@ static const struct commands_row rows[] = {
 	    "or the prompt\ngives must not be the one that goes.\n" },
 	{ "secret passwd", cmd_secret_passwd, 0, 1, false,
 	    "change an unlocking secret",
-	    "[N|LABEL] [--new-passphrase-file FILE | --new-key-file "
-	    "FILE\n"
-	    "           | --new-recovery] [--label TEXT]\n"
+	    "[N|LABEL] [--new-passphrase-file FILE\n"
+	    "           | --new-key-file FILE | --new-recovery] [--label TEXT]\n"
 	    "Without N: the one that is given to prove that you may.\n"
 	    "The options are those of 'secret add'.\n" },
 	{ "status", cmd_status, 0, 0, false,

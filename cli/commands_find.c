@@ -99,8 +99,8 @@ commands_usage(const struct commands_row *c)
 	}
 	printf(
 	    "\nEvery command takes -V DIR, --key-file FILE, "
-	    "--passphrase-file FILE, --allow-swap,\n--json, --quiet and --help, too; "
-	    "see weir(1).\n");
+	    "--passphrase-file FILE,\n--allow-swap, --json, --quiet and --help, "
+	    "too; see weir(1).\n");
 }
 
 bool

@@ -33,8 +33,8 @@ exits 2 'a slip' weir moutn
 like "$err" "did you mean 'weir mount'" 'is understood'
 exits 2 'a slip of two words' weir grant ad
 like "$err" "did you mean 'weir grant add'" 'too'
-exits 2 'a command that is to come' weir shred llama
-like "$err" "no command 'shred'" 'is not there'
+exits 2 'a command that is to come' weir unlearn llama
+like "$err" "no command 'unlearn'" 'is not there'
 exits 2 'half a command' weir audit
 like "$err" 'weir help audit' 'is told what comes next'
 exits 0 'help of half a command' weir help audit
