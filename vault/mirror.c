@@ -34,6 +34,9 @@ struct run {
 	struct digest *batch;
 	size_t batched;
 	uint64_t batched_bytes;
+	/* One sync at a time: after one that failed none is believed. */
+	pthread_mutex_t naming;
+	bool dead;
 };
 
 /* What one thread reads into. */
@@ -123,24 +126,26 @@ paths_of(const struct digest *name, char path[static TEMPORARY_MAX],
 
 /* Give names to what is written, which lasts before. */
 static int
-name_batch(struct run *r)
+name_batch(struct run *r, const struct digest *batch, size_t n)
 {
+	LOCKED(lock, &r->naming);
 	const struct file *to = r->m->to;
 	bool touched[256] = { false };
 	int err = 0;
 
-	if (r->batched > 0 && syncfs(to->fd) != 0)
+	if (r->dead)
+		return ERR_IO;
+	r->dead = n > 0 && syncfs(to->fd) != 0;
+	if (r->dead)
 		return log_sys("sync the file system of '%s'", to->name);
-	for (size_t i = 0; i < r->batched; i++) {
+	for (size_t i = 0; i < n; i++) {
 		char path[TEMPORARY_MAX], temporary[TEMPORARY_MAX];
 
-		paths_of(&r->batch[i], path, temporary);
+		paths_of(&batch[i], path, temporary);
 		if (renameat(to->fd, temporary, to->fd, path) != 0)
 			return log_sys("rename to '%s/%s'", to->name, path);
-		touched[r->batch[i].bytes[0]] = true;
+		touched[batch[i].bytes[0]] = true;
 	}
-	r->batched = 0;
-	r->batched_bytes = 0;
 	for (unsigned int i = 0; err == 0 && i < 256; i++) {
 		OWNED(file) dir = NULL;
 		char ab[3];
@@ -155,17 +160,30 @@ name_batch(struct run *r)
 	return err == 0 ? file_sync(to) : err;
 }
 
-/* One more is written; many of them are given their names. */
-static int
-add_to_batch(struct run *r, const struct digest *name, uint64_t size)
+/* One more is written; a full batch is taken off, for its names to be given
+ * while others go on.  NULL: it is not full, or memory is short. */
+static struct digest *
+add_to_batch(struct run *r, const struct digest *name, uint64_t size, size_t *n)
 {
 	LOCKED(lock, &r->mutex);
+	struct digest *full = r->batch, *next;
 
 	r->batch[r->batched++] = *name;
 	r->batched_bytes += size;
 	if (r->batched < BATCH && r->batched_bytes < BATCH_BYTES)
-		return 0;
-	return name_batch(r);
+		return NULL;
+	next = malloc(BATCH * sizeof(*next));
+	if (next == NULL) {
+		if (r->err == 0)
+			r->err = ERR_NOMEM;
+		r->batched -= r->batched == BATCH;
+		return NULL;
+	}
+	*n = r->batched;
+	r->batch = next;
+	r->batched = 0;
+	r->batched_bytes = 0;
+	return full;
 }
 
 static int
@@ -174,7 +192,9 @@ write_object(struct run *r, const struct digest *name, const uint8_t *bytes,
 {
 	const struct file *to = r->m->to;
 	char path[TEMPORARY_MAX], temporary[TEMPORARY_MAX], ab[3];
+	struct digest *full;
 	OWNED(file) f = NULL;
+	size_t n = 0;
 	int err;
 
 	paths_of(name, path, temporary);
@@ -192,7 +212,11 @@ write_object(struct run *r, const struct digest *name, const uint8_t *bytes,
 		return err;
 	/* The disk may begin; whether it can is no matter. */
 	(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	return add_to_batch(r, name, size);
+	full = add_to_batch(r, name, size, &n);
+	if (full != NULL)
+		err = name_batch(r, full, n);
+	free(full);
+	return err;
 }
 
 /* --- where from --- */
@@ -316,14 +340,16 @@ mirror_run(const struct mirror *m, struct mirror_totals *out)
 	if (err != 0)
 		return err;
 	pthread_mutex_init(&r.mutex, NULL);
+	pthread_mutex_init(&r.naming, NULL);
 	while (n < THREADS && pthread_create(&threads[n], NULL, work, &r) == 0)
 		n++;
 	if (n == 0)
 		work(&r);
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
-	err = name_batch(&r);
+	err = name_batch(&r, r.batch, r.batched);
 	pthread_mutex_destroy(&r.mutex);
+	pthread_mutex_destroy(&r.naming);
 	free(r.batch);
 	store_free(r.there);
 	*out = r.totals;
