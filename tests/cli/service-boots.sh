@@ -43,6 +43,7 @@ inside rm /etc/credstore.encrypted/weir-llama
 # --- the passphrase is asked for ---
 
 # Answer whoever asks, as an agent does.
+# shellcheck disable=SC2317 # wait_for calls it
 answer()
 {
 	socket=$(inside sh -c 'cat /run/systemd/ask-password/ask.* 2>/dev/null' |
@@ -50,10 +51,12 @@ answer()
 	[ -n "$socket" ] && printf '%s' "$1" |
 	    inside /lib/systemd/systemd-reply-password 1 "$socket"
 }
+# shellcheck disable=SC2317 # wait_for calls it
 gone()
 {
 	! inside sh -c 'ls /run/systemd/ask-password/ask.*' 2>/dev/null
 }
+# shellcheck disable=SC2317 # wait_for calls it
 state_is()
 {
 	[ "$(property ActiveState)" = "$1" ]
@@ -129,6 +132,7 @@ inside sh -c "while [ ! -e /run/enough ]; do
 done" >"$tmp/job" 2>&1 &
 job=$!
 cleanup_fn end_process "$job"
+# shellcheck disable=SC2317 # wait_for calls it
 rounds()
 {
 	[ "$(inside cat /run/rounds | wc -l)" -gt "$1" ]
@@ -142,6 +146,7 @@ n=$(inside cat /run/rounds | wc -l)
 wait_for 60 rounds $((n + 2))
 ok $? 'the job reads on'
 inside kill -9 "$(property MainPID)"
+# shellcheck disable=SC2317 # wait_for calls it
 killed()
 {
 	[ "$(property NRestarts)" -ge 1 ] && state_is active
