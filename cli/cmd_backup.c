@@ -33,6 +33,8 @@ struct run {
 	struct file *dest;
 	bool had; /* there is an earlier backup: */
 	struct backup before;
+	/* Until it is done, nothing that it is to copy goes for good. */
+	struct client *client;
 	struct msg_backup from; /* what keyd said */
 	struct note_checkpoint checkpoint;
 	struct backup now;
@@ -49,6 +51,7 @@ run_clear(struct run *b)
 	progress_free(b->progress);
 	backup_list_clear(&b->list);
 	msg_backup_clear(&b->from);
+	client_free(b->client);
 	file_free(b->dest);
 	vaultdir_free(b->vault);
 }
@@ -221,12 +224,11 @@ remove_states(const struct run *b, const char *but)
 static int
 ask_keyd(struct run *b)
 {
-	OWNED(client) client = NULL;
 	struct reader reply;
 	int r;
 
-	if ((r = talk_open(&client, b->o)) != 0 ||
-	    (r = client_call(client, MSG_BACKUP, NULL, &reply)) != 0)
+	if ((r = talk_open(&b->client, b->o)) != 0 ||
+	    (r = client_call(b->client, MSG_BACKUP, NULL, &reply)) != 0)
 		return r;
 	r = msg_backup_read(&b->from, &reply);
 	if (r == 0)

@@ -105,6 +105,7 @@ broker_backup_backup(struct broker_call *c)
 	if (err == 0) {
 		m.epoch_number = c->b->how.keyring->epoch_number;
 		msg_backup_write(&c->reply, &m);
+		c->from->backs_up = true;
 	}
 	msg_backup_clear(&m);
 	return err;

@@ -139,6 +139,7 @@ struct broker_link {
 	LIST_HEAD(, broker_upload) uploads;
 	LIST_HEAD(, broker_hold) holds;
 	struct broker_gc gc;
+	bool backs_up; /* it copies what there was, as long as it is there */
 };
 
 /* An entry that is on its way to the disk, and the reply that waits for it; or

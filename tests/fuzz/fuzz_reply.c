@@ -41,6 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(session);
 	TRY(release_reply);
 	TRY(consistency);
+	TRY(sweep_reply);
 	try_text(r);
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -277,6 +278,30 @@ roles_count(void **state)
 }
 
 static void
+nothing_goes_for_good_while_a_backup_is_made(void **state)
+{
+	struct desk *d = *state;
+	struct desk_person owner, other;
+	struct digest version;
+
+	desk_person_come(&owner, d, 0);
+	desk_person_come(&other, d, 0);
+	DESK_MUST(desk_put(&owner, "llama", sizes, 2, &version));
+	DESK_MUST(removal(&owner, MSG_VERSION_RM, &version, 0));
+	DESK_MUST(mkdirat(d->vault->dir->fd, VAULTDIR_RUN, 0700) != 0 &&
+	    errno != EEXIST);
+	assert_int_equal(desk_ask(&other, MSG_BACKUP, NULL, NULL), 0);
+	assert_int_equal(begin(&owner, true), 0);
+	assert_int_equal(begin(&owner, false), ERR_CONFLICT);
+	assert_non_null(strstr(owner.sentence, "a backup is being made"));
+	desk_person_go(&other);
+	assert_int_equal(begin(&owner, false), 0);
+	assert_int_equal(removal(&owner, MSG_VERSION_UNDELETE, &version, 0),
+	    ERR_NOT_FOUND);
+	desk_person_go(&owner);
+}
+
+static void
 a_sweep_has_its_limits(void **state)
 {
 	struct desk *d = *state;
@@ -326,6 +351,7 @@ main(void)
 		TEST(what_goes_for_good_is_without_its_key_also_after_a_crash),
 		TEST(a_session_keeps_its_version),
 		TEST(roles_count),
+		TEST(nothing_goes_for_good_while_a_backup_is_made),
 		TEST(a_sweep_has_its_limits),
 		TEST(a_grace_has_its_limit),
 	};
