@@ -90,6 +90,11 @@ chmod 755 "$tmp"
 head -c 32 /dev/urandom >"$tmp/key"
 chmod 644 "$tmp/key"
 mkdir -m 777 "$tmp/home" "$tmp/cores" "$tmp/state"
+# Where that user finds them: it may not look into everybody's build.
+mkdir "$tmp/bin" "$tmp/mutant"
+cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin"
+cp "$BUILD/weir-keyd" "$BUILD/tests/mutants/weir-leaky" "$tmp/mutant"
+PATH=$tmp/bin:$PATH
 WEIR_VAULT=$tmp/home/vault
 WEIR_KEY_FILE=$tmp/key
 export WEIR_VAULT WEIR_KEY_FILE
@@ -109,9 +114,7 @@ cores 0 False" 'no-plaintext-at-rest: neither put nor keyd leaves a core or is r
 # The control: the same, but for what forbids it.
 WEIR_MUTANT=core
 export WEIR_MUTANT
-mkdir "$tmp/bin"
-cp "$BUILD/weir-keyd" "$BUILD/tests/mutants/weir-leaky" "$tmp/bin"
-said=$(try "$tmp/bin/weir-leaky" put llama - --name w.bin)
+said=$(try "$tmp/mutant/weir-leaky" put llama - --name w.bin)
 like "$said" '^memory marker' 'one that can be read is found out'
 like "$said" '^cores 1 True' 'one that leaves a core is found out'
 unset WEIR_MUTANT

@@ -131,7 +131,8 @@ for row in 'daemon cp' 'bin rsync' 'sys tar' 'games dd, on behind errors' \
 	releases "$who" >"$tmp/released"
 	given=$(jq -s '[.[].fresh] | add // 0' "$tmp/released")
 	ok "$((given > weights / 50))" "$how: nor released"
-	ok "$((given < weights / 50 - 2 * 65536))" "$how: but about as much"
+	ok "$((given < weights / 50 - 2 * 65536))" "$how: but about as much" ||
+	    diag "$(tail -n 3 "$tmp/said-$who")"
 	case $how in
 	*mmap* | *random* | *behind*) ;;
 	*) isnt=$(cat "$tmp/status-$who")
