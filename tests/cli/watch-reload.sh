@@ -41,6 +41,7 @@ configs()
 	weir audit ls --kind config --json 2>/dev/null |
 	    jq -r 'select(.key == "watch.ini").value'
 }
+# shellcheck disable=SC2317 # by way of wait_for
 config_count()
 {
 	[ "$(configs | wc -l)" -eq "$1" ]
@@ -51,11 +52,13 @@ reload()
 	kill -HUP "$keyd"
 	wait_for 60 config_count "$1"
 }
+# shellcheck disable=SC2317 # by way of wait_for
 alerts()
 {
 	weir alert ls --all --json 2>/dev/null |
 	    jq -r '[.alerts[] | "\(.model) \(.severity)"] | sort | join(", ")'
 }
+# shellcheck disable=SC2317 # by way of wait_for
 alerts_are()
 {
 	[ "$(alerts)" = "$1" ]

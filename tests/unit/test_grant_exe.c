@@ -18,8 +18,8 @@ list(char out[static 16 * DIGEST_HEX_SIZE], size_t n)
 		const char c = (char)('0' + i);
 		const struct digest d = digest_of(&c, 1);
 
-		at += (size_t)sprintf(out + at, "%s%s", i > 0 ? " " : "",
-		    digest_hex(&d, hex));
+		at += (size_t)snprintf(out + at, 16 * DIGEST_HEX_SIZE - at,
+		    "%s%s", i > 0 ? " " : "", digest_hex(&d, hex));
 	}
 	return out;
 }
@@ -56,7 +56,7 @@ refuses_what_is_no_list_of_digests(void **state)
 		assert_non_null(grant_exe_wrong(text));
 	}
 	list(text, 1);
-	strcat(text, " ");
+	memcpy(text + DIGEST_HEX_SIZE - 1, " ", 2);
 	assert_non_null(grant_exe_wrong(text));
 	assert_non_null(grant_exe_wrong(" "));
 	assert_non_null(grant_exe_wrong("/usr/bin/python3"));
