@@ -280,6 +280,11 @@ FAULTY := $(if $(UNIT_SRCS),$(shell \
 	grep -l '"tests/lib/fault.h"' $(UNIT_SRCS) /dev/null))
 # Private, or what they are made of would be made with it, too.
 $(FAULTY:%.c=$(BUILD)/%): private LINK += $(WRAPS)
+# And those whose children need the keys.
+HEIRS := $(if $(UNIT_SRCS),$(shell \
+	grep -l '"tests/lib/heir.h"' $(UNIT_SRCS) /dev/null))
+$(HEIRS:%.c=$(BUILD)/%): private LINK += $(call wraps,\
+	guarded_new guarded_seal guarded_free) -Wl,-u,__wrap_guarded_new
 
 .SECONDEXPANSION:
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $$(addprefix $(BUILD)/,$$(LINK_$$(@F))) \

@@ -12,6 +12,7 @@
 
 #include "tests/lib/fault.h"
 #include "tests/lib/forest.h"
+#include "tests/lib/heir.h"
 #include "tests/lib/shed.h"
 #include "vault/check.h"
 #include "vault/err.h"

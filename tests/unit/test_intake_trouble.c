@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/lib/forest.h"
+#include "tests/lib/heir.h"
 #include "tests/lib/shed.h"
 #include "vault/err.h"
 

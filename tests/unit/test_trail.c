@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/lib/fault.h"
+#include "tests/lib/heir.h"
 #include "tests/lib/scratch.h"
 #include "vault/err.h"
 #include "vault/log.h"

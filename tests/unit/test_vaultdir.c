@@ -11,6 +11,7 @@
 #include "keys/catalogue.h"
 #include "keys/vaultdir.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/heir.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
