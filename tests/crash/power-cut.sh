@@ -30,6 +30,6 @@ echo 1..2
 if [ -n "${CRASH_ALL:-}" ]; then
 	try 'all that was reported is there' --every 8
 else
-	try 'all that was reported is there' --states $((CRASH_ROUNDS * 30))
+	try 'all that was reported is there' --states "$CRASH_ROUNDS"
 fi
 try 'a lying fsync of files is found out' --states 16 --mutant file
