@@ -289,21 +289,6 @@ purge(struct broker_call *c, json_t *list)
 	return err;
 }
 
-/* What a backup is to copy is what there was when it began. */
-static int
-check_backups(struct broker_call *c)
-{
-	const struct broker_link *l, *next;
-
-	HASH_ITER(hh, c->b->links, l, next)
-		if (l->backs_up)
-			return broker_call_fail(c, ERR_CONFLICT,
-			    "a backup is being made by %s: run 'weir gc' when"
-			    " it has ended",
-			    l->principal);
-	return 0;
-}
-
 static int
 begin(struct broker_call *c, bool dry, json_t *list)
 {
@@ -322,7 +307,7 @@ begin(struct broker_call *c, bool dry, json_t *list)
 		json_decref(some);
 		return err;
 	}
-	err = check_backups(c);
+	err = broker_removal_backups(c, "gc");
 	if (err == 0)
 		err = purge(c, list);
 	if (err != 0)

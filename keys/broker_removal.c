@@ -103,6 +103,39 @@ broker_removal_sessions(struct broker_call *c, const struct broker_target *t)
 	    (uintmax_t)s->id, s->s->principal, t->shown, (uintmax_t)s->id);
 }
 
+/* What a backup is to copy is what there was when it began. */
+int
+broker_removal_backups(struct broker_call *c, const char *command)
+{
+	const struct broker_link *l, *next;
+
+	HASH_ITER(hh, c->b->links, l, next)
+		if (l->backs_up)
+			return broker_call_fail(c, ERR_CONFLICT,
+			    "a backup is being made by %s: run 'weir %s' when"
+			    " it has ended",
+			    l->principal, command);
+	return 0;
+}
+
+int
+broker_removal_ask(struct broker_call *c,
+    int (*act)(struct broker_call *c, const struct msg_removal *m))
+{
+	struct msg_removal m;
+	int err;
+
+	if (msg_removal_read(&m, &c->body) != 0)
+		return broker_call_malformed(c);
+	if (strlen(m.reason) > BROKER_REASON_MAX)
+		err = broker_call_fail(c, ERR_USAGE,
+		    "a reason has at most %d bytes", BROKER_REASON_MAX);
+	else
+		err = act(c, &m);
+	msg_removal_clear(&m);
+	return err;
+}
+
 /* One that was removed before is told apart from one that never was. */
 static int
 not_there(struct broker_call *c, const struct broker_target *t)
@@ -136,11 +169,16 @@ reply(struct broker_call *c, const struct broker_target *t, int64_t until)
 static int
 rm(struct broker_call *c, const struct msg_removal *m)
 {
-	int64_t until = broker_record_clock() + (int64_t)m->grace_ms;
+	int64_t until;
 	struct broker_target t;
 	OWNED_ENTRY e = { 0 };
-	int err = broker_model_resolve(c, m->reference, &t);
+	int err;
 
+	if (m->grace_ms > GRACE_MAX_MS)
+		return broker_call_fail(c, ERR_USAGE,
+		    "a version can be brought back for 3,650 days at most");
+	until = broker_record_clock() + (int64_t)m->grace_ms;
+	err = broker_model_resolve(c, m->reference, &t);
 	if (err == 0)
 		err = check_reference(c, &t);
 	if (err == 0 && !t.found)
@@ -167,21 +205,7 @@ rm(struct broker_call *c, const struct msg_removal *m)
 int
 broker_removal_rm(struct broker_call *c)
 {
-	struct msg_removal m;
-	int err;
-
-	if (msg_removal_read(&m, &c->body) != 0)
-		return broker_call_malformed(c);
-	if (m.grace_ms > GRACE_MAX_MS)
-		err = broker_call_fail(c, ERR_USAGE,
-		    "a version can be brought back for 3,650 days at most");
-	else if (strlen(m.reason) > BROKER_REASON_MAX)
-		err = broker_call_fail(c, ERR_USAGE,
-		    "a reason has at most %d bytes", BROKER_REASON_MAX);
-	else
-		err = rm(c, &m);
-	msg_removal_clear(&m);
-	return err;
+	return broker_removal_ask(c, rm);
 }
 
 static int
@@ -238,16 +262,5 @@ undelete(struct broker_call *c, const struct msg_removal *m)
 int
 broker_removal_undelete(struct broker_call *c)
 {
-	struct msg_removal m;
-	int err;
-
-	if (msg_removal_read(&m, &c->body) != 0)
-		return broker_call_malformed(c);
-	if (strlen(m.reason) > BROKER_REASON_MAX)
-		err = broker_call_fail(c, ERR_USAGE,
-		    "a reason has at most %d bytes", BROKER_REASON_MAX);
-	else
-		err = undelete(c, &m);
-	msg_removal_clear(&m);
-	return err;
+	return broker_removal_ask(c, undelete);
 }

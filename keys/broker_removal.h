@@ -17,6 +17,13 @@ int broker_removal_sessions(struct broker_call *c,
 int broker_removal_channels(struct broker_call *c,
     const struct broker_target *t) MUST_USE;
 
+/* The same while somebody makes a backup; COMMAND is what to run later. */
+int broker_removal_backups(struct broker_call *c, const char *command) MUST_USE;
+/* Read a request that names a version with a reason, and have it done. */
+struct msg_removal;
+int broker_removal_ask(struct broker_call *c,
+    int (*act)(struct broker_call *c, const struct msg_removal *m)) MUST_USE;
+
 /* --- broker_shred.c --- */
 
 /* At start: the epoch that is in force; and, when keyd can record, shreds that

@@ -309,6 +309,8 @@ check(struct broker_call *c, const struct broker_target *t)
 {
 	int err = broker_removal_channels(c, t);
 
+	if (err == 0)
+		err = broker_removal_backups(c, "shred");
 	if (err == 0 && broker_verify_busy(c->b, t->ref.name, &t->version))
 		err = broker_call_fail(c, ERR_CONFLICT,
 		    "%s is being read back by the verifier; try again when"
@@ -352,18 +354,7 @@ begin(struct broker_call *c, const struct msg_removal *m)
 int
 broker_shred_begin(struct broker_call *c)
 {
-	struct msg_removal m;
-	int err;
-
-	if (msg_removal_read(&m, &c->body) != 0)
-		return broker_call_malformed(c);
-	if (strlen(m.reason) > BROKER_REASON_MAX)
-		err = broker_call_fail(c, ERR_USAGE,
-		    "a reason has at most %d bytes", BROKER_REASON_MAX);
-	else
-		err = begin(c, &m);
-	msg_removal_clear(&m);
-	return err;
+	return broker_removal_ask(c, begin);
 }
 
 /* --- shred.sweep, shred.certificate --- */

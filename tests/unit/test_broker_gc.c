@@ -15,18 +15,12 @@
 
 static const size_t sizes[] = { 100000, 300000 };
 
-static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 
-	log_sink(hush, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(d, true);
 	*state = d;
 	return 0;

@@ -11,18 +11,12 @@
 
 #define OTHER "the content of another key file, that long"
 
-static void
-hush(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
 static int
 setup(void **state)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 
-	log_sink(hush, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(d, true);
 	*state = d;
 	return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -17,12 +18,6 @@
 static const size_t first_sizes[] = { 100000, 300000 };
 static const size_t second_sizes[] = { 100000, 200000 };
 
-static void
-hush_line(void *arg, const char *line)
-{
-	(void)arg, (void)line;
-}
-
 /* A vault with two versions. */
 struct scene {
 	struct desk d;
@@ -37,7 +32,7 @@ setup(void **state)
 	struct scene *s = calloc(1, sizeof(*s));
 	char hex[DIGEST_HEX_SIZE];
 
-	log_sink(hush_line, NULL);
+	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	DESK_MUST(desk_put(&s->owner, "llama", first_sizes, 2, &s->first));
@@ -322,6 +317,25 @@ nothing_is_begun_that_would_lose_another_version(void **state)
 	assert_int_equal(s->d.keyring->epoch_number, 1);
 }
 
+/* Its objects would be gone from under the copy. */
+static void
+a_backup_that_is_being_made_is_waited_for(void **state)
+{
+	struct scene *s = *state;
+	struct desk_person other;
+
+	desk_person_come(&other, &s->d, 0);
+	DESK_MUST(mkdirat(s->d.vault->dir->fd, VAULTDIR_RUN, 0700) != 0 &&
+	    errno != EEXIST);
+	assert_int_equal(desk_ask(&other, MSG_BACKUP, NULL, NULL), 0);
+	assert_int_equal(begin(s, &s->owner), ERR_CONFLICT);
+	assert_non_null(strstr(s->owner.sentence, "run 'weir shred' when"));
+	assert_int_equal(desk_count(&s->d, "shred"), 0);
+	desk_person_go(&other);
+	assert_int_equal(begin(s, &s->owner), 0);
+	sweep_all(s);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -336,6 +350,7 @@ main(void)
 		TEST(its_sessions_end),
 		TEST(nobody_but_an_owner_shreds),
 		TEST(nothing_is_begun_that_would_lose_another_version),
+		TEST(a_backup_that_is_being_made_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
