@@ -178,7 +178,8 @@ allow_parts(scmp_filter_ctx filter)
 {
 	/* An undumpable process may say so once more. */
 	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
-	    SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_EQ, 0));
+	    SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE, 0),
+	    SCMP_A1(SCMP_CMP_EQ, 0, 0));
 
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, parts[i].call, 1,
