@@ -150,6 +150,9 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	e2fsprogs sqlite3 sudo universal-ctags binutils acl rsync systemd udev \
 	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
+# What weir is measured beside.
+BENCH_PACKAGES := gocryptfs restic borgbackup procps
+
 DEPS := build/.deps
 
 # ---------------------------------------------------------------------------
@@ -541,6 +544,7 @@ fuzz:
 		$(notdir $(FUZZ))
 
 bench: tests
+	@PACKAGES='$(BENCH_PACKAGES)' sh tests/lib/deps.sh
 	@python3 tests/bench/bench.py $(BUILD) $(BENCH)
 
 bench-exfil: $(BENCH_EXFIL)

@@ -35,7 +35,7 @@ least_of(const IMB_MGR *m)
 		return NEVER;
 	if ((m->features & IMB_FEATURE_SHANI) != 0)
 		return wide ? 8 : NEVER;
-	return wide ? 2 : 4;
+	return wide ? 3 : 4;
 }
 
 /* Those that have come back, which all do but after a mistake of ours. */

@@ -4,19 +4,27 @@
 
 usage: bench.py BUILD [--size-mb 4096] [--rounds 5] [--chunks 250000] [--json FILE] [--only ROW,...]
 
-Rows: mmap, read (cold, beside gocryptfs), put (beside restic), rss, first (first byte of a large version),
-releases (durable releases a second).  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is
-not what is measured.
+Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead and at weir's) and a FUSE server of
+constant bytes: mmap, processes (8 that map one file), read (1 MiB), threads (16 x 2 MiB), pieces (16 x 16 MiB), direct
+(O_DIRECT, 4 MiB), random (4 KiB), warm (read again in the session, beside the plain file).  Beside restic and borg: put,
+reput (unchanged), change (1 %).  Alone: check (--read-data), rss, first (first byte of a large version), releases
+(durable releases a second), core (what one core does).
+
+Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
+use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
+what is measured.  The JSON is written beside the build unless --json says where; tests/bench/readme.py makes the
+README's table from it.
 """
-import argparse, json, os, pathlib, platform, shutil, statistics, subprocess, sys, tempfile, threading, time
+import argparse, json, os, pathlib, platform, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
+
+from peers import Borg, Peers, Restic, cpu_of, run, servers, wait_for
 
 BLOCK = 1 << 20
-
-
-def run(*argv, **kw):
-    kw.setdefault("check", True)
-    kw.setdefault("stdout", subprocess.PIPE)
-    return subprocess.run([str(a) for a in argv], text=True, **kw).stdout
+READS = {"mmap": "mmap", "processes": "processes:8", "read": "read", "threads": f"threads:16:{2 * BLOCK}",
+         "pieces": f"threads:16:{16 * BLOCK}", "direct": f"direct:{4 * BLOCK}", "random": "random:4000"}
+PUTS = ("put", "reput", "change")
+PEER = dict.fromkeys(READS, "gocryptfs") | dict.fromkeys(PUTS, "restic") | {"warm": "plain"}
+UNITS = {"rss": "MB", "first": "ms", "releases": "/s"}
 
 
 def drop_caches():
@@ -37,99 +45,135 @@ def random_file(path, megabytes):
             f.write(os.urandom(BLOCK))
 
 
+def children_cpu():
+    u = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return u.ru_utime + u.ru_stime
+
+
 class Bench:
     def __init__(self, args, top):
-        self.args, self.top, self.rows = args, top, {}
+        self.args, self.top, self.rows, self.cpu = args, top, {}, {}
         self.build = pathlib.Path(args.build).resolve()
         self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
                         WEIR_STATE_DIR=str(top / "state"))
         self.source, self.mount = top / "source", top / "mnt"
-        for d in (self.source, self.mount, top / "cipher", top / "plain"):
+        for d in (self.source, self.mount):
             d.mkdir()
         (top / "key").write_bytes(os.urandom(32))
-        (top / "password").write_text("bench\n")
+        self.peers = Peers(self.build, top)
 
-    def weir(self, *argv):
-        return run(self.build / "weir", *argv, env=self.env, stderr=subprocess.DEVNULL)
+    def weir(self, *argv, **env):
+        return run(self.build / "weir", *argv, env=self.env | env, stderr=subprocess.DEVNULL)
 
-    def sample(self, row, who, value):
+    def sample(self, row, who, value, cpu=None):
         self.rows.setdefault(row, {}).setdefault(who, []).append(value)
-        print(f"  {row:9} {who:12} {value:10.3f}", file=sys.stderr, flush=True)
-
-    def read_cold(self, how, who, path):
-        drop_caches()
-        seconds = float(run(self.build / "tests/bench/reader", how, path).split()[0])
-        self.sample(how, who, path.stat().st_size / 1e9 / seconds)
-
-    # -- peers -----------------------------------------------------------
-
-    def gocryptfs(self, readahead_kb):
-        run("gocryptfs", "-q", "-passfile", self.top / "password", self.top / "cipher", self.top / "plain")
-        if readahead_kb:
-            self.set_readahead(self.top / "plain", readahead_kb)
-        return lambda: run("fusermount3", "-u", self.top / "plain")
-
-    @staticmethod
-    def set_readahead(path, kilobytes):
-        device = os.stat(path).st_dev
-        name = f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb"
-        pathlib.Path(name).write_text(f"{kilobytes}\n")
+        if cpu is not None:
+            self.cpu.setdefault(row, {}).setdefault(who, []).append(cpu)
+        beside = f"{cpu:8.3f} CPU s/GB" if cpu is not None else ""
+        print(f"  {row:9} {who:12} {value:10.3f} {beside}", file=sys.stderr, flush=True)
 
     def weir_mount(self, reference):
         self.weir("mount", "--allow-unsigned", reference, self.mount)
-        return lambda: self.weir("umount", self.mount)
-
-    def shown(self, reference):
-        return self.mount / reference.replace("@", "/@")
+        return self.mount / reference.replace("@", "/@"), lambda: self.weir("umount", self.mount)
 
     # -- rows ------------------------------------------------------------
 
     def prepare(self):
         random_file(self.source / "model.bin", self.args.size_mb)
+        self.size = (self.source / "model.bin").stat().st_size
         self.weir("init", self.top / "vault")
         self.reference = self.weir("put", "bench", self.source, "--quiet").strip()
         self.grant("bench")
-        if wanted(self.args, "mmap", "read"):
-            run("gocryptfs", "-q", "-init", "-passfile", self.top / "password", self.top / "cipher")
-            close = self.gocryptfs(0)
-            shutil.copy(self.source / "model.bin", self.top / "plain/model.bin")
-            close()
+        if wanted(self.args, *READS):
+            self.peers.prepare(self.source / "model.bin")
 
     def grant(self, model):
         user = run("id", "-un").strip()
         self.weir("grant", "add", model, "--to", f"user:{user}", "--loads", 100000, "--reason", "bench")
 
+    def time_reader(self, row, who, path, mount, how):
+        """GB/s, or what of it is read; and the CPU seconds of reader and servers."""
+        pids = servers(mount)
+        before = cpu_of(pids)
+        seconds, cpu = map(float, run(self.build / "tests/bench/reader", how, path).split())
+        read = 4096 * int(how.split(":")[1]) if how.startswith("random") else self.size
+        self.sample(row, who, read / 1e9 / seconds, (cpu + cpu_of(pids) - before) / (read / 1e9))
+
     def reads(self):
         """A new mount each time: a session's page cache must be cold."""
+        ways = {
+            "gocryptfs": lambda: self.peers.gocryptfs(0),
+            "gocryptfs16m": lambda: self.peers.gocryptfs(16384),
+            "constant": lambda: self.peers.constant(self.args.size_mb),
+            "weir": lambda: self.weir_mount(self.reference),
+        }
         for _ in range(self.args.rounds):
-            for how in [h for h in ("mmap", "read") if wanted(self.args, h)]:
-                for who, readahead in (("gocryptfs", 0), ("gocryptfs16m", 16384)):
-                    close = self.gocryptfs(readahead)
-                    self.read_cold(how, who, self.top / "plain/model.bin")
+            for row in [r for r in READS if wanted(self.args, r)]:
+                for who, mount in ways.items():
+                    place, close = mount()
+                    drop_caches()
+                    self.time_reader(row, who, place / "model.bin", place if who != "weir" else self.mount, READS[row])
                     close()
-                close = self.weir_mount(self.reference)
-                self.read_cold(how, "weir", self.shown(self.reference) / "model.bin")
-                close()
+
+    def warm(self):
+        """The second time, beside the plain file on the disk's file system."""
+        disk = pathlib.Path(tempfile.mkdtemp(prefix="weir-bench.", dir="/var/tmp"))
+        shutil.copy(self.source / "model.bin", disk)
+        place, close = self.weir_mount(self.reference)
+        try:
+            for _ in range(self.args.rounds):
+                for who, path in (("plain", disk), ("weir", place)):
+                    run(self.build / "tests/bench/reader", "mmap", path / "model.bin")
+                    self.time_reader("warm", who, path / "model.bin", self.mount, "mmap")
+        finally:
+            close()
+            shutil.rmtree(disk)
+
+    def time_put(self, row, who, put):
+        start, before = time.monotonic(), children_cpu()
+        put()
+        seconds = time.monotonic() - start
+        self.sample(row, who, self.size / 1e9 / seconds, (children_cpu() - before) / (self.size / 1e9))
+
+    def change(self, number):
+        """One per cent of the file, in one place."""
+        n = self.size // 100
+        with open(self.source / "model.bin", "r+b") as f:
+            f.seek(number % 50 * 2 * n)
+            f.write(os.urandom(n))
 
     def puts(self):
-        size = (self.source / "model.bin").stat().st_size
         for i in range(self.args.rounds):
-            repo, vault = self.top / "restic", self.top / "put-vault"
-            run("restic", "-q", "init", "-r", repo, "-p", self.top / "password")
-            start = time.monotonic()
-            run("restic", "-q", "backup", "-r", repo, "-p", self.top / "password", "--no-cache", self.source)
-            self.sample("put", "restic", size / 1e9 / (time.monotonic() - start))
-            shutil.rmtree(repo)
+            stores = self.top / "stores"
+            stores.mkdir()
+            shutil.copy(self.top / "password", stores)
+            vault = stores / "vault"
             self.weir("init", vault)
-            env = dict(self.env, WEIR_VAULT=str(vault))
-            start = time.monotonic()
-            run(self.build / "weir", "put", "bench", self.source, "--quiet", env=env)
-            self.sample("put", "weir", size / 1e9 / (time.monotonic() - start))
-            shutil.rmtree(vault)
+            ways = {
+                "restic": Restic(stores).put,
+                "borg": Borg(stores).put,
+                "weir": lambda source, _: self.weir("put", "bench", source, "--quiet", WEIR_VAULT=str(vault)),
+            }
+            for row in PUTS:
+                if row == "change":
+                    self.change(i)
+                for who, put in ways.items():
+                    self.time_put(row, who, lambda: put(self.source, row != "put"))
+            shutil.rmtree(stores)
+
+    def check(self):
+        for _ in range(self.args.rounds):
+            self.time_put("check", "weir", lambda: self.weir("check", "--read-data"))
+
+    def core(self):
+        for _ in range(self.args.rounds):
+            for line in run(self.build / "tests/bench/ceiling").splitlines():
+                who, rate = line.split()
+                self.sample("core", who, float(rate))
 
     def rss(self):
-        close = self.weir_mount(self.reference)
-        path, peak, done = self.shown(self.reference) / "model.bin", 0, threading.Event()
+        place, close = self.weir_mount(self.reference)
+        path, peak, done = place / "model.bin", 0, threading.Event()
         pid = json.loads(self.weir("session", "ls", "--json"))["sessions"][-1]["pid"]
         workers = [int(p) for p in run("pgrep", "-P", pid).split()]
         readers = [subprocess.Popen([str(self.build / "tests/bench/reader"), "read", str(path)],
@@ -152,9 +196,9 @@ class Bench:
         for _ in range(self.args.rounds):
             drop_caches()
             start = time.monotonic()
-            close = self.weir_mount(reference)
+            place, close = self.weir_mount(reference)
             mounted = time.monotonic()
-            with open(self.shown(reference) / "part-0500.safetensors", "rb", buffering=0) as f:
+            with open(place / "part-0500.safetensors", "rb", buffering=0) as f:
                 f.seek(size // 2)
                 f.read(1)
             self.sample("first", "mount", (mounted - start) * 1000)
@@ -164,8 +208,7 @@ class Bench:
     def releases(self):
         keyd = subprocess.Popen([str(self.build / "weir-keyd"), "--vault", str(self.top / "vault")], env=self.env)
         try:
-            while not (self.top / "vault/run/keyd.sock").exists():
-                time.sleep(0.05)
+            wait_for((self.top / "vault/run/keyd.sock").exists)
             self.release_rates()
         finally:
             keyd.terminate()
@@ -181,19 +224,32 @@ class Bench:
     # -- the table -------------------------------------------------------
 
     def report(self):
-        units = {"mmap": "GB/s", "read": "GB/s", "put": "GB/s", "rss": "MB", "first": "ms", "releases": "/s"}
-        peers = {"mmap": "gocryptfs", "read": "gocryptfs", "put": "restic"}
-        print(f"\n{machine()}; {self.args.size_mb} MiB of random bytes; {self.args.rounds} rounds, interleaved; "
-              f"stores on {fstype(self.top)}\n")
-        print(f"{'row':9} {'who':12} {'median':>9} {'min':>9} {'max':>9} unit  ratio to peer")
+        out = {"machine": machine(), "date": time.strftime("%Y-%m-%d", time.gmtime()), "size_mb": self.args.size_mb,
+               "rounds": self.args.rounds, "stores": fstype(self.top), "load": os.getloadavg()[1], "rows": {}}
+        print(f"\n{out['machine']}; {self.args.size_mb} MiB of random bytes; {self.args.rounds} rounds, interleaved; "
+              f"stores on {out['stores']}; load average {out['load']:.1f}\n")
+        print(f"{'row':9} {'who':12} {'median':>9} {'min':>9} {'max':>9} {'unit':5} {'CPU s/GB':>8}  ratio to peer")
         for row, whos in self.rows.items():
-            base = statistics.median(whos[peers[row]]) if peers.get(row) in whos else None
+            peer = PEER.get(row)
+            base = statistics.median(whos[peer]) if peer in whos else None
             for who, v in whos.items():
-                m = statistics.median(v)
-                ratio = f"{m / base:.2f} x {peers[row]}" if base and who != peers[row] else ""
-                print(f"{row:9} {who:12} {m:9.3f} {min(v):9.3f} {max(v):9.3f} {units[row]:5} {ratio}")
-        if self.args.json:
-            pathlib.Path(self.args.json).write_text(json.dumps({"machine": machine(), "rows": self.rows}, indent=1))
+                m, cpu = statistics.median(v), self.cpu.get(row, {}).get(who)
+                entry = {"median": m, "min": min(v), "max": max(v), "unit": UNITS.get(row, "GB/s")}
+                if cpu:
+                    entry["cpu_seconds_a_gb"] = statistics.median(cpu)
+                if base and who != peer:
+                    entry |= {"peer": peer, "ratio": m / base}
+                out["rows"].setdefault(row, {})[who] = entry
+                print_row(row, who, entry)
+        path = pathlib.Path(self.args.json or self.build / "bench.json")
+        path.write_text(json.dumps(out, indent=1) + "\n")
+        print(f"\n{path}", file=sys.stderr)
+
+
+def print_row(row, who, e):
+    cpu = f"{e['cpu_seconds_a_gb']:8.3f}" if "cpu_seconds_a_gb" in e else " " * 8
+    ratio = f"{e['ratio']:.2f} x {e['peer']}" if "ratio" in e else ""
+    print(f"{row:9} {who:12} {e['median']:9.3f} {e['min']:9.3f} {e['max']:9.3f} {e['unit']:5} {cpu}  {ratio}".rstrip())
 
 
 def anonymous(pid):
@@ -216,7 +272,9 @@ def fstype(path):
 
 def machine():
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}"
+    flags = next((l.split(":")[1].split() for l in open("/proc/cpuinfo") if l.startswith("flags")), [])
+    kinds = [k for k in ("sha_ni", "vaes", "avx2", "avx512f") if k in flags]
+    return f"{os.cpu_count()} cores of {model} ({', '.join(kinds)}), Linux {platform.release()}"
 
 
 def main():
@@ -234,13 +292,13 @@ def main():
         touch_memory(min(args.size_mb, 4096))
         b = Bench(args, top)
         b.prepare()
-        for names, work in ((("mmap", "read"), b.reads), (("put",), b.puts), (("rss",), b.rss), (("first",), b.first),
-                            (("releases",), b.releases)):
+        for names, work in ((READS, b.reads), (("warm",), b.warm), (PUTS, b.puts), (("check",), b.check),
+                            (("core",), b.core), (("rss",), b.rss), (("first",), b.first), (("releases",), b.releases)):
             if wanted(args, *names):
                 work()
         b.report()
     finally:
-        for mount in (top / "mnt", top / "plain"):
+        for mount in (top / "mnt", top / "plain", top / "constant"):
             subprocess.run(["umount", "-l", str(mount)], stderr=subprocess.DEVNULL)
         shutil.rmtree(top, ignore_errors=True)
 
