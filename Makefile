@@ -71,7 +71,7 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-late weir-mount-unruly weir-mount-planted weir-mount-moody \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
-	weir-keyd-hoarding weir-poisoned weir-leaky test_trust_loose \
+	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
 	test_budget_blind test_keyring_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
@@ -339,6 +339,12 @@ $(BUILD)/tests/mutants/weir-keyd-moved: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-keyd-moved: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/moved_keyd.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBKEYS) $(LIBVAULT)
+	$(link)
+$(BUILD)/tests/mutants/weir-keyd-bare: private LINK += $(call wraps,\
+	budget_judge budget_debit catalogue_budget_apply lookout_see \
+	lookout_settle)
+$(BUILD)/tests/mutants/weir-keyd-bare: $(BUILD)/keys/weir-keyd.o \
+		$(BUILD)/tests/mutants/bare_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
 	object_open_run)
