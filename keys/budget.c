@@ -102,16 +102,28 @@ budget_add_version(struct budget *b, const uint32_t *chunks, size_t rows,
 
 __extension__ typedef unsigned __int128 wide;
 
-/* Rounded up, and cut where no share is as large. */
-uint32_t
-budget_share(uint64_t bytes, uint64_t weights)
+/* Rounded up, and cut at most. */
+static uint64_t
+share(uint64_t bytes, uint64_t weights, uint64_t most)
 {
 	wide ppm;
 
 	if (weights == 0)
 		return 0;
 	ppm = ((wide)bytes * BUDGET_PPM + weights - 1) / weights;
-	return ppm > UINT32_MAX ? UINT32_MAX : (uint32_t)ppm;
+	return ppm > most ? most : (uint64_t)ppm;
+}
+
+uint32_t
+budget_share(uint64_t bytes, uint64_t weights)
+{
+	return (uint32_t)share(bytes, weights, UINT32_MAX);
+}
+
+uint64_t
+budget_loads(uint64_t bytes, uint64_t weights)
+{
+	return share(bytes, weights, BUDGET_LOADS_MAX);
 }
 
 uint64_t

@@ -60,17 +60,29 @@ struct shares {
 	uint64_t all;
 };
 
+static void
+add_shares(struct shares *sum, const struct budget_spent *spent,
+    uint64_t weights)
+{
+	sum->fresh += budget_loads(spent->fresh, weights);
+	sum->all += budget_loads(spent->all, weights);
+	if (sum->fresh > BUDGET_LOADS_MAX)
+		sum->fresh = BUDGET_LOADS_MAX;
+	if (sum->all > BUDGET_LOADS_MAX)
+		sum->all = BUDGET_LOADS_MAX;
+}
+
 static struct shares
 shares_of(const struct budget *b, const struct budget_ask *ask,
     const struct budget_debit *d)
 {
 	const struct budget_grant *g = budget_grant_of(b, ask->grant);
+	const struct budget_spent now = { d->fresh, d->weights };
 	struct shares sum = { 0 };
 	bool there = false;
 
 	for (size_t i = 0; g != NULL && i < g->count; i++) {
 		const struct budget_spending *s = &g->of[i];
-		uint64_t weights = b->versions[s->version].weights;
 		struct budget_spent spent = budget_spent_of(s, ask);
 
 		if (s->version == ask->version) {
@@ -78,15 +90,10 @@ shares_of(const struct budget *b, const struct budget_ask *ask,
 			spent.fresh += d->fresh;
 			spent.all += d->weights;
 		}
-		sum.fresh += budget_share(spent.fresh, weights);
-		sum.all += budget_share(spent.all, weights);
+		add_shares(&sum, &spent, b->versions[s->version].weights);
 	}
-	if (!there) {
-		uint64_t weights = b->versions[ask->version].weights;
-
-		sum.fresh += budget_share(d->fresh, weights);
-		sum.all += budget_share(d->weights, weights);
-	}
+	if (!there)
+		add_shares(&sum, &now, b->versions[ask->version].weights);
 	return sum;
 }
 

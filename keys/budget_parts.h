@@ -89,6 +89,10 @@ bool budget_has(const struct budget_version *v, uint32_t chunk);
 /* Bytes as a share of the weights, rounded up; cut where no share is as
  * large. */
 uint32_t budget_share(uint64_t bytes, uint64_t weights);
+/* The same of what may be many times the weights, as loads are: cut where no
+ * grant goes. */
+#define BUDGET_LOADS_MAX (UINT64_C(1) << 56)
+uint64_t budget_loads(uint64_t bytes, uint64_t weights);
 /* Room for page n in an array of pages of any kind. */
 int budget_page(void ***pages, size_t *count, size_t n, size_t bytes) MUST_USE;
 void budget_pages_clear(void **pages, size_t count);

@@ -241,6 +241,41 @@ repeats_are_metered_apart(void **state)
 	budget_free(b);
 }
 
+/* As after so many loads, without the loading. */
+static void
+had_loads(struct budget *b, uint32_t version, uint64_t fresh, uint64_t all)
+{
+	const struct budget_sum sum = { .fresh = fresh, .all = all };
+
+	assert_int_equal(budget_restore_grant(b, 1, version, &sum), 0);
+}
+
+/* Millionths of a load outgrow 32 bits at 4,295 loads. */
+static void
+a_grant_of_very_many_loads_ends_as_well(void **state)
+{
+	static const uint32_t loads[] = { 1, 4000, 4090, 4091, 100000,
+		UINT32_MAX };
+	const uint64_t weights = 1000 * 100;
+	uint32_t v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+		uint64_t most = loads[i] * (weights + weights / 20);
+		struct budget *b = family(1000, &v);
+
+		had_loads(b, v, most - 100, most - 100);
+		assert_int_equal(load(b, 1, loads[i], false, 0, 0), BUDGET_OK);
+		assert_int_equal(load(b, 1, loads[i], false, 1, 0),
+		    BUDGET_LOADED);
+		had_loads(b, v, 0, BUDGET_REPEATS * most - 100);
+		assert_int_equal(load(b, 1, loads[i], false, 0, 0), BUDGET_OK);
+		assert_int_equal(load(b, 1, loads[i], false, 0, 0),
+		    BUDGET_REPEATED);
+		budget_free(b);
+	}
+}
+
 static void
 loads_a_day_come_back_after_a_day(void **state)
 {
@@ -326,6 +361,7 @@ main(void)
 		cmocka_unit_test(headers_cost_nothing),
 		cmocka_unit_test(a_grant_of_two_loads_is_two_and_a_tenth),
 		cmocka_unit_test(repeats_are_metered_apart),
+		cmocka_unit_test(a_grant_of_very_many_loads_ends_as_well),
 		cmocka_unit_test(loads_a_day_come_back_after_a_day),
 		cmocka_unit_test(a_nightly_job_may_be_early),
 		cmocka_unit_test(a_session_that_has_ended_still_counts),
