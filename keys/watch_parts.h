@@ -73,7 +73,8 @@ struct watch_what {
 	uint64_t decoy_index;
 	struct watch_version *versions;
 	size_t version_count;
-	struct watch_trace pool; /* the last releases that the pool counted */
+	struct watch_version lost; /* the last one that was forgotten */
+	struct watch_trace pool;   /* the last releases that the pool counted */
 	char name[];
 };
 TAILQ_HEAD(watch_whats, watch_what);
@@ -231,6 +232,8 @@ struct watch_grant *watch_state_find_grant(struct watch *w, uint64_t id);
 void watch_state_grant_end(struct watch *w, uint64_t id);
 void watch_state_free(struct watch *w);
 
+/* Whether it is among those that are remembered. */
+bool watch_state_has_seen(const struct watch_seen *s, uint64_t what);
 /* A thing was seen now; how many there were in the last `within` seconds. */
 unsigned int watch_state_saw(struct watch_seen *s, uint64_t what,
     uint64_t clock, uint64_t index, uint64_t within);

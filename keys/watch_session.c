@@ -68,23 +68,35 @@ opens_older(struct watch *w, const struct watch_session *s,
 	    about.who);
 }
 
+/* One that is not remembered is older than all that are, and gave way to one of
+ * them at the latest when the last one that was forgotten did. */
+static struct watch_version
+forgotten(const struct watch_opened *o)
+{
+	struct watch_version v = o->model->lost;
+
+	v.digest = o->version;
+	v.revoked = 0;
+	return v;
+}
+
 static int
 check_opened(struct watch *w, const struct watch_event *e,
     struct watch_session *s, struct watch_opened *o, bool by_digest)
 {
 	const struct watch_version *v;
+	const struct watch_version old = forgotten(o);
 	struct watch_seen *seen = &s->who->versions;
-	unsigned int before = seen->count;
 	uint64_t name;
 	bool known;
 	int err = 0;
 
 	memcpy(&name, o->version.bytes, sizeof(name));
-	known = watch_state_saw(seen, name, w->now, e->index, UINT64_MAX) ==
-	    before;
+	known = watch_state_has_seen(seen, name);
+	(void)watch_state_saw(seen, name, w->now, e->index, UINT64_MAX);
 	v = watch_state_version(o->model, &o->version);
 	if (v == NULL)
-		return 0;
+		return by_digest ? opens_older(w, s, o, &old, known) : 0;
 	o->weights = v->weights;
 	if (v->revoked != 0)
 		err = opens_revoked(w, s, o, v);

@@ -121,6 +121,7 @@ watch_state_put(struct watch_what *m, const struct digest *d,
 	size_t n = m->version_count;
 
 	if (v == NULL && n == WATCH_VERSIONS_MAX) {
+		m->lost = m->versions[0];
 		memmove(m->versions, m->versions + 1,
 		    (n - 1) * sizeof(*m->versions));
 		v = &m->versions[n - 1];
@@ -495,6 +496,15 @@ watch_state_free(struct watch *w)
 	}
 	while (w->grants != NULL)
 		watch_state_grant_end(w, w->grants->id);
+}
+
+bool
+watch_state_has_seen(const struct watch_seen *s, uint64_t what)
+{
+	for (unsigned int i = 0; i < s->count; i++)
+		if (s->items[i].what == what)
+			return true;
+	return false;
 }
 
 unsigned int
