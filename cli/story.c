@@ -170,10 +170,10 @@ story_about(const struct story *s, const struct entry_view *v,
 	const char *of = model_of(s, v);
 	const struct session *session = session_of(s, v);
 
-	if (of != NULL)
-		return strcmp(of, model) == 0;
 	if (v->kind == ENTRY_SESSION_REFUSED)
 		return refers_to(json_object_get(v->json, "refs"), model);
+	if (of != NULL)
+		return strcmp(of, model) == 0;
 	if (v->kind == ENTRY_ROLE_ADD || v->kind == ENTRY_ROLE_RM)
 		return strcmp(story_text(v, "family"), model) == 0;
 	return session != NULL && lists_model(session->versions, model);
@@ -410,6 +410,8 @@ tell_session_refused(struct story *s, const struct entry_view *v, FILE *f)
 		    json_string_value(ref) ? json_string_value(ref) : "?");
 	if (strcmp(story_text(v, "for"), v->by) != 0)
 		fprintf(f, " for %s", story_text(v, "for"));
+	if (story_text(v, "host")[0] != '\0')
+		fprintf(f, " on %s", story_text(v, "host"));
 	fprintf(f, ": %s", story_text(v, "reason"));
 }
 

@@ -131,6 +131,7 @@ broker_call_refuse(struct broker_call *c, const char *reason, const char *fmt,
 		entry_text(&e, "for", c->session->s->principal);
 		entry_number(&e, "session", c->session->id);
 	}
+	entry_text(&e, "model", c->model);
 	err = broker_guard_refusal(c, &e, cut);
 	if (err != 0)
 		return err;

@@ -12,6 +12,7 @@
 
 #define REFS_RECORDED 16 /* of a refusal; more say nothing more */
 #define REF_RECORDED 200 /* bytes of each */
+#define HOST_RECORDED 256
 
 /* A version that somebody asks to read, and the grant that lets it. */
 struct wanted {
@@ -26,6 +27,7 @@ struct opening {
 	struct broker_call *c;
 	const struct msg_session_open *m;
 	const char *principal;	 /* for whom */
+	const char *model;	 /* in hand; NULL: none */
 	struct wanted *wanted;	 /* m->count */
 	struct trust_root *root; /* in force; NULL: none */
 };
@@ -38,7 +40,7 @@ static int PRINTF_LIKE(4, 5) refuse(const struct opening *o, int err,
     const char *reason, const char *fmt, ...)
 {
 	struct broker_call *c = o->c;
-	char cut[BROKER_REASON_MAX];
+	char cut[BROKER_REASON_MAX], host[HOST_RECORDED];
 	OWNED_ENTRY e = { 0 };
 	va_list args;
 	int recorded;
@@ -55,6 +57,9 @@ static int PRINTF_LIKE(4, 5) refuse(const struct opening *o, int err,
 	entry_text(&e, "trust", session_trust_name(o->m->trust));
 	snprintf(cut, sizeof(cut), "%s", reason);
 	entry_text(&e, "reason", cut);
+	snprintf(host, sizeof(host), "%s", o->m->host);
+	entry_text(&e, "host", host[0] != '\0' ? host : NULL);
+	entry_text(&e, "model", o->model);
 	recorded = broker_guard_refusal(c, &e, cut);
 	if (recorded != 0)
 		return recorded;
@@ -239,12 +244,14 @@ check_accepted(const struct opening *o, const struct broker_target *t)
 }
 
 static int
-admit(const struct opening *o, struct wanted *w, const char *text)
+admit(struct opening *o, struct wanted *w, const char *text)
 {
 	int err = broker_model_resolve(o->c, text, &w->target);
 
-	if (err == 0)
-		err = choose(o, w);
+	if (err != 0)
+		return err;
+	o->model = w->target.ref.name;
+	err = choose(o, w);
 	if (err == 0)
 		err = check_named(o, &w->target);
 	return err == 0 ? check_accepted(o, &w->target) : err;
@@ -260,6 +267,7 @@ admit_all(struct opening *o)
 		    "the catalogue cannot be read");
 	for (uint16_t i = 0; err == 0 && i < o->m->count; i++)
 		err = admit(o, &o->wanted[i], o->m->refs[i]);
+	o->model = NULL;
 	trust_root_free(o->root);
 	o->root = NULL;
 	return err;

@@ -31,6 +31,7 @@ find(struct broker_call *c, uint64_t id, uint16_t version,
 		return broker_call_refuse(c, "not a version of the session",
 		    "session %ju has %u versions, and not number %u",
 		    (uintmax_t)id, s->s->count, version);
+	c->model = s->s->versions[version].model;
 	*out = s;
 	return 0;
 }

@@ -236,6 +236,7 @@ struct broker_call {
 	bool later;			/* the answer comes by itself */
 	/* What it is about, for the record of a refusal; NULL: none. */
 	const struct broker_session *session;
+	const char *model;		/* borrowed, as long as the call */
 	char sentence[BROKER_SENTENCE]; /* goes with an error */
 };
 

@@ -37,7 +37,7 @@ struct watch_event {
 	const char *reason;
 	const char *request; /* refused */
 	const char *rule;    /* alert */
-	const char *model;   /* session.refused: the first reference */
+	const char *model;   /* session.refused: or else a reference */
 	const char *channel;
 	const char *purpose;
 	struct digest version;

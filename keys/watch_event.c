@@ -98,10 +98,13 @@ of_session(struct watch_event *e)
 	e->host = text(e->json, "host");
 	e->purpose = text(e->json, "purpose");
 	e->reason = text(e->json, "reason");
-	if (e->kind == ENTRY_SESSION_REFUSED)
-		e->model = json_string_value(
-		    json_array_get(json_object_get(e->json, "refs"), 0));
-	else if (watch_event_version(e, 0, &v)) {
+	if (e->kind == ENTRY_SESSION_REFUSED) {
+		e->model = text(e->json, "model");
+		if (e->model == NULL) /* an older weir's has references alone */
+			e->model = json_string_value(
+			    json_array_get(json_object_get(e->json, "refs"),
+				0));
+	} else if (watch_event_version(e, 0, &v)) {
 		e->model = v.model;
 		e->channel = v.channel;
 		e->version = v.version;

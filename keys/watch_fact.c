@@ -123,7 +123,8 @@ request_refused(struct watch *w, const struct watch_event *e)
 		return 0;
 	if (begins(e->reason, "budget spent"))
 		return refused(w, e, WATCH_BUDGET_SPENT,
-		    "has used up what is granted");
+		    e->model != NULL ? "has used up what is granted of" :
+				       "has used up what is granted");
 	if (begins(e->reason, "session ended") ||
 	    begins(e->reason, "grant removed") ||
 	    begins(e->reason, "grant expired"))

@@ -109,6 +109,8 @@ exits 0 'the refusals' weir audit ls --json --kind session.refused
 for reason in 'host not listed: llama@' 'outside the granted hours: llama@'; do
 	like "$out" "\"reason\": ?\"$reason" "are recorded: $reason"
 done
+is "$(printf '%s\n' "$out" | jq -s -c 'map([.host, .model]) | unique')" \
+    "[[\"$host\",\"llama\"]]" 'with the host that asked, and for which model'
 
 for wrong in '--host a/b' '--days mo' '--days mon-' \
     '--hours 8-18' '--hours 08:00-08:00' '--zone UTC' '--days mon --zone CET' \

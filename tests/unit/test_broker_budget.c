@@ -169,6 +169,8 @@ who_browses_is_refused_beyond_two_percent(void **state)
 	    "user:r");
 	assert_int_equal(json_integer_value(json_object_get(e, "session")),
 	    session);
+	assert_string_equal(json_string_value(json_object_get(e, "model")),
+	    "llama");
 	json_decref(e);
 	/* What was read may be read again, and costs nothing. */
 	assert_int_equal(release(&s->owner, session, 0), 0);

@@ -37,6 +37,10 @@ without_a_grant_no_session_opens_and_the_refusal_is_recorded(void **state)
 	    "user:bin");
 	assert_memory_equal(json_string_value(json_object_get(e, "reason")),
 	    "no grant for llama@", 19);
+	assert_string_equal(json_string_value(json_object_get(e, "model")),
+	    "llama");
+	assert_string_equal(json_string_value(json_object_get(e, "host")),
+	    "host");
 	json_decref(e);
 	assert_int_equal(desk_count(&s->d, "session.open"), 0);
 	desk_person_go(&bin);

@@ -138,6 +138,35 @@ refusals_to_open_are_said_by_their_reason(void **state)
 	}
 }
 
+/* As keyd refuses keys: the alert says of which model. */
+static void
+a_spent_budget_is_said_of_its_model(void **state)
+{
+	struct sentry *l = *state;
+	struct watch_event e = { .kind = ENTRY_REFUSED,
+		.by = "user:mounts",
+		.principal = "user:eve",
+		.uid = 1000,
+		.request = "release",
+		.model = "m",
+		.reason = "budget spent: principal" };
+	const struct sentry_alert *a;
+
+	sentry_tell(l, &e);
+	a = only(l, "budget-spent");
+	assert_string_equal(a->model, "m");
+	assert_string_equal(a->principal, "user:eve");
+	assert_string_equal(a->reason,
+	    "user:eve has used up what is granted of m"
+	    " (budget spent: principal)");
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 1);
+	/* Another model's is another matter. */
+	e.model = "n";
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 2);
+}
+
 static void
 statement(struct sentry *l, unsigned int version, bool revokes)
 {
@@ -549,6 +578,7 @@ main(void)
 		T(reading_after_the_grant_was_removed_is_said),
 		T(other_refusals_are_not_said),
 		T(refusals_to_open_are_said_by_their_reason),
+		T(a_spent_budget_is_said_of_its_model),
 		T(a_release_of_a_revoked_version_is_said),
 		T(an_older_version_by_its_digest_is_said),
 		T(who_goes_on_with_a_version_or_was_granted_it_is_not_said),

@@ -164,6 +164,26 @@ only_what_takes_effect_revokes(void **state)
 }
 
 static void
+a_refusal_to_open_has_its_model_and_host(void **state)
+{
+	struct entry_view v;
+	struct watch_event e = event(&v, "session.refused",
+	    "\"for\":\"user:eve\",\"refs\":[\"a:prod\",\"b:prod\"],"
+	    "\"reason\":\"no\",\"host\":\"h\",\"model\":\"b\"");
+
+	(void)state;
+	assert_string_equal(e.model, "b");
+	assert_string_equal(e.host, "h");
+	entry_view_clear(&v);
+	/* As weir wrote it before it told of either. */
+	e = event(&v, "session.refused",
+	    "\"for\":\"user:eve\",\"refs\":[\"a:prod\",\"b:prod\"],"
+	    "\"reason\":\"no\"");
+	assert_string_equal(e.model, "a:prod");
+	entry_view_clear(&v);
+}
+
+static void
 others_have_what_is_asked_of_them(void **state)
 {
 	struct entry_view v;
@@ -190,9 +210,10 @@ others_have_what_is_asked_of_them(void **state)
 	/* A mount's daemon asks for somebody: it is theirs. */
 	e = event(&v, "refused",
 	    "\"request\":\"release\",\"reason\":\"budget spent: principal\","
-	    "\"for\":\"user:eve\",\"session\":7");
+	    "\"for\":\"user:eve\",\"session\":7,\"model\":\"a\"");
 	assert_string_equal(e.principal, "user:eve");
 	assert_int_equal(e.session, 7);
+	assert_string_equal(e.model, "a");
 	entry_view_clear(&v);
 	e = event(&v, "check",
 	    "\"objects\":1,\"bytes\":2,\"damaged\":3,\"missing\":4");
@@ -240,6 +261,7 @@ main(void)
 		cmocka_unit_test(a_session_has_all_its_versions),
 		cmocka_unit_test(a_refusal_names_the_first_reference),
 		cmocka_unit_test(only_what_takes_effect_revokes),
+		cmocka_unit_test(a_refusal_to_open_has_its_model_and_host),
 		cmocka_unit_test(others_have_what_is_asked_of_them),
 		cmocka_unit_test(fields_of_other_types_are_taken_for_absent),
 	};
