@@ -197,8 +197,7 @@ a_release_of_a_revoked_version_is_said(void **state)
 }
 
 static uint64_t
-open_exactly(struct sentry *l, const char *who, uint64_t grant,
-    unsigned int version)
+open_under(struct sentry *l, const char *who, uint64_t grant)
 {
 	struct watch_event e = { .kind = ENTRY_SESSION_OPEN,
 		.by = who,
@@ -206,19 +205,13 @@ open_exactly(struct sentry *l, const char *who, uint64_t grant,
 		.principal = who,
 		.host = "node1",
 		.model = "m",
-		.version = sentry_version(version),
+		.version = sentry_version(1),
 		.grant = grant,
 		.type = MSG_GRANT_LOAD };
 
 	e.session = ++l->ids;
 	sentry_tell(l, &e);
 	return e.session;
-}
-
-static uint64_t
-open_under(struct sentry *l, const char *who, uint64_t grant)
-{
-	return open_exactly(l, who, grant, 1);
 }
 
 static void
@@ -256,45 +249,6 @@ who_goes_on_with_a_version_or_was_granted_it_is_not_said(void **state)
 	open_under(l, "user:lab", exact);
 	assert_int_equal(l->count, 0);
 	open_under(l, "user:eve", any);
-	only(l, "older-version");
-}
-
-/* As many as are remembered of a model, and of what somebody opened. */
-#define REMEMBERED 64
-
-static void
-who_has_opened_very_many_versions_is_told_of_as_well(void **state)
-{
-	struct sentry *l = *state;
-	uint64_t grant = sentry_grant(l, "user:eve", "m", MSG_GRANT_LOAD, 0);
-
-	for (unsigned int v = 1; v <= REMEMBERED; v++)
-		sentry_put(l, "m", 1000 + v);
-	for (unsigned int v = 1; v <= REMEMBERED; v++)
-		sentry_close(l, open_exactly(l, "user:eve", grant, 2000 + v),
-		    "its client has gone");
-	l->clock += DAY;
-	assert_int_equal(l->count, 0);
-	open_exactly(l, "user:eve", grant, 1001);
-	only(l, "older-version");
-}
-
-static void
-a_version_older_than_all_that_are_remembered_is_older(void **state)
-{
-	struct sentry *l = *state;
-	uint64_t grant = sentry_grant(l, "user:eve", "m", MSG_GRANT_LOAD, 0);
-
-	for (unsigned int v = 1; v <= REMEMBERED; v++)
-		sentry_put(l, "m", v);
-	l->clock += DAY;
-	/* Of one that was never put nobody can say. */
-	open_exactly(l, "user:amy", grant, 999);
-	assert_int_equal(l->count, 0);
-	sentry_put(l, "m", REMEMBERED + 1);
-	open_exactly(l, "user:bob", grant, REMEMBERED + 1);
-	assert_int_equal(l->count, 0);
-	open_exactly(l, "user:eve", grant, 1);
 	only(l, "older-version");
 }
 
@@ -582,8 +536,6 @@ main(void)
 		T(a_release_of_a_revoked_version_is_said),
 		T(an_older_version_by_its_digest_is_said),
 		T(who_goes_on_with_a_version_or_was_granted_it_is_not_said),
-		T(who_has_opened_very_many_versions_is_told_of_as_well),
-		T(a_version_older_than_all_that_are_remembered_is_older),
 		T(a_program_that_is_not_listed_is_said),
 		T(the_first_chunk_of_a_decoy_is_said),
 		T(another_uid_that_reads_is_said),

@@ -261,6 +261,51 @@ decoys_are_never_forgotten(void **state)
 	assert_int_equal(sentry_count(l, "decoy"), 1);
 }
 
+/* By its digest, under a grant for the model. */
+static uint64_t
+opens(struct sentry *l, const char *who, unsigned int version)
+{
+	sentry_grant(l, who, "m", MSG_GRANT_LOAD, 0);
+	return sentry_open(l, who, "m", version, MSG_GRANT_LOAD, NULL);
+}
+
+/* As many as are remembered of a model, and of what somebody opened. */
+#define REMEMBERED 64
+
+static void
+who_has_opened_very_many_versions_is_told_of_as_well(void **state)
+{
+	struct sentry *l = *state;
+
+	for (unsigned int v = 1; v <= REMEMBERED; v++)
+		sentry_put(l, "m", 1000 + v);
+	for (unsigned int v = 1; v <= REMEMBERED; v++)
+		sentry_close(l, opens(l, "user:eve", 2000 + v),
+		    "its client has gone");
+	l->clock += DAY;
+	assert_int_equal(l->count, 0);
+	opens(l, "user:eve", 1001);
+	assert_int_equal(sentry_count(l, "older-version"), 1);
+}
+
+static void
+a_version_older_than_all_that_are_remembered_is_older(void **state)
+{
+	struct sentry *l = *state;
+
+	for (unsigned int v = 1; v <= REMEMBERED; v++)
+		sentry_put(l, "m", v);
+	l->clock += DAY;
+	/* Of one that was never put nobody can say. */
+	opens(l, "user:amy", 999);
+	assert_int_equal(l->count, 0);
+	sentry_put(l, "m", REMEMBERED + 1);
+	opens(l, "user:bob", REMEMBERED + 1);
+	assert_int_equal(l->count, 0);
+	opens(l, "user:eve", 1);
+	assert_int_equal(sentry_count(l, "older-version"), 1);
+}
+
 int
 main(void)
 {
@@ -275,6 +320,8 @@ main(void)
 		T(what_it_forgets_is_said),
 		T(many_versions_in_little_room_are_no_harm),
 		T(decoys_are_never_forgotten),
+		T(who_has_opened_very_many_versions_is_told_of_as_well),
+		T(a_version_older_than_all_that_are_remembered_is_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
