@@ -142,7 +142,8 @@ open_dest(struct run *b, const char *path)
 	if (flock(b->dest->fd, LOCK_EX | LOCK_NB) != 0)
 		return log_err(ERR_CONFLICT,
 		    "another backup into '%s' is under way", path);
-	return check_names(b, &any);
+	r = check_names(b, &any);
+	return r == 0 ? file_sync_parent(b->dest) : r;
 }
 
 static int

@@ -203,7 +203,9 @@ open_dir(struct run *b, const char *path)
 		r = check_empty(b);
 	if (r == 0)
 		r = file_open(&mark, b->dir, MARK, O_WRONLY | O_CREAT, 0600);
-	return r == 0 ? file_sync(b->dir) : r;
+	if (r == 0)
+		r = file_sync(b->dir);
+	return r == 0 ? file_sync_parent(b->dir) : r;
 }
 
 /* --- parts --- */

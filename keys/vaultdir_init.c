@@ -149,6 +149,8 @@ claim(struct file **out, const char *path)
 		err = file_open(&mark, dir, MARK, O_WRONLY | O_CREAT, 0600);
 	if (err == 0)
 		err = file_sync(dir);
+	if (err == 0)
+		err = file_sync_parent(dir);
 	if (err != 0)
 		return err;
 	*out = dir;

@@ -400,6 +400,18 @@ file_sync_data(const struct file *f)
 	return 0;
 }
 
+int
+file_sync_parent(const struct file *dir)
+{
+	OWNED_FD fd = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* One that cannot be read: all of the file system.  EINVAL: the parent
+	 * is of another one, which has no disk. */
+	if ((fd >= 0 ? fsync(fd) : syncfs(dir->fd)) != 0 && errno != EINVAL)
+		return log_sys("fsync the directory of '%s'", dir->name);
+	return 0;
+}
+
 /* FILE_TEMPORARY and 32 random hex digits. */
 static int
 temporary_name(char *buf, size_t size)

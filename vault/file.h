@@ -63,6 +63,10 @@ int file_load(const struct file *dir, const char *path, size_t max,
 int file_sync(const struct file *f) MUST_USE;	   /* fsync */
 int file_sync_data(const struct file *f) MUST_USE; /* fdatasync */
 
+/* That this directory has its name lasts.  For one that mkdir(2) has made, or
+ * found: its maker may not have come so far. */
+int file_sync_parent(const struct file *dir) MUST_USE;
+
 /*
  * Put bytes at path beneath dir, whole or not at all: temporary name in the
  * same directory, fsync, rename over path, fsync of the directory.  If only

@@ -4,7 +4,7 @@
 # nothing-lost: power cuts on a disk that remembers its writes, and one that
 # lies about fsync of files.  One that lies about directories is not found out
 # here: on ext4 the later fsyncs of the catalogue commit the names, too.
-# test_store_fault has that mutant.
+# sync-order.sh has that mutant.
 : "${BUILD:=$PWD/build}" "${CRASH_ROUNDS:=20}"
 here=$(dirname "$0")
 
