@@ -116,22 +116,55 @@ list_files(const struct options *o, struct client *c, const char *reference)
 	return 0;
 }
 
+/* What points to a version, "latest" last; the caller frees. */
 static int
-add_version_row(struct out_table *t, const json_t *model, const json_t *v)
+channels_text(const json_t *model, const json_t *v, char **out)
 {
-	char digits[13], files[24], size[OUT_SIZE], created[OUT_TIME];
-	const char *version = talk_text(v, "version");
-	bool latest = strcmp(version, talk_text(model, "latest")) == 0;
-	bool removed = json_object_get(v, "removed") != NULL;
-	const char *cells[] = { talk_text(model, "model"), digits,
-		removed	   ? "(removed)" :
-		    latest ? "latest" :
-			     "",
-		created, files, size, talk_text(v, "by"), NULL };
-	OWNED_MEM(char) labels = NULL;
-	int r;
+	bool latest = strcmp(talk_text(v, "version"),
+			  talk_text(model, "latest")) == 0;
+	char *text = NULL;
+	size_t i, length;
+	FILE *f = open_memstream(&text, &length);
+	json_t *name;
 
-	snprintf(digits, sizeof(digits), "%s", version);
+	if (f == NULL)
+		return ERR_NOMEM;
+	if (json_object_get(v, "removed") != NULL)
+		fputs("(removed)", f);
+	json_array_foreach(json_object_get(v, "channels"), i, name)
+		fprintf(f, "%s%s", i > 0 ? " " : "", json_string_value(name));
+	if (latest)
+		fprintf(f, "%slatest", ftello(f) > 0 ? " " : "");
+	if (fclose(f) != 0) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	*out = text;
+	return 0;
+}
+
+/* digits of the version: 12 to tell it by, or as many as --allow-unsigned and
+ * whoever signs need. */
+#define DIGITS_SHOWN 12
+#define DIGITS_NAMING 32
+
+static int
+add_version_row(struct out_table *t, const json_t *model, const json_t *v,
+    int digits)
+{
+	char version[DIGEST_HEX_SIZE], files[24], size[OUT_SIZE];
+	char created[OUT_TIME];
+	OWNED_MEM(char) channels = NULL;
+	OWNED_MEM(char) labels = NULL;
+	const char *cells[] = { talk_text(model, "model"), version, NULL,
+		created, files, size, talk_text(v, "by"), NULL };
+	int r = channels_text(model, v, &channels);
+
+	if (r != 0)
+		return r;
+	cells[2] = channels;
+	snprintf(version, sizeof(version), "%.*s", digits,
+	    talk_text(v, "version"));
 	out_when(talk_text(v, "created"), created);
 	snprintf(files, sizeof(files), "%llu",
 	    (unsigned long long)talk_number(v, "files"));
@@ -144,9 +177,9 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v)
 }
 
 static int
-print_versions(const json_t *models)
+print_versions(const json_t *models, int digits)
 {
-	static const char *const heads[] = { "MODEL", "VERSION", "CHANNEL",
+	static const char *const heads[] = { "MODEL", "VERSION", "CHANNELS",
 		"CREATED (UTC)", ">FILES", ">SIZE", "BY", "LABELS" };
 	OWNED(out_table) table = NULL;
 	json_t *model, *v;
@@ -157,7 +190,7 @@ print_versions(const json_t *models)
 		return r;
 	json_array_foreach(models, i, model)
 		json_array_foreach(json_object_get(model, "versions"), k, v)
-			if ((r = add_version_row(table, model, v)) != 0)
+			if ((r = add_version_row(table, model, v, digits)) != 0)
 				return r;
 	out_table_print(table);
 	return 0;
@@ -203,7 +236,10 @@ list_versions(const struct options *o, struct client *c, const struct wanted *w)
 	if (json_array_size(models) == 0 && !o->quiet)
 		log_info("no model is here that you may see; 'weir put MODEL "
 			 "DIRECTORY' makes one");
-	return w->long_form ? inventory_print(models) : print_versions(models);
+	if (w->long_form)
+		return inventory_print(models);
+	return print_versions(models,
+	    w->model != NULL ? DIGITS_NAMING : DIGITS_SHOWN);
 }
 
 int

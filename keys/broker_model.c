@@ -170,6 +170,47 @@ may_see(const struct model_list *l, const struct catalogue_version *v,
 	return err;
 }
 
+/* The signed channels that point to a version, as far as the caller may know. */
+struct channels {
+	const struct model_list *l;
+	const struct catalogue_version *v;
+	json_t *names;
+};
+
+static int
+add_channel(void *arg, const char *channel)
+{
+	struct channels *to = arg;
+	char hex[DIGEST_HEX_SIZE];
+	const struct grant_want want = {
+		.model = to->v->model,
+		.channel = channel,
+		.version = digest_hex(&to->v->version, hex),
+		.now_ms = to->l->now_ms,
+	};
+	const struct grant *chosen;
+
+	if (!to->l->all &&
+	    grant_choose(to->l->grants, to->l->grant_count, &want, &chosen) !=
+		GRANT_OK)
+		return 0;
+	return json_array_append_new(to->names, json_string(channel)) == 0 ?
+	    0 :
+	    ERR_NOMEM;
+}
+
+static int
+add_channels(const struct model_list *l, const struct catalogue_version *v,
+    json_t *j)
+{
+	struct channels to = { .l = l, .v = v, .names = json_array() };
+
+	if (json_object_set_new(j, "channels", to.names) != 0)
+		return ERR_NOMEM;
+	return catalogue_removal_channels(l->c->b->how.catalogue, v->model,
+	    &v->version, add_channel, &to);
+}
+
 static json_t *
 removal(const struct catalogue_version *v)
 {
@@ -272,7 +313,7 @@ add_version(struct model_list *l, const struct catalogue_version *v)
 	char hex[DIGEST_HEX_SIZE], next[LISTING_NEXT_MAX + 1];
 	json_t *one = describe(v);
 	size_t size;
-	int err = one == NULL ? ERR_NOMEM : 0;
+	int err = one == NULL ? ERR_NOMEM : add_channels(l, v, one);
 
 	if (err == 0 && l->long_form)
 		err = add_long(l->c->b, v, one);

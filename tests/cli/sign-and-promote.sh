@@ -168,6 +168,8 @@ exits 0 'channel log' weir channel log llama:prod --json
 json ".log | length == 1 and .[0].version == \"${one#*@}\" and
     .[0].serial == 1 and .[0].signed == [\"carol\", \"dave\"] and
     .[0].ticket == \"OPS-1\"" 'has it'
+exits 0 'ls' weir ls llama
+like "$out" "^llama +$(printf %.32s "${one#*@}") +prod " 'shows where it points'
 exits 6 'once more' approve "$p" "$one" --key erin
 like "$err" 'effective' 'is too late'
 
