@@ -17,6 +17,7 @@
 struct grant_args {
 	struct options *o;
 	const char *reference;
+	const struct ref *ref; /* the same, parsed */
 	const char *to;
 	const char *loads;
 	const char *until;
@@ -234,6 +235,22 @@ say_limits(const struct grant_args *a, const struct msg_grant_add *m)
 		    a->exes.items[i]);
 }
 
+/* A model alone is granted, but nobody can open it: which of it? */
+static void
+say_next(const struct grant_args *a)
+{
+	const struct ref *r = a->ref;
+	bool all = r->digits[0] == '\0' &&
+	    (r->channel[0] == '\0' || strcmp(r->channel, "latest") == 0);
+
+	log_info("next: as %s: weir mount %s%s MOUNTPOINT%s",
+	    a->to + strlen("user:"), all ? r->name : a->reference,
+	    all ? ":CHANNEL" : "", a->export ? ", or weir get" : "");
+	if (all)
+		log_info("      ('weir ls %s' has its channels and versions)",
+		    r->name);
+}
+
 /* "10 loads a day", "browsing", and until when. */
 static void
 say_added(const struct grant_args *a, const struct msg_grant_add *m,
@@ -254,9 +271,7 @@ say_added(const struct grant_args *a, const struct msg_grant_add *m,
 	if (m->type == MSG_GRANT_BROWSE)
 		log_info(
 		    "browsing sees at most 2 %% of the weights in 30 days");
-	log_info("next: as %s: weir mount %s MOUNTPOINT%s",
-	    a->to + strlen("user:"), a->reference,
-	    a->export ? ", or weir get" : "");
+	say_next(a);
 }
 
 /* Whether it waits for approvals, by keyd's list. */
@@ -384,6 +399,7 @@ cmd_grant_add(struct options *o, int argc, char **argv)
 	    (r = talk_ref(o, operands.items[0], &ref)) != 0)
 		return r;
 	a.reference = operands.items[0];
+	a.ref = &ref;
 	if ((r = check_arguments(&a, &m)) != 0 ||
 	    (r = talk_open(&client, o)) != 0 ||
 	    (r = send_grant(client, &a, &m, &ref, &id)) != 0)

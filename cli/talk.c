@@ -270,8 +270,8 @@ talk_ref(const struct options *o, const char *text, struct ref *out)
 		return 0;
 	return options_wrong(o,
 	    "'%s' is no reference: it must be MODEL, MODEL:CHANNEL or "
-	    "MODEL@DIGITS",
-	    log_name(name, sizeof(name), text, strlen(text)));
+	    "MODEL@DIGITS, at least %d of them",
+	    log_name(name, sizeof(name), text, strlen(text)), REF_DIGITS_MIN);
 }
 
 void

@@ -363,7 +363,8 @@ mount_as_root(const struct mountpoint_place *p,
 	char options[160], target[FD_PATH_SIZE];
 
 	if (fd < 0)
-		return log_sys("/dev/fuse");
+		return log_sys("open /dev/fuse ('weir doctor' says what "
+			       "mends it)");
 	snprintf(options, sizeof(options),
 	    "fd=%d,rootmode=40000,user_id=%u,group_id=%u,default_permissions",
 	    fd, how->uid, how->gid);

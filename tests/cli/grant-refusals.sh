@@ -22,6 +22,9 @@ exits 0 'a grant for another model' weir grant add other --to "$me" \
 exits 4 'does not help' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 exits 0 'a grant for somebody else' weir grant add llama --to user:nobody \
     --loads 1 --reason t
+like "$err" "next: as nobody: weir mount llama:CHANNEL MOUNTPOINT$" \
+    'is told of a command that opens something'
+like "$err" "'weir ls llama' has its channels and versions" 'and of what'
 exits 4 'does not help either' weir mount --allow-unsigned "$ref" "$tmp/mnt"
 
 exits 0 'a grant that ends in two seconds' weir grant add llama --to "$me" \

@@ -50,6 +50,8 @@ exits 2 'a missing argument' weir put
 like "$err" 'MODEL is missing' 'is named'
 exits 2 'a second one' weir mount llama
 like "$err" 'MOUNTPOINT is missing' 'too'
+exits 2 'too few digits' weir -V "$tmp" show llama@0bbfd5b
+like "$err" 'MODEL@DIGITS, at least 8 of them' 'are told how many'
 exits 2 'behind options' weir umount --force
 like "$err" 'MOUNTPOINT is missing' 'too'
 bad=$(while read -r c; do
