@@ -17,6 +17,7 @@ FUZZ_SECONDS = 60
 CRASH_ROUNDS = 200
 SOAK_SECONDS = 7200
 PREFIX = /usr/local
+ZSHDIR = share/zsh/site-functions
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(JOBS)
@@ -148,6 +149,7 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	libbsd-dev libseccomp-dev libmicrohttpd-dev libcurl4-openssl-dev \
 	zlib1g-dev fuse3 mandoc shellcheck strace perl python3 jq util-linux procps \
 	e2fsprogs sqlite3 sudo universal-ctags binutils acl rsync systemd udev \
+	bash-completion fish zsh \
 	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
 # What weir is measured beside.
@@ -197,6 +199,9 @@ INSTALLED := $(PROGRAMS:%=755:bin:%) \
 	644:lib/sysusers.d:keys/weir.sysusers:weir.conf \
 	644:lib/tmpfiles.d:keys/weir.tmpfiles:weir.conf \
 	644:lib/udev/rules.d:fuse/60-weir.rules \
+	644:share/bash-completion/completions:cli/weir.bash:weir \
+	644:$(ZSHDIR):cli/weir.zsh:_weir \
+	644:share/fish/vendor_completions.d:cli/weir.fish \
 	755:libexec/weir:fuse/weir-readahead
 
 # Say where each lies: "mode source target".

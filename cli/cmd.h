@@ -92,6 +92,7 @@ cmd_fn cmd_rm;
 cmd_fn cmd_undelete;
 cmd_fn cmd_gc;
 cmd_fn cmd_shred;
+cmd_fn cmd_complete;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 /* For --version, before any verb. */

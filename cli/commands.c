@@ -474,6 +474,12 @@ static const struct commands_row rows[] = {
 	{ "doctor", cmd_doctor, 0, 0, false,
 	    "what this host has, what is missing, what mends it",
 	    "\n" },
+	{ "complete", cmd_complete, 0, MANY, false,
+	    "what may stand next on a command line; for shells",
+	    "-- WORD...\n"
+	    "The words behind 'weir'; the last one is not typed to its end.  "
+	    "First comes what\nthe shell adds itself (files, directories, "
+	    "programs, none), then words.\n" },
 	{ "help", cmd_help, 0, 2, false,
 	    "this list, or how one command is used",
 	    "[COMMAND]\n" },

@@ -145,6 +145,19 @@ walk(struct options *o, const struct table *t, int argc, char **argv)
 	}
 }
 
+/* Whether somebody wants to be told of the options instead. */
+static bool
+told(const struct options *o, const struct table *t)
+{
+	for (size_t i = 0; o->tell != NULL && i < t->count; i++) {
+		struct options_own row = t->rows[i];
+
+		row.to = NULL;
+		o->tell(o->tell_to, &row);
+	}
+	return o->tell != NULL;
+}
+
 int
 options_globals(struct options *o, int argc, char **argv, int *next)
 {
@@ -156,6 +169,8 @@ options_globals(struct options *o, int argc, char **argv, int *next)
 	int r;
 
 	table_make(&t, o, own, "+:");
+	if (told(o, &t))
+		return ERR_USAGE;
 	if ((r = walk(o, &t, argc, argv)) != 0)
 		return r;
 	*next = optind;
@@ -220,6 +235,8 @@ options_parse(struct options *o, const struct options_own *own, int argc,
 	int r;
 
 	table_make(&t, o, own, ":");
+	if (told(o, &t))
+		return ERR_USAGE;
 	if ((r = walk(o, &t, end, argv)) != 0)
 		return r;
 

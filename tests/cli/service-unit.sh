@@ -32,9 +32,11 @@ is "$(cd "$root/usr" && find bin libexec lib share ! -type d | sort | tr '\n' ' 
 	lib/systemd/system/weir-keyd@.socket \
 	lib/systemd/system/weir-witness.service lib/sysusers.d/weir.conf \
 	lib/tmpfiles.d/weir.conf lib/udev/rules.d/60-weir.rules \
-	libexec/weir/weir-readahead share/man/man1/weir.1 \
+	libexec/weir/weir-readahead \
+	share/bash-completion/completions/weir \
+	share/fish/vendor_completions.d/weir.fish share/man/man1/weir.1 \
 	share/man/man8/weir-keyd.8 share/man/man8/weir-mount.8 \
-	share/man/man8/weir-witness.8)" 'a package has all of this'
+	share/man/man8/weir-witness.8 share/zsh/site-functions/_weir)" 'a package has all of this'
 
 # systemd-analyze reads from $root: what it says of the host's own units, and of
 # a manual that is not installed there, is not ours.
