@@ -73,7 +73,7 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-late weir-mount-unruly weir-mount-planted weir-mount-moody \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
 	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
-	test_budget_blind test_keyring_careless \
+	test_budget_blind test_keyring_careless test_lock_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -399,6 +399,13 @@ $(BUILD)/tests/mutants/test_keyring_careless: private LINK += $(WRAPS) $(call wr
 $(BUILD)/tests/mutants/test_keyring_careless: \
 		$(BUILD)/tests/unit/test_keyring_edit.o \
 		$(BUILD)/tests/mutants/careless_keyring.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(BUILD)/tests/mutants/test_lock_careless: private LINK += $(call wraps,\
+	keyring_lock catalogue_secret_locked broker_session_end_all)
+$(BUILD)/tests/mutants/test_lock_careless: \
+		$(BUILD)/tests/unit/test_broker_lock.o \
+		$(BUILD)/tests/mutants/careless_lock.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \

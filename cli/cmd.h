@@ -88,6 +88,8 @@ cmd_fn cmd_secret_ls;
 cmd_fn cmd_secret_add;
 cmd_fn cmd_secret_rm;
 cmd_fn cmd_secret_passwd;
+cmd_fn cmd_lock;
+cmd_fn cmd_unlock;
 cmd_fn cmd_rm;
 cmd_fn cmd_undelete;
 cmd_fn cmd_gc;

@@ -128,7 +128,7 @@ static void
 print_keyd(const json_t *k)
 {
 	const json_t *trail = json_object_get(k, "trail");
-	char started[OUT_TIME], uploads[OUT_COUNT];
+	char started[OUT_TIME], locked[OUT_TIME], uploads[OUT_COUNT];
 
 	out_line("vault     %s", talk_text(k, "vault"));
 	out_line("keyd      %s, pid %llu, since %s UTC", talk_text(k, "mode"),
@@ -140,6 +140,9 @@ print_keyd(const json_t *k)
 	out_line("trail     entries: %llu, under the signed checkpoint: %llu",
 	    (unsigned long long)talk_number(trail, "entries"),
 	    (unsigned long long)talk_number(trail, "checkpoint"));
+	if (talk_text(k, "locked")[0] != '\0')
+		out_line("locked    since %s UTC: an owner runs 'weir unlock'",
+		    out_when(talk_text(k, "locked"), locked));
 	print_alerts(json_object_get(k, "alerts"));
 	out_line("sessions  %llu open, %s under way",
 	    (unsigned long long)talk_number(k, "sessions"),

@@ -468,6 +468,16 @@ static const struct commands_row rows[] = {
 	    "           | --new-key-file FILE | --new-recovery] [--label TEXT]\n"
 	    "Without N: the one that is given to prove that you may.\n"
 	    "The options are those of 'secret add'.\n" },
+	{ "lock", cmd_lock, 0, 0, true,
+	    "have keyd drop its keys: nothing is read until 'weir unlock'",
+	    "[--reason TEXT]\n"
+	    "All sessions end.  Stays so when keyd is started again.\n"
+	    "  --reason TEXT  why, for the trail\n" },
+	{ "unlock", cmd_unlock, 0, 0, true,
+	    "give keyd a secret to open the vault again",
+	    "\n"
+	    "Takes a secret that opens the vault: --key-file, "
+	    "--passphrase-file, or a prompt.\n" },
 	{ "status", cmd_status, 0, 0, false,
 	    "how the vault is: keyd, sessions, mounts on this host",
 	    "\n" },

@@ -47,6 +47,8 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_GC] = DELETE,
 	[ENTRY_BACKUP] = READ,
 	[ENTRY_SHRED] = DELETE,
+	[ENTRY_LOCK] = UPDATE,
+	[ENTRY_UNLOCK] = UPDATE,
 };
 
 /* Whether it went well; what it failed by. */

@@ -11,6 +11,7 @@
 #include "cli/story_alert.h"
 #include "cli/story_grant.h"
 #include "cli/story_removal.h"
+#include "cli/story_secret.h"
 #include "cli/story_signed.h"
 #include "cli/story_text.h"
 #include "cli/story_version.h"
@@ -533,14 +534,6 @@ tell_alert(struct story *s, const struct entry_view *v, FILE *f)
 	story_alert_tell(v, f);
 }
 
-static void
-tell_backup(struct story *s, const struct entry_view *v, FILE *f)
-{
-	(void)s;
-	fprintf(f, "up to epoch %llu",
-	    (unsigned long long)talk_number(v->json, "epoch"));
-}
-
 static void (*const tellers[ENTRY_KINDS])(struct story *s,
     const struct entry_view *v, FILE *f) = {
 	[ENTRY_INIT] = tell_init,
@@ -574,13 +567,15 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_ALERT_ACK] = tell_alert,
 	[ENTRY_DECOY_ADD] = tell_alert,
 	[ENTRY_DECOY_RM] = tell_alert,
-	[ENTRY_SECRET_ADD] = tell_alert,
-	[ENTRY_SECRET_RM] = tell_alert,
+	[ENTRY_SECRET_ADD] = story_secret_tell,
+	[ENTRY_SECRET_RM] = story_secret_tell,
 	[ENTRY_VERSION_RM] = story_removal_tell,
 	[ENTRY_VERSION_UNDELETE] = story_removal_tell,
 	[ENTRY_GC] = story_removal_tell,
-	[ENTRY_BACKUP] = tell_backup,
+	[ENTRY_BACKUP] = story_secret_tell,
 	[ENTRY_SHRED] = story_removal_tell,
+	[ENTRY_LOCK] = story_secret_tell,
+	[ENTRY_UNLOCK] = story_secret_tell,
 };
 
 int

@@ -11,22 +11,6 @@ tell_decoy(const struct entry_view *v, FILE *f)
 	    talk_text(v->json, "reason"));
 }
 
-static void
-tell_secret(const struct entry_view *v, FILE *f)
-{
-	uint64_t replaces = talk_number(v->json, "replaces");
-
-	fprintf(f, "secret %llu (%s",
-	    (unsigned long long)talk_number(v->json, "secret"),
-	    talk_text(v->json, "label"));
-	if (v->kind == ENTRY_SECRET_ADD)
-		fprintf(f, ", %s", talk_text(v->json, "type"));
-	if (replaces > 0)
-		fprintf(f, ", in place of %llu", (unsigned long long)replaces);
-	fprintf(f, "), by secret %llu",
-	    (unsigned long long)talk_number(v->json, "proved"));
-}
-
 void
 story_alert_tell(const struct entry_view *v, FILE *f)
 {
@@ -34,10 +18,6 @@ story_alert_tell(const struct entry_view *v, FILE *f)
 
 	if (v->kind == ENTRY_DECOY_ADD || v->kind == ENTRY_DECOY_RM) {
 		tell_decoy(v, f);
-		return;
-	}
-	if (v->kind == ENTRY_SECRET_ADD || v->kind == ENTRY_SECRET_RM) {
-		tell_secret(v, f);
 		return;
 	}
 	fprintf(f, "alert %llu ",

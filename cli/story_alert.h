@@ -6,8 +6,8 @@
 
 #include "vault/entry.h"
 
-/* What an entry about an alert, a decoy or an unlocking secret says, without a
- * line's end: for story.c. */
+/* What an entry about an alert or a decoy says, without a line's end: for
+ * story.c. */
 void story_alert_tell(const struct entry_view *v, FILE *f);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "keys/broker_budget.h"
+#include "keys/broker_lock.h"
 #include "keys/broker_removal.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
@@ -73,6 +74,8 @@ static const struct broker_request requests[] = {
 	{ MSG_SECRET_LS, "secret.ls", ROLE_REVIEWER, broker_secret_ls },
 	{ MSG_SECRET_ADD, "secret.add", ROLE_OWNER, broker_secret_add },
 	{ MSG_SECRET_RM, "secret.rm", ROLE_OWNER, broker_secret_rm },
+	{ MSG_LOCK, "lock", ROLE_OWNER, broker_lock_lock },
+	{ MSG_UNLOCK, "unlock", ROLE_OWNER, broker_lock_unlock },
 	{ MSG_VERSION_RM, "version.rm", ROLE_MANAGER, broker_removal_rm },
 	{ MSG_VERSION_UNDELETE, "version.undelete", ROLE_MANAGER,
 	    broker_removal_undelete },
@@ -162,6 +165,8 @@ broker_new(struct broker **out, const struct broker_how *how)
 		err = broker_session_end_unfounded(b);
 	if (err == 0)
 		err = broker_shred_resume(b);
+	if (err == 0)
+		err = broker_lock_start(b);
 	if (err == 0)
 		err = broker_watch_post_all(b);
 	if (err != 0)
@@ -316,6 +321,8 @@ handle(struct broker_call *c, uint16_t type)
 		if (err != 0)
 			return err;
 	}
+	if (keyring_locked(c->b->how.keyring) && broker_lock_bars(type))
+		return broker_lock_says(c);
 	return c->request->handle(c);
 }
 
@@ -385,6 +392,8 @@ broker_call_go_on(struct broker_link *l, struct broker_check *k)
 	msg_ok_write(&c.reply);
 	if (k->secret != NULL)
 		err = broker_secret_checked(&c, k);
+	else if (k->unlock != NULL)
+		err = broker_lock_checked(&c, k);
 	else if (type == MSG_PUT_COMMIT)
 		err = broker_put_checked(&c, k);
 	else

@@ -32,7 +32,8 @@ struct verifier_news;
 struct broker_how {
 	/* All borrowed until broker_free. */
 	const struct vaultdir *vault;
-	struct keyring *keyring; /* a shred gives it another epoch */
+	struct keyring *keyring; /* a shred gives it another epoch, a lock
+				  * none */
 	struct catalogue *catalogue;
 	struct trail *trail;
 	struct store *store;
@@ -54,6 +55,8 @@ struct broker_how {
 	/* Have a version read back by a verifier: broker_verified hears of it.
 	 * NULL: there is none. */
 	int (*verify)(void *arg, const struct verifier_job *job);
+	/* Break it off; may be NULL. */
+	void (*verify_stop)(void *arg);
 	/* An entry is in the trail and in the catalogue; may be NULL. */
 	void (*recorded)(void *arg, uint64_t index, const struct entry_view *e);
 	void *arg;

@@ -63,6 +63,8 @@ words(const struct broker_call *c)
 		{ MSG_SECRET_LS, "'weir secret ls'" },
 		{ MSG_SECRET_ADD, "'weir secret add'" },
 		{ MSG_SECRET_RM, "'weir secret rm'" },
+		{ MSG_LOCK, "'weir lock'" },
+		{ MSG_UNLOCK, "'weir unlock'" },
 		{ MSG_VERSION_RM, "'weir rm'" },
 		{ MSG_VERSION_UNDELETE, "'weir undelete'" },
 		{ MSG_GC_BEGIN, "'weir gc'" },

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "keys/broker_lock.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -26,6 +27,7 @@ broker_check_free(struct broker_check *k)
 	msg_put_commit_clear(&k->m);
 	msg_sign_oms_clear(&k->oms);
 	broker_secret_free(k->secret);
+	broker_lock_free(k->unlock);
 	free(k);
 }
 
@@ -80,6 +82,8 @@ look(struct broker_check *k, const atomic_bool *stop)
 {
 	if (k->secret != NULL)
 		broker_secret_look(k->secret);
+	else if (k->unlock != NULL)
+		broker_lock_look(k->unlock);
 	else if (k->type == MSG_PUT_COMMIT)
 		look_put(k, stop);
 	else if (*stop)
@@ -175,7 +179,8 @@ broker_check_deliver(struct broker *b)
 
 		HASH_FIND(hh, b->links, &k->link, sizeof(k->link), l);
 		if (l == NULL) { /* nobody waits for it any more */
-			b->secret_busy = b->secret_busy && k->secret == NULL;
+			b->secret_busy = b->secret_busy && k->secret == NULL &&
+			    k->unlock == NULL;
 			broker_check_free(k);
 		} else
 			broker_call_go_on(l, k);
@@ -194,6 +199,14 @@ broker_check_stop(struct broker *b)
 	if (b->checking)
 		pthread_join(b->checker, NULL);
 	b->checking = false;
+}
+
+void
+broker_check_interrupt(struct broker *b)
+{
+	broker_check_stop(b);
+	b->checks_stop = false;
+	broker_check_deliver(b);
 }
 
 void

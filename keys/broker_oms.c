@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_lock.h"
 #include "keys/broker_trust.h"
 #include "vault/base64.h"
 #include "vault/err.h"
@@ -248,7 +249,9 @@ broker_oms_checked(struct broker_call *c, struct broker_check *k)
 	struct catalogue_version v;
 	int err;
 
-	if (c->b->failed != 0 || k->found[0] == ERR_UNREACHABLE)
+	if (keyring_locked(c->b->how.keyring))
+		err = broker_lock_says(c);
+	else if (c->b->failed != 0 || k->found[0] == ERR_UNREACHABLE)
 		err = broker_call_fail(c, ERR_IO, "weir-keyd stops");
 	else
 		err = find_fit(c, k->oms.reference, &v);

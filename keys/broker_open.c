@@ -552,6 +552,10 @@ resume(struct broker_call *c, const struct msg_session_resume *m)
 	struct broker_session *s;
 	int err = 0;
 
+	if (keyring_locked(c->b->how.keyring))
+		return broker_call_fail(c, ERR_NOT_FOUND,
+		    "session %ju has ended: the vault is locked",
+		    (uintmax_t)m->session);
 	if (!session_token_ok(m->token, c->b->how.keyring->index_secret,
 		m->session))
 		return broker_call_refuse(c, "not the session's token",

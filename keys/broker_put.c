@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_budget.h"
+#include "keys/broker_lock.h"
 #include "keys/broker_removal.h"
 #include "keys/broker_state.h"
 #include "vault/err.h"
@@ -562,7 +563,8 @@ broker_put_checked(struct broker_call *c, struct broker_check *k)
 		err = not_yours(c, k->m.upload);
 	} else {
 		u->checking = false;
-		err = commit(c, u, k);
+		err = keyring_locked(c->b->how.keyring) ? broker_lock_says(c) :
+							  commit(c, u, k);
 	}
 	broker_check_free(k);
 	return err;

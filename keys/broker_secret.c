@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_lock.h"
 #include "keys/broker_state.h"
 #include "keys/keyring_edit.h"
 #include "keys/keyring_next.h"
@@ -104,8 +105,8 @@ broker_secret_look(struct broker_secret *s)
 }
 
 /* One that was recorded may wait for room on the disk. */
-static int
-finish_last(struct broker_call *c)
+int
+broker_secret_settled(struct broker_call *c)
 {
 	struct digest recorded;
 	bool same;
@@ -138,7 +139,7 @@ start(struct broker_call *c, struct broker_secret *s, bool add)
 	}
 	k->type = c->request->type;
 	k->secret = s;
-	err = finish_last(c);
+	err = broker_secret_settled(c);
 	if (err == 0)
 		err = read_keyring(c, &s->bytes, &n);
 	if (err == 0) {

@@ -392,6 +392,21 @@ broker_session_end_left(struct broker *b, uint64_t grant)
 }
 
 int
+broker_session_end_all(struct broker *b, const char *reason, uint64_t *count)
+{
+	struct broker_session *s, *next;
+	int err = 0;
+
+	HASH_ITER(hh, b->sessions, s, next) {
+		if (err == 0)
+			err = broker_session_end(b, s, reason);
+		if (err == 0)
+			(*count)++;
+	}
+	return err;
+}
+
+int
 broker_session_end_for_grant(struct broker *b, uint64_t grant,
     struct broker_pending **last)
 {

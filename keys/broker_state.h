@@ -53,12 +53,15 @@ struct broker_upload {
  */
 #define BROKER_CHECK_COPIES 2
 struct broker_secret;
+struct broker_unlock;
 struct broker_check {
 	STAILQ_ENTRY(broker_check) entry;
 	uint64_t link;	    /* who waits, */
 	uint64_t id;	    /* for the answer to what */
-	enum msg_type type; /* MSG_PUT_COMMIT, MSG_SIGN_OMS, MSG_SECRET_* */
+	enum msg_type type; /* MSG_PUT_COMMIT, MSG_SIGN_OMS, MSG_SECRET_*,
+			     * MSG_UNLOCK */
 	struct broker_secret *secret;
+	struct broker_unlock *unlock;
 	struct msg_put_commit m;
 	struct msg_sign_oms oms;
 	char why[OMS_WHY]; /* of found[0], for sign.oms */
@@ -380,6 +383,9 @@ uint32_t broker_session_under(void *arg, uint64_t grant);
 /* End those that rest on the grant (0: all there are) and whose clients have
  * left. */
 int broker_session_end_left(struct broker *b, uint64_t grant) MUST_USE;
+/* All of them; *count more have ended. */
+int broker_session_end_all(struct broker *b, const char *reason,
+    uint64_t *count) MUST_USE;
 /* The same, of a version that was revoked. */
 int broker_session_end_for_version(struct broker *b, const char *model,
     const struct digest *version, struct broker_pending **last) MUST_USE;
@@ -467,8 +473,10 @@ struct grant_want broker_explain_want(struct broker_wish *wish);
 int broker_check_start(struct broker_call *c, struct broker_check *k) MUST_USE;
 void broker_check_free(struct broker_check *k);
 void broker_check_deliver(struct broker *b);
-/* Break off: nothing is at work after. */
+/* Break off: nothing is at work after.  With interrupt, who waits is answered, and
+ * others may come. */
 void broker_check_stop(struct broker *b);
+void broker_check_interrupt(struct broker *b);
 void broker_check_free_all(struct broker *b);
 
 /* broker.c: go on with the call that k belongs to, which is taken over. */
@@ -481,11 +489,6 @@ int broker_put_checked(struct broker_call *c, struct broker_check *k);
  * manifest to check it by), and the rest of it, as a handler; k is taken over. */
 int broker_oms_look(struct broker_check *k) MUST_USE;
 int broker_oms_checked(struct broker_call *c, struct broker_check *k);
-
-/* broker_secret.c: the same of a change of the unlocking secrets. */
-void broker_secret_look(struct broker_secret *s);
-int broker_secret_checked(struct broker_call *c, struct broker_check *k);
-void broker_secret_free(struct broker_secret *s);
 
 /* Uploads of a link that has gone. */
 void broker_put_drop(struct broker_link *l);
@@ -501,6 +504,9 @@ void broker_verify_clear(struct broker *b);
 /* It is not to be read back any more; what is at work on it comes to its end. */
 void broker_verify_forget(struct broker *b, const char *model,
     const struct digest *version);
+/* Nothing is to be read back now; or what there is, again. */
+void broker_verify_stop(struct broker *b);
+void broker_verify_again(struct broker *b);
 /* Whether the verifier, which has its keys, is at work on it. */
 bool broker_verify_busy(const struct broker *b, const char *model,
     const struct digest *version);
@@ -568,9 +574,6 @@ int broker_alert_ack(struct broker_call *c);
 int broker_decoy_ls(struct broker_call *c);
 int broker_decoy_add(struct broker_call *c);
 int broker_decoy_rm(struct broker_call *c);
-int broker_secret_ls(struct broker_call *c);
-int broker_secret_add(struct broker_call *c);
-int broker_secret_rm(struct broker_call *c);
 int broker_removal_rm(struct broker_call *c);
 int broker_removal_undelete(struct broker_call *c);
 int broker_gc_begin(struct broker_call *c);

@@ -79,7 +79,9 @@ broker_status_status(struct broker_call *c)
 {
 	const struct vaultdir *v = c->b->how.vault;
 	char started[ENTRY_TIME_SIZE], id[VAULTDIR_ID_SIZE];
+	char locked[ENTRY_TIME_SIZE];
 	uint64_t sessions, uploads;
+	int64_t since = 0;
 	json_t *j;
 	int err;
 
@@ -88,10 +90,13 @@ broker_status_status(struct broker_call *c)
 	err = catalogue_session_count(c->b->how.catalogue, &sessions);
 	if (err == 0)
 		err = catalogue_upload_count(c->b->how.catalogue, &uploads);
+	if (err == 0)
+		err = catalogue_secret_locked(c->b->how.catalogue, &since);
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
+	entry_time_text(since, locked);
 	j = json_pack(
-	    "{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I, s:s}",
+	    "{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I, s:s, s:s*}",
 	    "vault", vaultdir_id(v, id), "mode",
 	    c->b->how.service ? "service" : "embedded", "pid",
 	    (json_int_t)getpid(), "weir", c->b->how.program, "principal",
@@ -100,7 +105,8 @@ broker_status_status(struct broker_call *c)
 	    (json_int_t)trail_size(c->b->how.trail), "checkpoint",
 	    (json_int_t)published(v), "sessions", (json_int_t)sessions,
 	    "uploads", (json_int_t)uploads, "key_memory",
-	    guarded_name(guarded_kind(c->b->how.keyring->root)));
+	    guarded_name(guarded_kind(c->b->how.keyring->log_seed)), "locked",
+	    since != 0 ? locked : NULL);
 	err = j != NULL ? set_alerts(c, j) : 0;
 	if (err != 0) {
 		json_decref(j);

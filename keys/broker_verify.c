@@ -102,6 +102,8 @@ next(struct broker *b)
 {
 	struct broker_verify *k;
 
+	if (keyring_locked(b->how.keyring))
+		return;
 	while (!b->verifier_busy && (k = STAILQ_FIRST(&b->verifying)) != NULL) {
 		int err = start(b, k);
 
@@ -275,6 +277,21 @@ broker_verify_clear(struct broker *b)
 		STAILQ_REMOVE_HEAD(&b->verifying, entry);
 		free(k);
 	}
+}
+
+void
+broker_verify_stop(struct broker *b)
+{
+	if (b->verifier_busy && b->how.verify_stop != NULL)
+		b->how.verify_stop(b->how.arg);
+	b->verifier_busy = false;
+	broker_verify_clear(b);
+}
+
+void
+broker_verify_again(struct broker *b)
+{
+	b->look_verify = b->how.service;
 }
 
 /* --- version.verify --- */

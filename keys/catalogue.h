@@ -496,6 +496,8 @@ int catalogue_decoy_has(struct catalogue *c, const char *model, bool *has)
 int catalogue_secret_used(struct catalogue *c, uint16_t number, int64_t *ms)
     MUST_USE;
 int catalogue_secret_file(struct catalogue *c, struct digest *out) MUST_USE;
+/* Since when the vault is locked; 0: it is not. */
+int catalogue_secret_locked(struct catalogue *c, int64_t *ms) MUST_USE;
 
 /* Sessions.  The open ones behind number `after`, in order; each gets the
  * session for its own, and what it returns ends it. */

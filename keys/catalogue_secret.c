@@ -2,6 +2,8 @@
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
 
+#define LOCKED_SINCE "locked"
+
 static int
 forget(struct catalogue *c, const struct entry_view *e, const char *key)
 {
@@ -24,6 +26,16 @@ note_used(struct catalogue *c, const struct entry_view *e)
 	    SQL_BIND(SQL_NUMBER(slot), SQL_NUMBER(e->time_ms)));
 }
 
+static int
+apply_lock(struct catalogue *c, const struct entry_view *e)
+{
+	int64_t since = e->kind == ENTRY_LOCK ? e->time_ms : 0;
+	int err = sql_run(c->sql, META_SET,
+	    SQL_BIND(SQL_TEXT(LOCKED_SINCE), SQL_NUMBER(since)));
+
+	return err == 0 && e->kind == ENTRY_UNLOCK ? note_used(c, e) : err;
+}
+
 int
 catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
 {
@@ -33,6 +45,8 @@ catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
 
 	if (e->kind == ENTRY_KEYD_START)
 		return note_used(c, e);
+	if (e->kind == ENTRY_LOCK || e->kind == ENTRY_UNLOCK)
+		return apply_lock(c, e);
 	if (file == NULL || digest_parse(&d, file) != 0)
 		return ERR_FORMAT;
 	err = forget(c, e, e->kind == ENTRY_SECRET_RM ? "secret" : "replaces");
@@ -67,4 +81,19 @@ catalogue_secret_file(struct catalogue *c, struct digest *out)
 	if (err == 0 && digest_parse(out, sql_text(&q, 0)) != 0)
 		err = ERR_INTEGRITY;
 	return err;
+}
+
+int
+catalogue_secret_locked(struct catalogue *c, int64_t *ms)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, META_GET,
+	    SQL_BIND(SQL_TEXT(LOCKED_SINCE)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	*ms = err == 0 ? sql_number(&q, 0) : 0;
+	return 0;
 }

@@ -94,10 +94,19 @@ verify(void *arg, const struct verifier_job *job)
 	return verifier_start(f->verifier, objects, job);
 }
 
+static void
+verify_stop(void *arg)
+{
+	const struct front *f = arg;
+
+	verifier_stop(f->verifier);
+}
+
 void
 front_connect(struct front *f, struct broker_how *how)
 {
 	how->verify = verify;
+	how->verify_stop = verify_stop;
 	how->send = front_link_send;
 	how->wake = wake;
 	how->recorded = recorded;

@@ -344,6 +344,45 @@ keyring_open(const struct file *vault, const struct unlock *secret,
 	return err;
 }
 
+void
+keyring_lock(struct keyring *k)
+{
+	root_key_free(k->root);
+	k->root = NULL;
+	page_key_free(k->index_secret);
+	k->index_secret = NULL;
+	epoch_key_free(k->epoch);
+	k->epoch = NULL;
+}
+
+bool
+keyring_locked(const struct keyring *k)
+{
+	return k->root == NULL;
+}
+
+bool
+keyring_same(const struct keyring *k, const struct keyring *fresh)
+{
+	return memcmp(k->vault, fresh->vault, sizeof(k->vault)) == 0 &&
+	    k->epoch_number == fresh->epoch_number &&
+	    sodium_memcmp(sign_key_bytes(k->log_seed),
+		sign_key_bytes(fresh->log_seed), KEY_SIZE) == 0;
+}
+
+void
+keyring_unlock(struct keyring *k, struct keyring *fresh)
+{
+	keyring_lock(k);
+	k->root = fresh->root;
+	k->index_secret = fresh->index_secret;
+	k->epoch = fresh->epoch;
+	k->slot = fresh->slot;
+	fresh->root = NULL;
+	fresh->index_secret = NULL;
+	fresh->epoch = NULL;
+}
+
 static int
 wrap(const uint8_t under[static KEY_SIZE], const char *purpose,
     const uint8_t key[static KEY_SIZE], uint8_t **out, size_t *length)
@@ -396,6 +435,8 @@ keyring_wrap_version(const struct keyring *k, uint64_t upload,
 {
 	char purpose[PURPOSE_SIZE];
 
+	if (keyring_locked(k))
+		return ERR_SECRET;
 	return wrap(epoch_key_bytes(k->epoch), version_purpose(purpose, upload),
 	    version_key_bytes(key), out, length);
 }
@@ -407,8 +448,10 @@ keyring_open_version(const struct keyring *k, uint64_t upload,
 	struct reader r = reader_of(wrapped, length);
 	char purpose[PURPOSE_SIZE];
 	SECRET(uint8_t, key, 32);
-	int err = unwrap(epoch_key_bytes(k->epoch),
-	    version_purpose(purpose, upload), &r, key);
+	int err = keyring_locked(k) ?
+	    ERR_SECRET :
+	    unwrap(epoch_key_bytes(k->epoch), version_purpose(purpose, upload),
+		&r, key);
 
 	return err == 0 ? version_key_from(out, key) : err;
 }
@@ -419,6 +462,8 @@ keyring_wrap_family(const struct keyring *k, const char *family,
 {
 	char purpose[PURPOSE_SIZE];
 
+	if (keyring_locked(k))
+		return ERR_SECRET;
 	return wrap(root_key_bytes(k->root), family_purpose(purpose, family),
 	    family_key_bytes(key), out, length);
 }
@@ -430,8 +475,10 @@ keyring_open_family(const struct keyring *k, const char *family,
 	struct reader r = reader_of(wrapped, length);
 	char purpose[PURPOSE_SIZE];
 	SECRET(uint8_t, key, 32);
-	int err = unwrap(root_key_bytes(k->root),
-	    family_purpose(purpose, family), &r, key);
+	int err = keyring_locked(k) ?
+	    ERR_SECRET :
+	    unwrap(root_key_bytes(k->root), family_purpose(purpose, family), &r,
+		key);
 
 	return err == 0 ? family_key_from(out, key) : err;
 }

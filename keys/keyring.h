@@ -62,6 +62,15 @@ int keyring_open(const struct file *vault, const struct unlock *secret,
 void keyring_free(struct keyring *k);
 OWNED_TYPE(keyring);
 
+/*
+ * Let go of all keys but the log's seed; and have them again, from one that was
+ * opened since, of the same vault and epoch, which is left without them.
+ */
+void keyring_lock(struct keyring *k);
+bool keyring_locked(const struct keyring *k);
+bool keyring_same(const struct keyring *k, const struct keyring *fresh);
+void keyring_unlock(struct keyring *k, struct keyring *fresh);
+
 /* The parts of keyring_open that need no file: the bytes of both. */
 struct keyring_bytes {
 	const void *keyring;
@@ -80,7 +89,8 @@ int keyring_prove(const void *bytes, size_t n, const struct unlock *secret,
     uint16_t but, struct keyring **out) MUST_USE;
 
 /* Wrap and open version keys (under the epoch key) and family keys (under
- * the root key): sealed records.  The caller frees *out. */
+ * the root key): sealed records.  The caller frees *out.  ERR_SECRET: it is
+ * locked. */
 int keyring_wrap_version(const struct keyring *k, uint64_t upload,
     const struct version_key *key, uint8_t **out, size_t *length) MUST_USE;
 int keyring_open_version(const struct keyring *k, uint64_t upload,

@@ -68,10 +68,12 @@ enum msg_type {
 	MSG_DECOY_LS = 96,
 	MSG_GRANT_EXPLAIN = 97,
 	MSG_GRANT_REVIEW = 98,
+	MSG_LOCK = 99,
 	MSG_SESSION_EXE = 100,
 	MSG_SECRET_LS = 120,
 	MSG_SECRET_ADD = 121,
 	MSG_SECRET_RM = 122,
+	MSG_UNLOCK = 123,
 	MSG_BACKUP = 125,
 	MSG_VERSION_RM = 140,
 	MSG_VERSION_UNDELETE = 141,
@@ -368,6 +370,14 @@ struct msg_secret_rm {
 	char *slot;
 };
 
+struct msg_unlock {
+	struct unlock secret;
+};
+struct msg_lock_reply {	 /* to lock and unlock */
+	bool again;	 /* it was so already */
+	uint64_t number; /* sessions that ended; the slot that opened it */
+};
+
 struct msg_decoy { /* decoy.add and decoy.rm */
 	char *model;
 	char *reason;
@@ -442,6 +452,8 @@ MSG_PAIR(consistency);
 MSG_PAIR(alert_ack);
 MSG_PAIR(secret_add);
 MSG_PAIR(secret_rm);
+MSG_PAIR(unlock);
+MSG_PAIR(lock_reply);
 MSG_PAIR(backup);
 MSG_PAIR(decoy);
 MSG_PAIR(removal);

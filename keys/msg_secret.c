@@ -98,3 +98,56 @@ msg_secret_rm_clear(struct msg_secret_rm *m)
 	free(m->slot);
 	*m = (struct msg_secret_rm){ 0 };
 }
+
+void
+msg_unlock_write(struct writer *w, const struct msg_unlock *m)
+{
+	write_secret(w, &m->secret);
+}
+
+int
+msg_unlock_read(struct msg_unlock *out, struct reader *r)
+{
+	struct msg_unlock m = { 0 };
+
+	read_secret(&m.secret, r);
+	if (!reader_end(r)) {
+		msg_unlock_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_unlock_clear(struct msg_unlock *m)
+{
+	unlock_clear(&m->secret);
+	*m = (struct msg_unlock){ 0 };
+}
+
+void
+msg_lock_reply_write(struct writer *w, const struct msg_lock_reply *m)
+{
+	msg_field_bool_write(w, m->again);
+	writer_u64(w, m->number);
+}
+
+int
+msg_lock_reply_read(struct msg_lock_reply *out, struct reader *r)
+{
+	struct msg_lock_reply m = { 0 };
+
+	m.again = msg_field_bool(r);
+	m.number = reader_u64(r);
+	if (!reader_end(r))
+		return ERR_FORMAT;
+	*out = m;
+	return 0;
+}
+
+void
+msg_lock_reply_clear(struct msg_lock_reply *m)
+{
+	*m = (struct msg_lock_reply){ 0 };
+}

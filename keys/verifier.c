@@ -331,6 +331,12 @@ verifier_patience(struct verifier *v, uint64_t microseconds)
 }
 
 void
+verifier_stop(struct verifier *v)
+{
+	end_child(v, NULL);
+}
+
+void
 verifier_free(struct verifier *v)
 {
 	if (v == NULL)

@@ -58,6 +58,9 @@ OWNED_TYPE(verifier);
 int verifier_start(struct verifier *v, const char *store,
     const struct verifier_job *job) MUST_USE;
 
+/* Break off what is under way: nobody hears of it, and its keys are gone. */
+void verifier_stop(struct verifier *v);
+
 /* What makes weir-keyd the child, and the child. */
 #define VERIFIER_WORD "--verifier"
 int verifier_child(void);

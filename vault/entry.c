@@ -58,6 +58,8 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_GC] = "gc",
 	[ENTRY_BACKUP] = "backup",
 	[ENTRY_SHRED] = "shred",
+	[ENTRY_LOCK] = "lock",
+	[ENTRY_UNLOCK] = "unlock",
 };
 
 const char *

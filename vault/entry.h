@@ -56,6 +56,8 @@ enum entry_kind {
 	ENTRY_SESSION_EXE,
 	ENTRY_BACKUP,
 	ENTRY_SHRED,
+	ENTRY_LOCK,
+	ENTRY_UNLOCK,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

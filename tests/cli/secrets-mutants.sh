@@ -2,20 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A keyring with a hole is found out by the tests of how its slots are changed
-# (tests/mutants/careless_keyring.c).
+# (tests/mutants/careless_keyring.c), and a lock with one by the tests of locks
+# (tests/mutants/careless_lock.c).
 . "$(dirname "$0")/lib.sh"
 
+# run TEST MUTANT
 run()
 {
-	WEIR_MUTANT=$1 "$BUILD/tests/mutants/test_keyring_careless" \
+	WEIR_MUTANT=$2 "$BUILD/tests/mutants/test_$1_careless" \
 	    >"$tmp/out" 2>&1
 }
 
+# found TEST MUTANT...
+found()
+{
+	subject=$1
+	shift
+	run "$subject" none
+	ok $? "$subject: without a hole all tests pass"
+	for hole; do
+		! run "$subject" "$hole" &&
+		    grep -qE 'FAILED TEST|^not ok' "$tmp/out"
+		ok $? "$subject, $hole: found out"
+	done
+}
+
 cd "$top" || exit 1
-run none
-ok $? 'without a hole all tests pass'
-for hole in credulous forgetful hasty; do
-	! run "$hole" && grep -qE 'FAILED TEST|^not ok' "$tmp/out"
-	ok $? "$hole: found out"
-done
+found keyring credulous forgetful hasty
+found lock hoarding short lenient
 done_testing

@@ -44,6 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(decoy);
 	TRY(secret_add);
 	TRY(secret_rm);
+	TRY(unlock);
 	TRY(removal);
 	TRY(sweep);
 	return 0;

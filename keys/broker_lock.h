@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BROKER_LOCK_H
+#define WEIR_BROKER_LOCK_H
+
+#include "keys/broker_state.h"
+
+/* Unlocking secrets, and what is done with them, between broker*.c. */
+
+/* What the thread does of a change of the unlocking secrets, and the rest of it, as a
+ * handler; k is taken over. */
+void broker_secret_look(struct broker_secret *s);
+int broker_secret_checked(struct broker_call *c, struct broker_check *k);
+void broker_secret_free(struct broker_secret *s);
+/* No change is under way, and one that was recorded is in its place; with a
+ * sentence. */
+int broker_secret_settled(struct broker_call *c) MUST_USE;
+
+/* --- broker_lock.c: a keyd without keys --- */
+
+/* Whether a request needs them. */
+bool broker_lock_bars(uint16_t type);
+/* Answer that there are none. */
+int broker_lock_says(struct broker_call *c);
+/* At start: one that was locked stays so. */
+int broker_lock_start(struct broker *b) MUST_USE;
+/* What an unlock does on the thread, and after. */
+void broker_lock_look(struct broker_unlock *u);
+int broker_lock_checked(struct broker_call *c, struct broker_check *k);
+void broker_lock_free(struct broker_unlock *u);
+
+/* --- the handlers --- */
+
+int broker_secret_ls(struct broker_call *c);
+int broker_secret_add(struct broker_call *c);
+int broker_secret_rm(struct broker_call *c);
+int broker_lock_lock(struct broker_call *c);
+int broker_lock_unlock(struct broker_call *c);
+
+#endif
