@@ -117,24 +117,33 @@ add_version(struct broker_family *f, const struct digest *version,
 	return ERR_NOMEM;
 }
 
+/* The rows of a version, and what they are in the budget. */
+static int
+take_up(struct taking *t, const struct digest *version, uint32_t *number)
+{
+	int err;
+
+	t->count = 0;
+	err = catalogue_chunk_rows(t->b->how.catalogue, t->f->model, version,
+	    take_rows, t);
+	if (err == 0)
+		err = budget_add_version(t->f->budget, t->rows, t->count,
+		    number);
+	return err == 0 ? add_version(t->f, version, *number) : err;
+}
+
 static int
 take_version(void *arg, const struct catalogue_version *v)
 {
 	struct taking *t = arg;
 	uint32_t number;
-	int err;
+	int err = take_up(t, &v->version, &number);
 
-	t->count = 0;
-	err = catalogue_chunk_rows(t->b->how.catalogue, v->model, &v->version,
-	    take_rows, t);
 	if (err == 0 && t->count != v->chunks)
 		err = log_err(ERR_INTEGRITY,
 		    "the catalogue lacks chunks of a version of '%s'",
 		    v->model);
-	if (err == 0)
-		err = budget_add_version(t->f->budget, t->rows, t->count,
-		    &number);
-	return err == 0 ? add_version(t->f, &v->version, number) : err;
+	return err;
 }
 
 static struct family_version *
@@ -170,14 +179,24 @@ take_grant(void *arg, uint64_t grant, const char *version,
 {
 	struct taking *t = arg;
 	const struct family_version *v;
+	uint32_t number;
 	struct digest d;
+	int err = 0;
 
 	if (digest_parse(&d, version) != 0)
 		return ERR_INTEGRITY;
 	v = find_version(t->f, &d);
-	if (v == NULL)
-		return 0;
-	return budget_restore_grant(t->f->budget, grant, v->number, sum);
+	if (v != NULL) {
+		number = v->number;
+	} else {
+		/* It was removed: its rows are kept, and what was loaded. */
+		err = take_up(t, &d, &number);
+		if (err == 0)
+			budget_version_gone(t->f->budget, number);
+	}
+	return err == 0 ?
+	    budget_restore_grant(t->f->budget, grant, number, sum) :
+	    err;
 }
 
 static int

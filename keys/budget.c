@@ -100,6 +100,12 @@ budget_add_version(struct budget *b, const uint32_t *chunks, size_t rows,
 	return 0;
 }
 
+void
+budget_version_gone(struct budget *b, uint32_t version)
+{
+	b->versions[version].gone = true;
+}
+
 __extension__ typedef unsigned __int128 wide;
 
 /* Rounded up, and cut at most. */
@@ -162,7 +168,7 @@ budget_pages_clear(void **pages, size_t count)
 static bool
 ask_ok(const struct budget *b, const struct budget_ask *ask)
 {
-	return ask->version < b->count &&
+	return ask->version < b->count && !b->versions[ask->version].gone &&
 	    ask->first <= b->versions[ask->version].rows &&
 	    ask->count <= b->versions[ask->version].rows - ask->first &&
 	    ask->clock / BUDGET_HOUR < UINT32_MAX - BUDGET_WINDOW_HOURS;
@@ -323,7 +329,7 @@ highest(const struct budget *b, const struct budget_times *t)
 		uint32_t share = budget_share(t->sums[v],
 		    b->versions[v].weights);
 
-		if (share > ppm)
+		if (!b->versions[v].gone && share > ppm)
 			ppm = share;
 	}
 	return ppm;

@@ -45,6 +45,9 @@ int budget_add_chunk(struct budget *b, uint32_t weights, uint32_t *chunk)
     MUST_USE;
 int budget_add_version(struct budget *b, const uint32_t *chunks, size_t rows,
     uint32_t *version) MUST_USE;
+/* It is not there any more: nobody can ask for it, and no browser's share is
+ * of it; what was loaded of it stays counted. */
+void budget_version_gone(struct budget *b, uint32_t version);
 
 /* What is asked for, and under what. */
 struct budget_ask {

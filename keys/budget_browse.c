@@ -210,7 +210,8 @@ budget_browse_judge(struct budget *b, const struct budget_ask *ask,
 		if (!counts(last_time(&p->times, chunks[i]), p->times.hour))
 			d->fresh += b->weights[chunks[i]];
 	for (size_t v = 0; v < b->count; v++)
-		if (holds_any(&b->versions[v], chunks, n))
+		if (!b->versions[v].gone &&
+		    holds_any(&b->versions[v], chunks, n))
 			judge_version(b, &p->times, v, chunks, n, d);
 	if (d->answer == BUDGET_SLOW)
 		d->wait_ms = BUDGET_SLOW_MS;

@@ -69,6 +69,7 @@ struct budget_version {
 	size_t words;
 	uint64_t weights;
 	uint32_t largest; /* chunk's */
+	bool gone;
 };
 
 struct budget {

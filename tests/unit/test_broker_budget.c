@@ -289,6 +289,83 @@ made_again_from_the_trail_it_is_the_same(void **state)
 }
 
 static void
+close_session(struct scene *s, uint64_t session)
+{
+	OWNED_WRITER body = writer_of(64);
+	char reason[] = "done";
+	const struct msg_id_reason m = { .id = session, .reason = reason };
+
+	msg_id_reason_write(&body, &m);
+	DESK_MUST(desk_ask(&s->owner, MSG_SESSION_CLOSE, &body, NULL));
+}
+
+static uint64_t
+loads_used(struct scene *s, uint64_t id)
+{
+	OWNED_WRITER body = writer_of(64);
+	uint64_t value;
+	json_t *j, *load;
+
+	msg_number_write(&body, id);
+	j = desk_json(&s->owner, MSG_GRANT_SHOW, &body);
+	load = json_object_get(j, "load");
+	assert_non_null(load);
+	value = (uint64_t)json_integer_value(json_object_get(load, "used_ppm"));
+	json_decref(j);
+	return value;
+}
+
+static void
+remove_for_good(struct scene *s, const struct digest *version)
+{
+	OWNED_WRITER body = writer_of(4096), dry = writer_of(8);
+	char hex[DIGEST_HEX_SIZE], reference[128], reason[] = "a test";
+	const struct msg_removal m = { .reference = reference,
+		.reason = reason };
+
+	snprintf(reference, sizeof(reference), "llama@%s",
+	    digest_hex(version, hex));
+	msg_removal_write(&body, &m);
+	DESK_MUST(desk_ask(&s->owner, MSG_VERSION_RM, &body, NULL));
+	assert_int_equal(loads_used(s, 1), 1000000);
+	msg_field_bool_write(&dry, false);
+	DESK_MUST(desk_ask(&s->owner, MSG_GC_BEGIN, &dry, NULL));
+	DESK_MUST(desk_ask(&s->owner, MSG_GC_END, NULL, NULL));
+}
+
+/* Or who loads one version after another would have each one anew. */
+static void
+what_was_loaded_of_a_version_that_is_gone_counts(void **state)
+{
+	static const size_t others[] = { 100 * 65536 };
+	struct scene *s = *state;
+	struct digest old, other;
+	struct msg_release_reply r;
+	uint64_t session;
+	uint8_t token[32];
+
+	assert_int_equal(grant(s, "user:l", MSG_GRANT_LOAD), 1);
+	DESK_MUST(
+	    catalogue_version_channel(s->d.catalogue, "llama", "latest", &old));
+	session = open_for(s, "user:l", token);
+	for (uint64_t i = 0; i < 250; i += 50) {
+		DESK_MUST(desk_release(&s->owner, session, i, 50, &r));
+		msg_release_reply_clear(&r);
+	}
+	DESK_MUST(desk_put(&s->owner, "llama", others, 1, &other));
+	assert_int_equal(loads_used(s, 1), 1000000);
+	close_session(s, session);
+	remove_for_good(s, &old);
+	assert_int_equal(loads_used(s, 1), 1000000);
+	restart(s, true);
+	assert_int_equal(loads_used(s, 1), 1000000);
+	DESK_MUST(catalogue_budget_drop(s->d.catalogue));
+	DESK_MUST(catalogue_flush(s->d.catalogue));
+	restart(s, false);
+	assert_int_equal(loads_used(s, 1), 1000000);
+}
+
+static void
 above_one_percent_replies_wait_and_nobody_else_does(void **state)
 {
 	struct scene *s = *state;
@@ -446,9 +523,7 @@ of_64_connections_no_more_get_it_than_there_is(void **state)
 		desk_person_come(&s->links[s->count], &s->d, 0);
 	for (unsigned int round = 0; round < rounds; round++) {
 		uint64_t session, taken = round % HARD;
-		OWNED_WRITER body = writer_of(256);
-		struct msg_id_reason m = { 0 };
-		char who[32], why[] = "next";
+		char who[32];
 		uint8_t token[32];
 
 		snprintf(who, sizeof(who), "user:r%u", round);
@@ -461,12 +536,7 @@ of_64_connections_no_more_get_it_than_there_is(void **state)
 		if (taken > SOFT)
 			taken = SOFT;
 		assert_int_equal(race(s, session, 100), HARD - taken);
-		m.id = session;
-		m.reason = why;
-		msg_id_reason_write(&body, &m);
-		assert_int_equal(desk_ask(&s->owner, MSG_SESSION_CLOSE, &body,
-				     NULL),
-		    0);
+		close_session(s, session);
 		assert_int_equal(reset(&s->owner), 0);
 	}
 }
@@ -482,6 +552,7 @@ main(void)
 		TEST(a_debit_outlives_a_reply_that_never_came),
 		TEST(clocks_that_are_moved_refill_nothing),
 		TEST(made_again_from_the_trail_it_is_the_same),
+		TEST(what_was_loaded_of_a_version_that_is_gone_counts),
 		TEST(above_one_percent_replies_wait_and_nobody_else_does),
 		TEST(keys_that_are_held_back_end_with_their_grant),
 		TEST(a_reset_is_not_for_who_browses),
