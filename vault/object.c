@@ -249,16 +249,13 @@ object_check_run(const struct object *o, struct lanes *l,
 	struct lanes_bytes in[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
 	struct digest found[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
 	const struct object_segment *s = &o->segments[run->first];
-	const uint8_t *sealed = run->sealed;
 	size_t n = 0;
 
 	assert(run->count > 0 && run->count <= OBJECT_RUN_MAX &&
 	    run->first < o->segment_count &&
 	    run->count <= o->segment_count - run->first);
-	for (uint32_t i = 0; i < run->count; i++) {
-		n += object_block_bytes(&in[n], &s[i], sealed);
-		sealed += s[i].sealed_length;
-	}
+	for (uint32_t i = 0; i < run->count; i++)
+		n += object_block_bytes(&in[n], &s[i], run->sealed[i]);
 	lanes_digest(l, in, n, found);
 	n = 0;
 	for (uint32_t i = 0; i < run->count; i++)
@@ -275,14 +272,16 @@ object_check_body(const struct object *o, struct lanes *l, const uint8_t *body,
 	if (length != o->body_length)
 		return ERR_INTEGRITY;
 	for (uint32_t i = 0; i < o->segment_count; i += OBJECT_RUN_MAX) {
-		uint32_t left = o->segment_count - i;
-		const struct object_run run = {
-			.first = i,
-			.count = left < OBJECT_RUN_MAX ? left : OBJECT_RUN_MAX,
-			.sealed = body + o->segments[i].body_offset,
-		};
-		int err = object_check_run(o, l, &run);
+		const uint8_t *sealed[OBJECT_RUN_MAX];
+		struct object_run run = { .first = i, .sealed = sealed };
+		int err;
 
+		for (; run.count < OBJECT_RUN_MAX &&
+		     i + run.count < o->segment_count;
+		     run.count++)
+			sealed[run.count] = body +
+			    o->segments[i + run.count].body_offset;
+		err = object_check_run(o, l, &run);
 		if (err != 0)
 			return err;
 	}

@@ -100,12 +100,13 @@ OWNED_TYPE(object_opener);
 int object_open_segment(struct object_opener *p, uint32_t segment,
     const uint8_t *sealed, uint8_t *plain) MUST_USE;
 
-/* Segments that lie one behind another, and where each is to be opened to. */
+/* Segments one behind another, their bytes, and where each is to be opened to:
+ * a raw one can be where its sealed bytes are. */
 struct object_run {
 	uint32_t first;
-	uint32_t count;	       /* > 0 */
-	const uint8_t *sealed; /* of the first, and then the others */
-	uint8_t *const *plain; /* for each: room for its plain_length */
+	uint32_t count;		      /* > 0 */
+	const uint8_t *const *sealed; /* of each: its sealed_length bytes */
+	uint8_t *const *plain;	      /* of each: room for its plain_length */
 };
 #define OBJECT_RUN_MAX 64
 

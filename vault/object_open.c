@@ -102,13 +102,10 @@ object_open_run(struct object_opener *p, struct lanes *l,
     const struct object_run *run)
 {
 	const struct object_segment *s = &p->o->segments[run->first];
-	const uint8_t *sealed = run->sealed;
 	int err = object_check_run(p->o, l, run);
 
-	for (uint32_t i = 0; err == 0 && i < run->count; i++) {
-		err = decrypt(p, run->first + i, sealed, run->plain[i]);
-		sealed += s[i].sealed_length;
-	}
+	for (uint32_t i = 0; err == 0 && i < run->count; i++)
+		err = decrypt(p, run->first + i, run->sealed[i], run->plain[i]);
 	for (uint32_t i = 0; err != 0 && i < run->count; i++)
 		secret_wipe(run->plain[i], s[i].plain_length);
 	return err;
@@ -121,7 +118,7 @@ object_open_segment(struct object_opener *p, uint32_t segment,
 	const struct object_run run = {
 		.first = segment,
 		.count = 1,
-		.sealed = sealed,
+		.sealed = &sealed,
 		.plain = &plain,
 	};
 

@@ -329,18 +329,25 @@ struct part {
 	uint8_t *buf;
 };
 
+/* Whether a read takes all of a segment. */
+static bool
+wants_all(const struct part *p, uint32_t segment)
+{
+	uint32_t start = segment * OBJECT_SEGMENT;
+
+	return start >= p->offset &&
+	    start + p->object->segments[segment].plain_length <= p->end;
+}
+
 /* Where a segment is opened to: its place in buf, or one of the edges. */
 static uint8_t *
 place_of(const struct part *p, uint32_t segment)
 {
 	uint32_t start = segment * OBJECT_SEGMENT;
-	uint32_t end = start + p->object->segments[segment].plain_length;
 
-	if (start < p->offset)
-		return p->scratch->edges[0];
-	if (end > p->end)
-		return p->scratch->edges[1];
-	return p->buf + (start - p->offset);
+	if (wants_all(p, segment))
+		return p->buf + (start - p->offset);
+	return p->scratch->edges[start < p->offset ? 0 : 1];
 }
 
 /* What was opened at an edge, to where it belongs; nothing of it stays. */
@@ -353,45 +360,89 @@ take_edge(const struct part *p, uint32_t segment)
 	uint32_t to = p->end < start + length ? p->end : start + length;
 	uint8_t *edge = place_of(p, segment);
 
-	if (from == start && to == start + length)
+	if (wants_all(p, segment))
 		return;
 	memcpy(p->buf + (from - p->offset), edge + (from - start), to - from);
 	secret_wipe(edge, length);
 }
 
-/* Fetch segments first .. last by one read of the store, and open them. */
+/* Segments that are fetched and opened together. */
+struct run {
+	uint32_t first;
+	uint32_t count;
+	uint8_t *sealed[RUN_SEGMENTS];
+	uint8_t *plain[RUN_SEGMENTS];
+};
+
+/*
+ * Where the segments of a run go.  Sealed bytes of raw ones come to where they
+ * are opened: one copy less, and what was hashed is near still.  Packed ones
+ * come one behind another, for one read of the store.
+ */
+static void
+place_run(const struct part *p, struct run *run)
+{
+	const struct object_segment *s = &p->object->segments[run->first];
+	uint8_t *at = p->scratch->sealed;
+	bool raw = true;
+
+	for (uint32_t i = 0; i < run->count; i++) {
+		run->plain[i] = place_of(p, run->first + i);
+		raw = raw && s[i].codec == CODEC_RAW;
+	}
+	for (uint32_t i = 0; i < run->count; i++) {
+		run->sealed[i] = raw ? run->plain[i] : at;
+		at += s[i].sealed_length;
+	}
+}
+
+/* Fetch a run: what is to come to one place by one read of the store. */
 static int
-read_run(const struct part *p, uint32_t first, uint32_t last)
+fetch_run(const struct part *p, const struct run *run)
 {
 	const struct object *o = p->object;
-	const struct object_segment *s = o->segments;
-	uint64_t start = s[first].body_offset;
-	size_t length = s[last].body_offset - start + s[last].sealed_length;
-	uint8_t *plain[RUN_SEGMENTS];
-	const struct object_run run = {
-		.first = first,
-		.count = last - first + 1,
-		.sealed = p->scratch->sealed,
-		.plain = plain,
+	const struct object_segment *s = &o->segments[run->first];
+	uint32_t next;
+
+	for (uint32_t i = 0; i < run->count; i = next) {
+		size_t length = s[i].sealed_length, got;
+		int err;
+
+		for (next = i + 1; next < run->count &&
+		     run->sealed[next] == run->sealed[i] + length;
+		     next++)
+			length += s[next].sealed_length;
+		err = store_get(p->version->store, &o->name,
+		    o->header_length + s[i].body_offset, run->sealed[i], length,
+		    &got);
+		if (err == 0 && got < length)
+			err = ERR_INTEGRITY;
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+static int
+read_run(const struct part *p, struct run *run)
+{
+	const struct object_run opened = {
+		.first = run->first,
+		.count = run->count,
+		.sealed = (const uint8_t *const *)run->sealed,
+		.plain = run->plain,
 	};
-	size_t got;
 	int err;
 
-	assert(length <= sizeof(p->scratch->sealed));
-	err = store_get(p->version->store, &o->name, o->header_length + start,
-	    p->scratch->sealed, length, &got);
-	if (err == 0 && got < length)
-		err = ERR_INTEGRITY;
+	place_run(p, run);
+	err = fetch_run(p, run);
+	if (err == 0)
+		err = object_open_run(p->opener, p->scratch->lanes, &opened);
 	if (err != 0)
 		return err;
-	for (uint32_t i = first; i <= last; i++)
-		plain[i - first] = place_of(p, i);
-	err = object_open_run(p->opener, p->scratch->lanes, &run);
-	if (err != 0)
-		return err;
-	take_edge(p, first);
-	if (last != first)
-		take_edge(p, last);
+	take_edge(p, run->first);
+	if (run->count > 1)
+		take_edge(p, run->first + run->count - 1);
 	return 0;
 }
 
@@ -402,9 +453,13 @@ read_part(const struct part *p)
 	int err = 0;
 
 	for (uint32_t i = p->offset / OBJECT_SEGMENT; err == 0 && i <= last;
-	     i += RUN_SEGMENTS)
-		err = read_run(p, i,
-		    last - i < RUN_SEGMENTS ? last : i + RUN_SEGMENTS - 1);
+	     i += RUN_SEGMENTS) {
+		struct run run = { .first = i,
+			.count = last - i < RUN_SEGMENTS ? last - i + 1 :
+							   RUN_SEGMENTS };
+
+		err = read_run(p, &run);
+	}
 	return err;
 }
 
