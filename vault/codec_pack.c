@@ -39,6 +39,12 @@ enum level {
 #define SAMPLE_PIECES 8
 #define SAMPLE_PIECE (SAMPLE / SAMPLE_PIECES)
 
+/* Chi-square of a sample's bytes: 255 +- 23 when each is as likely as any
+ * other.  Below this limit coding them by their frequencies saves less
+ * than 36 bytes, its table not counted, which is no thirty-second of EVEN_LEAST. */
+#define EVEN_LEAST 1024
+#define EVEN_LIMIT 400
+
 struct codec_packer {
 	enum codec_effort effort;
 	ZSTD_CCtx *ctx;
@@ -48,6 +54,7 @@ struct codec_packer {
 	uint8_t sample[SAMPLE];
 	uint8_t sample_planes[SAMPLE];
 	uint8_t trial[CODEC_SEGMENT]; /* what a level makes of some bytes */
+	uint8_t best[CODEC_SEGMENT];  /* of a segment so far */
 };
 
 static size_t
@@ -147,12 +154,32 @@ sample(const uint8_t *in, size_t n, uint8_t out[static SAMPLE])
 	return SAMPLE;
 }
 
+/* Whether every step-th of n bytes is as likely as any other: noise, most of
+ * what weights have. */
+static bool
+is_even(const uint8_t *in, size_t n, size_t step)
+{
+	uint16_t counts[256] = { 0 };
+	const uint64_t taken = (n + step - 1) / step;
+	uint64_t squares = 0;
+
+	if (taken < EVEN_LEAST)
+		return false;
+	for (size_t i = 0; i < n; i += step)
+		counts[in[i]]++;
+	for (size_t i = 0; i < 256; i++)
+		squares += (uint64_t)counts[i] * counts[i];
+	return squares * 256 < taken * (taken + EVEN_LIMIT);
+}
+
 /* What the better level makes of a sample: n when it is worth nothing. */
 static size_t
 promise(struct codec_packer *p, const uint8_t *in, size_t n, enum level *level)
 {
 	const size_t most = WORTH_PLANE(n);
-	size_t entropy = compress(p, LEVEL_ENTROPY, in, n, p->trial, most);
+	size_t entropy = is_even(in, n, 1) ?
+	    n :
+	    compress(p, LEVEL_ENTROPY, in, n, p->trial, most);
 	size_t matches = compress(p, LEVEL_MATCHES, in, n, p->trial, most);
 
 	*level = matches < entropy ? LEVEL_MATCHES : LEVEL_ENTROPY;
@@ -242,25 +269,37 @@ promise_planes(struct codec_packer *p, size_t width, size_t n)
 	return sum;
 }
 
+/* Whether there is nothing in the sample's planes but noise. */
+static bool
+all_even(const struct codec_packer *p, size_t n)
+{
+	for (size_t i = 0; i < PLANES_MAX; i++)
+		if (n <= i || !is_even(p->sample + i, n - i, PLANES_MAX))
+			return false;
+	return true;
+}
+
 /* Planes only where they are clearly better: they cost more to open. */
 static uint8_t
 guess(struct codec_packer *p, const struct codec_segment *s)
 {
 	const size_t n = sample(s->plain, s->length, p->sample);
 	enum level level;
-	const size_t bytes = promise(p, p->sample, n, &level);
-	const size_t two = promise_planes(p, CODEC_WIDTH2, n);
-	const size_t four = promise_planes(p, CODEC_WIDTH4, n);
+	size_t bytes, two, four;
 
+	if (all_even(p, n))
+		return CODEC_BYTES;
+	bytes = promise(p, p->sample, n, &level);
+	two = promise_planes(p, CODEC_WIDTH2, n);
+	four = promise_planes(p, CODEC_WIDTH4, n);
 	if (bytes - bytes / 32 <= two && bytes - bytes / 32 <= four)
 		return CODEC_BYTES;
 	return two <= four ? CODEC_WIDTH2 : CODEC_WIDTH4;
 }
 
-/* What was kept of a segment so far. */
+/* What was kept of a segment so far, in p->best unless it is raw. */
 struct kept {
 	enum codec codec;
-	uint8_t *out;
 	size_t length;
 };
 
@@ -274,7 +313,7 @@ try_planes(struct codec_packer *p, const struct codec_segment *s, size_t width,
 	if (r >= k->length ||
 	    r > (p->effort == CODEC_MAX ? WORTH_MAX(n) : WORTH_PLANES(n)))
 		return;
-	memcpy(k->out, p->packed, r);
+	memcpy(p->best, p->packed, r);
 	k->length = r;
 	k->codec = width == CODEC_WIDTH2 ? CODEC_PLANES2 : CODEC_PLANES4;
 }
@@ -288,7 +327,7 @@ try_bytes(struct codec_packer *p, const struct codec_segment *s, struct kept *k)
 	if (r >= k->length ||
 	    r > (p->effort == CODEC_MAX ? WORTH_MAX(n) : WORTH(n)))
 		return;
-	memcpy(k->out, p->packed, r);
+	memcpy(p->best, p->packed, r);
 	k->length = r;
 	k->codec = CODEC_ZSTD;
 }
@@ -318,7 +357,7 @@ enum codec
 codec_pack(struct codec_packer *p, const struct codec_segment *s, uint8_t *out,
     size_t *length)
 {
-	struct kept k = { CODEC_RAW, out, s->length };
+	struct kept k = { CODEC_RAW, s->length };
 
 	assert(s->length > 0 && s->length <= CODEC_SEGMENT);
 	switch (p->effort) {
@@ -331,8 +370,8 @@ codec_pack(struct codec_packer *p, const struct codec_segment *s, uint8_t *out,
 		try_all(p, s, &k);
 		break;
 	}
-	if (k.codec == CODEC_RAW)
-		memcpy(out, s->plain, s->length);
+	/* Not before all of it was read. */
+	memmove(out, k.codec == CODEC_RAW ? s->plain : p->best, k.length);
 	*length = k.length;
 	return k.codec;
 }

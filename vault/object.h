@@ -140,15 +140,16 @@ struct object_payload;
 /* plain: length bytes, 1 .. limit of the type (else ERR_LIMIT). */
 int object_payload_new(struct object_payload **out, enum object_type type,
     uint64_t index, const void *plain, size_t length) MUST_USE;
-/* A chunk's, with what is known about it. */
+/* A chunk's, with what is known about it: packed where its bytes lie, which are
+ * from malloc and taken over, also on failure. */
 struct object_plain {
-	const uint8_t *bytes;
+	uint8_t *bytes;
 	size_t length; /* as above */
-	enum codec_effort effort;
+	struct codec_packer *packer;
 	const uint8_t *widths; /* of each segment's elements (codec.h);
 				     NULL: CODEC_BYTES */
 };
-int object_payload_chunk(struct object_payload **out,
+int object_payload_adopt(struct object_payload **out,
     const struct object_plain *plain) MUST_USE;
 void object_payload_free(struct object_payload *p); /* wipes */
 OWNED_TYPE(object_payload);

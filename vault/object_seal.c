@@ -27,20 +27,17 @@ struct object_payload {
 	bool sealed;
 };
 
-/* Compress each segment behind the one before. */
-static int
+/* Compress each segment of p->bytes behind the one before, in the same place:
+ * what is written never gets ahead of what is read. */
+static void
 pack(struct object_payload *p, const struct object_plain *plain)
 {
-	OWNED(codec_packer) packer = NULL;
 	struct object *o = p->o;
-	int err = codec_packer_new(&packer, plain->effort);
 
-	if (err != 0)
-		return err;
 	for (uint32_t i = 0; i < o->segment_count; i++) {
 		struct object_segment *s = &o->segments[i];
 		const struct codec_segment in = {
-			.plain = plain->bytes + (size_t)i * OBJECT_SEGMENT,
+			.plain = p->bytes + (size_t)i * OBJECT_SEGMENT,
 			.length = object_segment_length(o->plain_length, i),
 			.width = plain->widths != NULL ? plain->widths[i] :
 							 CODEC_BYTES,
@@ -49,40 +46,36 @@ pack(struct object_payload *p, const struct object_plain *plain)
 
 		s->plain_length = (uint32_t)in.length;
 		s->body_offset = o->body_length;
-		s->codec = codec_pack(packer, &in, p->bytes + o->body_length,
-		    &n);
+		s->codec = codec_pack(plain->packer, &in,
+		    p->bytes + o->body_length, &n);
 		s->sealed_length = (uint32_t)n;
 		o->body_length += n;
 	}
-	return 0;
 }
 
+/* Takes over plain's bytes. */
 static int
-payload_new(struct object_payload **out, enum object_type type, uint64_t index,
-    const struct object_plain *plain)
+payload_adopt(struct object_payload **out, enum object_type type,
+    uint64_t index, const struct object_plain *plain)
 {
-	OWNED(object_payload) p = NULL;
-	const size_t length = plain->length;
-	uint32_t segments = object_segments(length);
-	int err;
+	OWNED(object_payload) p = calloc(1, sizeof(*p));
+	uint32_t segments = object_segments(plain->length);
 
-	if (length == 0 || length > object_limit(type))
-		return ERR_LIMIT;
-	p = calloc(1, sizeof(*p));
-	if (p == NULL)
+	if (p == NULL) {
+		secret_wipe(plain->bytes, plain->length);
+		free(plain->bytes);
 		return ERR_NOMEM;
+	}
+	p->bytes = plain->bytes;
+	p->capacity = plain->length;
 	p->o = calloc(1, sizeof(*p->o) + segments * sizeof(*p->o->segments));
-	p->bytes = malloc(length);
-	p->capacity = length;
-	if (p->o == NULL || p->bytes == NULL)
+	if (p->o == NULL)
 		return ERR_NOMEM;
 	p->o->type = type;
 	p->o->index = index;
-	p->o->plain_length = length;
+	p->o->plain_length = plain->length;
 	p->o->segment_count = segments;
-	err = pack(p, plain);
-	if (err != 0)
-		return err;
+	pack(p, plain);
 	*out = p;
 	p = NULL;
 	return 0;
@@ -92,16 +85,29 @@ int
 object_payload_new(struct object_payload **out, enum object_type type,
     uint64_t index, const void *plain, size_t length)
 {
-	const struct object_plain p = { .bytes = plain, .length = length };
+	OWNED(codec_packer) packer = NULL;
+	struct object_plain p = { .length = length };
+	int err;
 
-	return payload_new(out, type, index, &p);
+	if (length == 0 || length > object_limit(type))
+		return ERR_LIMIT;
+	err = codec_packer_new(&packer, CODEC_AUTO);
+	if (err != 0)
+		return err;
+	p.packer = packer;
+	p.bytes = malloc(length);
+	if (p.bytes == NULL)
+		return ERR_NOMEM;
+	memcpy(p.bytes, plain, length);
+	return payload_adopt(out, type, index, &p);
 }
 
 int
-object_payload_chunk(struct object_payload **out,
+object_payload_adopt(struct object_payload **out,
     const struct object_plain *plain)
 {
-	return payload_new(out, OBJECT_CHUNK, 0, plain);
+	assert(plain->length > 0 && plain->length <= OBJECT_CHUNK_MAX);
+	return payload_adopt(out, OBJECT_CHUNK, 0, plain);
 }
 
 void

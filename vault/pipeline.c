@@ -19,7 +19,7 @@
 #define THREADS_MAX 16
 
 struct chunk {
-	uint8_t *plain; /* until it is packed */
+	uint8_t *plain; /* until it is packed where it lies */
 	uint32_t length;
 	uint64_t offset;
 	uint8_t widths[OBJECT_CHUNK_SEGMENTS];
@@ -73,7 +73,8 @@ struct pipeline {
 /* What a thread of the pool works with. */
 struct bench {
 	struct writer w;
-	struct lanes *lanes; /* NULL: out of memory, and slower */
+	struct codec_packer *packer; /* NULL: out of memory */
+	struct lanes *lanes;	     /* NULL: out of memory, and slower */
 };
 
 /* Something for a thread of the pool to do. */
@@ -94,24 +95,24 @@ chunk_clear(struct chunk *c)
 }
 
 static int
-pack_chunk(const struct pipeline *p, struct batch *b, size_t i, struct lanes *l)
+pack_chunk(struct batch *b, size_t i, const struct bench *bench)
 {
 	struct chunk *c = &b->chunks[i];
 	const struct object_plain plain = {
 		.bytes = c->plain,
 		.length = c->length,
-		.effort = p->how.effort,
+		.packer = bench->packer,
 		.widths = c->widths,
 	};
 	int err;
 
-	err = object_payload_chunk(&c->payload, &plain);
+	if (plain.packer == NULL)
+		return ERR_NOMEM;
+	c->plain = NULL;
+	err = object_payload_adopt(&c->payload, &plain);
 	if (err != 0)
 		return err;
-	secret_wipe(c->plain, c->length);
-	free(c->plain);
-	c->plain = NULL;
-	return object_sealing_digest(&b->sealing[i], c->payload, l);
+	return object_sealing_digest(&b->sealing[i], c->payload, bench->lanes);
 }
 
 static int
@@ -154,7 +155,7 @@ run_task(struct pipeline *p, const struct task *t, struct bench *bench)
 {
 	switch (t->stage) {
 	case STAGE_PACK:
-		return pack_chunk(p, t->batch, t->chunk, bench->lanes);
+		return pack_chunk(t->batch, t->chunk, bench);
 	case STAGE_KEYS:
 		return ask_keys(p, t->batch);
 	case STAGE_SEAL:
@@ -232,13 +233,17 @@ work(struct pipeline *p, struct bench *bench)
 static void *
 pool_main(void *arg)
 {
+	struct pipeline *p = arg;
 	struct bench bench = {
 		.w = writer_of(OBJECT_HEADER_MAX + OBJECT_CHUNK_MAX),
 	};
 
 	if (lanes_new(&bench.lanes, LANES_FASTER) != 0)
 		bench.lanes = NULL;
-	work(arg, &bench);
+	if (codec_packer_new(&bench.packer, p->how.effort) != 0)
+		bench.packer = NULL;
+	work(p, &bench);
+	codec_packer_free(bench.packer);
 	lanes_free(bench.lanes);
 	writer_free(&bench.w);
 	return NULL;

@@ -271,6 +271,88 @@ planes_cut_off_or_with_flipped_bits_give_an_error_or_all_bytes(void **state)
 	}
 }
 
+/* All 256 values, as often as any other, in the same order again and again. */
+static void
+rounds(uint8_t *buf, size_t n)
+{
+	uint8_t random[256];
+
+	noise(random, sizeof(random), 77);
+	for (size_t i = 0; i < 256; i++)
+		buf[i] = (uint8_t)i;
+	for (size_t i = 255; i > 0; i--) {
+		const uint8_t kept = buf[i];
+
+		buf[i] = buf[random[i] % (i + 1)];
+		buf[random[i] % (i + 1)] = kept;
+	}
+	for (size_t i = 256; i < n; i++)
+		buf[i] = buf[i - 256];
+}
+
+static void
+noise_in_all_planes_but_one_is_not_taken_for_noise(void **state)
+{
+	static uint8_t plain[OBJECT_SEGMENT];
+
+	(void)state;
+	effort = CODEC_AUTO;
+	width = CODEC_GUESS;
+	for (size_t plane = 0; plane < 4; plane++) {
+		noise(plain, sizeof(plain), plane);
+		assert_int_equal(there_and_back(plain, sizeof(plain)),
+		    CODEC_RAW);
+		for (size_t i = plane; i < sizeof(plain); i += 4)
+			plain[i] &= 0x07;
+		assert_int_equal(there_and_back(plain, sizeof(plain)),
+		    CODEC_PLANES4);
+	}
+	width = CODEC_BYTES;
+}
+
+static void
+what_repeats_is_found_however_even_its_bytes(void **state)
+{
+	static uint8_t plain[OBJECT_SEGMENT];
+
+	(void)state;
+	effort = CODEC_AUTO;
+	rounds(plain, sizeof(plain));
+	width = CODEC_GUESS;
+	assert_int_equal(there_and_back(plain, sizeof(plain)), CODEC_ZSTD);
+	width = CODEC_BYTES;
+	assert_int_equal(there_and_back(plain, sizeof(plain)), CODEC_ZSTD);
+}
+
+static void
+a_segment_may_be_packed_where_it_lies(void **state)
+{
+	static uint8_t plain[2 * OBJECT_SEGMENT], apart[OBJECT_SEGMENT];
+	static const uint8_t widths[] = { CODEC_GUESS, CODEC_BYTES,
+		CODEC_WIDTH2, CODEC_WIDTH4 };
+
+	(void)state;
+	for (size_t i = 0; i < 4 * 3 * 3; i++) {
+		const size_t before = i / 12 * 1000;
+		const struct codec_segment s = { plain + before, OBJECT_SEGMENT,
+			widths[i % 4] };
+		OWNED(codec_packer) p = NULL;
+		size_t a, b;
+		enum codec codec;
+
+		weights(plain + before, OBJECT_SEGMENT, 2, i);
+		if (i / 12 == 1)
+			text(plain + before, OBJECT_SEGMENT);
+		assert_int_equal(codec_packer_new(&p,
+				     (enum codec_effort)(i / 4 % 3)),
+		    0);
+		codec = codec_pack(p, &s, apart, &a);
+		assert_int_equal(codec_pack(p, &s, plain, &b), codec);
+		assert_int_equal(a, b);
+		assert_memory_equal(plain, apart, a);
+	}
+}
+
 int
 main(void)
 {
@@ -283,6 +365,10 @@ main(void)
 		cmocka_unit_test(
 		    off_leaves_all_raw_and_max_is_never_larger_than_auto),
 		cmocka_unit_test(plane_lengths_must_add_up),
+		cmocka_unit_test(
+		    noise_in_all_planes_but_one_is_not_taken_for_noise),
+		cmocka_unit_test(what_repeats_is_found_however_even_its_bytes),
+		cmocka_unit_test(a_segment_may_be_packed_where_it_lies),
 		cmocka_unit_test(
 		    planes_cut_off_or_with_flipped_bits_give_an_error_or_all_bytes),
 	};
