@@ -16,6 +16,20 @@
 
 #define NAME_SIZE 256
 
+/* Whoever names a secret may think that it was tried. */
+static void
+say_untried(const struct client *c, const struct options *o)
+{
+	const char *named = o->unlock.passphrase_file != NULL ?
+	    o->unlock.passphrase_file :
+	    o->unlock.key_file;
+
+	if (named != NULL && !o->quiet && !client_started(c))
+		log_info("a weir-keyd has this vault open: '%s' was not needed "
+			 "to unlock it",
+		    named);
+}
+
 int
 talk_open(struct client **out, const struct options *o)
 {
@@ -29,7 +43,9 @@ talk_open(struct client **out, const struct options *o)
 		return r;
 	if (o->allow_swap)
 		swap_allow();
-	return client_open(out, &how);
+	if ((r = client_open(out, &how)) == 0)
+		say_untried(*out, o);
+	return r;
 }
 
 int

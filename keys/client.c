@@ -269,6 +269,12 @@ client_open(struct client **out, const struct client_how *how)
 	return 0;
 }
 
+bool
+client_started(const struct client *c)
+{
+	return c->child != 0;
+}
+
 static int
 call_text(struct client *c, enum msg_type type, const struct writer *body,
     char **out)

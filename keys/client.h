@@ -35,6 +35,10 @@ int client_open(struct client **out, const struct client_how *how) MUST_USE;
 void client_free(struct client *c);
 OWNED_TYPE(client);
 
+/* Whether an embedded keyd was started for it: else nobody has looked at the
+ * secret that how->unlock would have given. */
+bool client_started(const struct client *c);
+
 /* From here on a send or receive may take so long, 0: any time; then a call
  * ends with ERR_UNREACHABLE, and the client is of no use any more. */
 int client_patience(struct client *c, uint32_t ms) MUST_USE;

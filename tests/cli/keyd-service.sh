@@ -36,6 +36,11 @@ is "$(stat -c %a "$vault/run") $(stat -c %a "$vault/run/keyd.sock")" \
 exits 0 'a command is answered' weir status --json
 is "$(printf '%s' "$out" | jq -r .keyd.mode)" service 'by the service'
 is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$keyd" 'and by no other'
+exits 0 'a secret that is no secret of the vault is not tried' \
+    weir --key-file "$tmp/said" status
+like "$err" "has this vault open: '$tmp/said' was not needed" 'which is said'
+exits 0 'nothing is said' weir status
+is "$err" '' 'of one that nobody named'
 exits 6 'a second one does not start' weir-keyd --vault "$vault" \
     --key-file "$key"
 like "$err" 'another weir-keyd serves' 'and says why'
