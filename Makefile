@@ -70,7 +70,8 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 # Programs with one function replaced at link time: tests must find them out.
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-mount-late weir-mount-unruly weir-mount-planted weir-mount-moody \
+	weir-mount-trusting weir-mount-late weir-mount-unruly \
+	weir-mount-planted weir-mount-moody \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
 	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
 	test_budget_blind test_keyring_careless test_lock_careless \
@@ -424,6 +425,13 @@ $(BUILD)/tests/mutants/weir-mount-forgetful: private LINK += $(call wraps,\
 	ops_forget_pages)
 $(BUILD)/tests/mutants/weir-mount-forgetful: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/forgetful_worker.o $(LIBFUSEFS) \
+		$(LIBKEYS) $(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-trusting: private LINK += $(call wraps,\
+	handle_is_of)
+$(BUILD)/tests/mutants/weir-mount-trusting: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/trusting_worker.o $(LIBFUSEFS) \
 		$(LIBKEYS) $(LIBVAULT)
 	$(link)
 

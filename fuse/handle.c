@@ -13,6 +13,7 @@
 
 #define FAILED_KEPT 16
 #define AGAIN_MS 1000
+#define OTHERS 16 /* users who did not open it, and are told of */
 
 struct failed {
 	uint64_t offset;
@@ -39,8 +40,10 @@ struct handle {
 	uint32_t uid;
 	uint32_t pid;
 	struct place *place;
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex; /* of what follows */
 	struct extents extents;
+	uint32_t other; /* the last user who asked without having opened it */
+	uint32_t others;
 };
 
 struct handle_set {
@@ -176,6 +179,25 @@ const struct handle_file *
 handle_file(const struct handle *h)
 {
 	return &h->file;
+}
+
+bool
+handle_is_of(const struct handle *h, uint32_t uid)
+{
+	return h->uid == uid;
+}
+
+bool
+handle_handed_on(struct handle *h, uint32_t uid, struct extent *opener)
+{
+	LOCKED(lock, &h->mutex);
+
+	if ((h->others > 0 && h->other == uid) || h->others == OTHERS)
+		return false;
+	h->other = uid;
+	h->others++;
+	*opener = (struct extent){ .uid = h->uid, .pid = h->pid };
+	return true;
 }
 
 uint32_t

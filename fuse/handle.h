@@ -42,6 +42,14 @@ OWNED_TYPE(handle);
 
 const struct handle_file *handle_file(const struct handle *h);
 
+/* Whether this user opened it: a descriptor that was handed on to another one
+ * reads nothing there but what the kernel keeps (docs/threat-model.md). */
+bool handle_is_of(const struct handle *h, uint32_t uid);
+
+/* Note that another user asks.  True where that one was not the last such one,
+ * and not too many were; *opener, who opened it, gets an empty range. */
+bool handle_handed_on(struct handle *h, uint32_t uid, struct extent *opener);
+
 /* The file's row in the manifest's file table. */
 uint32_t handle_index(const struct handle *h);
 

@@ -260,6 +260,20 @@ read_extra(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset)
 	fuse_reply_buf(req, s->bytes + at, size);
 }
 
+/* Another user has the descriptor than who opened it; to tell of it raises an
+ * alert. */
+static void
+refuse_other(fuse_req_t req, const struct reads_request *q)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct extent asked = { .offset = q->offset,
+		.uid = ctx->uid,
+		.pid = (uint32_t)ctx->pid };
+
+	report_refused(ops_of(req)->report, q->handle, &asked);
+	fuse_reply_err(req, EACCES);
+}
+
 static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
     struct fuse_file_info *fi)
@@ -294,7 +308,10 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	}
 	if (q.size > end - q.offset)
 		q.size = (size_t)(end - q.offset);
-	reads_submit(o->reads, &q);
+	if (handle_is_of(q.handle, fuse_req_ctx(req)->uid))
+		reads_submit(o->reads, &q);
+	else
+		refuse_other(req, &q);
 }
 
 static void

@@ -255,6 +255,22 @@ report_read(struct report *r, struct handle *h, const struct extent *x)
 	add_extent(r, h, x);
 }
 
+void
+report_refused(struct report *r, struct handle *h, const struct extent *x)
+{
+	struct extent opener;
+
+	if (!handle_handed_on(h, x->uid, &opener))
+		return;
+	log_warn("uid %u uses a file that uid %u has open: it gets nothing new",
+	    x->uid, opener.uid);
+
+	LOCKED(lock, &r->mutex);
+
+	add_extent(r, h, &opener);
+	add_extent(r, h, x);
+}
+
 /* While keyd is away and has enough to catch up on, handles go on coalescing
  * what they note. */
 static bool

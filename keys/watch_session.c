@@ -249,7 +249,7 @@ other_reader(struct watch *w, struct watch_session *s, uint32_t uid)
 	watch_advice(advice, "weir session close %" PRIu64 " --reason TEXT",
 	    s->id);
 	return watch_say(w, &about, advice,
-	    "uid %u read through session %" PRIu64 " of %s, whose uid is %lld: "
+	    "uid %u reached into session %" PRIu64 " of %s, whose uid is %lld: "
 	    "an open file was handed on",
 	    uid, s->id, about.who, (long long)s->own_uid);
 }

@@ -142,23 +142,73 @@ what_was_read_is_told_coalesced_by_reader(void **state)
 		wire_as(r->wire, 1000, 5000 + (uint32_t)i);
 		assert_int_equal(rig_read(r, r->big, fh, i * CHUNK, CHUNK), 0);
 	}
-	/* Somebody who was handed the descriptor is not. */
-	wire_as(r->wire, 1234, 6000);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	wire_release(r->wire, r->big, fh);
 	report_flush(r->report, r->handles);
-	assert_true(fake_keyd_await(r->keyd, 0, 0, 2));
+	assert_true(fake_keyd_await(r->keyd, 0, 0, 1));
 	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->extents, 2);
+	assert_int_equal(record->extents, 1);
 	assert_int_equal(record->extent[0].offset, 0);
 	assert_int_equal(record->extent[0].length, MIB);
 	assert_int_equal(record->extent[0].uid, 1000);
 	assert_int_equal(record->extent[0].pid, 4000);
 	assert_int_equal(record->extent[0].file, SERVED_BIG);
 	assert_string_equal(record->extent[0].exe, "/usr/bin/loader");
-	assert_int_equal(record->extent[1].uid, 1234);
-	assert_int_equal(record->extent[1].pid, 6000);
-	assert_int_equal(record->extent[1].length, 4096);
+}
+
+static void
+who_was_handed_a_descriptor_reads_nothing_and_is_told_of_once(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	const struct msg_extent *x;
+	uint64_t fh;
+
+	wire_as(r->wire, 1000, 4001);
+	fh = rig_open(r, r->big);
+	wire_as(r->wire, 1234, 6000);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(rig_read(r, r->big, fh, MIB + i * CHUNK, 4096),
+		    EACCES);
+	/* Root is no exception; and it goes on for the opener. */
+	wire_as(r->wire, 0, 7000);
+	assert_int_equal(rig_read(r, r->big, fh, CHUNK, 4096), EACCES);
+	wire_as(r->wire, 1000, 4002);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	report_flush(r->report, r->handles);
+	assert_true(link_drain(r->link, LATER));
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->releases, 1);
+	assert_int_equal(record->extents, 5);
+	x = record->extent;
+	assert_int_equal(x[0].uid, 1000);
+	assert_int_equal(x[0].length, 0);
+	assert_int_equal(x[1].uid, 1234);
+	assert_int_equal(x[1].pid, 6000);
+	assert_int_equal(x[1].offset, MIB);
+	assert_int_equal(x[1].length, 0);
+	assert_int_equal(x[2].uid, 1000);
+	assert_int_equal(x[3].uid, 0);
+	assert_int_equal(x[4].uid, 1000);
+	assert_int_equal(x[4].length, 4096);
+}
+
+static void
+a_crowd_that_was_handed_a_descriptor_floods_nothing(void **state)
+{
+	struct rig *r = *state;
+	OWNED_MEM(struct fake_record) record = NULL;
+	uint64_t fh;
+
+	wire_as(r->wire, 1000, 4001);
+	fh = rig_open(r, r->big);
+	for (uint32_t i = 0; i < 200; i++) {
+		wire_as(r->wire, 2000 + i, 6000);
+		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EACCES);
+	}
+	report_flush(r->report, r->handles);
+	assert_true(link_drain(r->link, LATER));
+	record = fake_keyd_record(r->keyd);
+	assert_int_equal(record->extents, 2 * 16);
 }
 
 static void
@@ -225,6 +275,9 @@ main(void)
 		TEST(a_missing_object_is_an_error_and_told_once),
 		TEST(a_bad_manifest_page_is_the_object_that_is_told),
 		TEST(what_was_read_is_told_coalesced_by_reader),
+		TEST(
+		    who_was_handed_a_descriptor_reads_nothing_and_is_told_of_once),
+		TEST(a_crowd_that_was_handed_a_descriptor_floods_nothing),
 		TEST(a_read_that_failed_is_not_told),
 		TEST(nothing_is_left_to_tell_after_a_drain),
 		TEST(a_flood_of_small_reads_tells_bounded_ranges),
