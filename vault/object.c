@@ -242,26 +242,44 @@ object_free(struct object *o)
 	free(o);
 }
 
+bool
+object_run_hashes(const struct object *o, const struct object_run *run,
+    uint32_t i, uint32_t b)
+{
+	uint64_t start = (uint64_t)i * OBJECT_SEGMENT + b * OBJECT_BLOCK;
+
+	return run->to == 0 || o->segments[i].codec != CODEC_RAW ||
+	    (start < run->to && start + OBJECT_BLOCK > run->from);
+}
+
 int
 object_check_run(const struct object *o, struct lanes *l,
     const struct object_run *run)
 {
 	struct lanes_bytes in[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
 	struct digest found[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
-	const struct object_segment *s = &o->segments[run->first];
+	const struct digest *vouched[OBJECT_RUN_MAX * OBJECT_SEGMENT_BLOCKS];
 	size_t n = 0;
 
 	assert(run->count > 0 && run->count <= OBJECT_RUN_MAX &&
 	    run->first < o->segment_count &&
 	    run->count <= o->segment_count - run->first);
-	for (uint32_t i = 0; i < run->count; i++)
-		n += object_block_bytes(&in[n], &s[i], run->sealed[i]);
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct lanes_bytes blocks[OBJECT_SEGMENT_BLOCKS];
+		const struct object_segment *s = &o->segments[run->first + i];
+		size_t count = object_block_bytes(blocks, s, run->sealed[i]);
+
+		for (uint32_t b = 0; b < count; b++) {
+			if (!object_run_hashes(o, run, run->first + i, b))
+				continue;
+			in[n] = blocks[b];
+			vouched[n++] = &s->blocks[b];
+		}
+	}
 	lanes_digest(l, in, n, found);
-	n = 0;
-	for (uint32_t i = 0; i < run->count; i++)
-		for (uint32_t b = 0; b < object_blocks(s[i].sealed_length); b++)
-			if (!digest_equal(&found[n++], &s[i].blocks[b]))
-				return ERR_INTEGRITY;
+	for (size_t i = 0; i < n; i++)
+		if (!digest_equal(&found[i], vouched[i]))
+			return ERR_INTEGRITY;
 	return 0;
 }
 

@@ -100,15 +100,27 @@ OWNED_TYPE(object_opener);
 int object_open_segment(struct object_opener *p, uint32_t segment,
     const uint8_t *sealed, uint8_t *plain) MUST_USE;
 
-/* Segments one behind another, their bytes, and where each is to be opened to:
- * a raw one can be where its sealed bytes are. */
+/*
+ * Segments one behind another, their bytes, and where each is to be opened to:
+ * a raw one can be where its sealed bytes are.
+ *
+ * Where only bytes from .. to of the object are wanted, blocks of raw segments
+ * that hold none of them are not hashed.  Nothing is handed out of these: they
+ * are wiped once the tag, which is over all of the segment, was checked.
+ */
 struct object_run {
 	uint32_t first;
 	uint32_t count;		      /* > 0 */
 	const uint8_t *const *sealed; /* of each: its sealed_length bytes */
 	uint8_t *const *plain;	      /* of each: room for its plain_length */
+	uint32_t from;
+	uint32_t to; /* 0: all is wanted */
 };
 #define OBJECT_RUN_MAX 64
+
+/* Whether block b of segment i (of the object) is hashed. */
+bool object_run_hashes(const struct object *o, const struct object_run *run,
+    uint32_t i, uint32_t b);
 
 /*
  * The same for a run: the blocks of all of them are hashed side by side, and

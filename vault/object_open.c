@@ -97,6 +97,22 @@ decrypt(struct object_opener *p, uint32_t segment, const uint8_t *sealed,
 	return err != 0 ? ERR_INTEGRITY : 0;
 }
 
+/* What was not hashed is not handed out: raw bytes, block for block. */
+static void
+wipe_unhashed(const struct object *o, const struct object_run *run, uint32_t i)
+{
+	const struct object_segment *s = &o->segments[run->first + i];
+	uint8_t *plain = run->plain[i];
+
+	for (uint32_t b = 0; b < object_blocks(s->sealed_length); b++) {
+		uint32_t at = b * OBJECT_BLOCK, left = s->plain_length - at;
+
+		if (!object_run_hashes(o, run, run->first + i, b))
+			secret_wipe(plain + at,
+			    left < OBJECT_BLOCK ? left : OBJECT_BLOCK);
+	}
+}
+
 int
 object_open_run(struct object_opener *p, struct lanes *l,
     const struct object_run *run)
@@ -104,8 +120,10 @@ object_open_run(struct object_opener *p, struct lanes *l,
 	const struct object_segment *s = &p->o->segments[run->first];
 	int err = object_check_run(p->o, l, run);
 
-	for (uint32_t i = 0; err == 0 && i < run->count; i++)
+	for (uint32_t i = 0; err == 0 && i < run->count; i++) {
 		err = decrypt(p, run->first + i, run->sealed[i], run->plain[i]);
+		wipe_unhashed(p->o, run, i);
+	}
 	for (uint32_t i = 0; err != 0 && i < run->count; i++)
 		secret_wipe(run->plain[i], s[i].plain_length);
 	return err;

@@ -431,6 +431,8 @@ read_run(const struct part *p, struct run *run)
 		.count = run->count,
 		.sealed = (const uint8_t *const *)run->sealed,
 		.plain = run->plain,
+		.from = p->offset,
+		.to = p->end,
 	};
 	int err;
 

@@ -52,7 +52,9 @@ int version_rows_at(struct version *v, uint64_t first, struct version_row *rows,
 
 /*
  * n bytes from offset of a chunk, opened with its key: fetches only the segments
- * needed, checks each wholly before a byte of it is copied to buf.
+ * needed, checks the digest of each block that holds a byte of them (of a
+ * packed segment: of all its blocks) and the segment's tag before a byte of it
+ * is copied to buf.
  * ERR_INTEGRITY: the object is not the one vouched for, or missing bytes;
  * ERR_NOT_FOUND: it is not in the store; ERR_IO.  On failure buf is wiped.
  */

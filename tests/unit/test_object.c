@@ -249,6 +249,62 @@ a_body_is_checked_without_a_key(void **state)
 	assert_int_equal(object_check_body(o, NULL, body, n), ERR_INTEGRITY);
 }
 
+/* Bytes from .. to of a segment whose second block is not the one vouched for:
+ * of the first come its bytes, of the second none. */
+static int
+open_from_to(const struct sample *s, const struct object *o, uint32_t from,
+    uint32_t to, uint8_t *out)
+{
+	const uint8_t *sealed = s->w.bytes + s->header_length;
+	OWNED(object_opener) p = NULL;
+	const struct object_run run = {
+		.count = 1,
+		.sealed = &sealed,
+		.plain = &out,
+		.from = from,
+		.to = to,
+	};
+
+	assert_int_equal(object_opener_new(&p, o, key_a), 0);
+	memset(out, 1, OBJECT_SEGMENT);
+	return object_open_run(p, NULL, &run);
+}
+
+static void
+a_block_that_is_not_hashed_is_not_handed_out(void **state)
+{
+	static const uint8_t zeros[OBJECT_SEGMENT];
+	OWNED_MEM(uint8_t) plain = sample_noise(OBJECT_SEGMENT, OBJECT_SEGMENT);
+	OWNED_MEM(uint8_t) out = malloc(OBJECT_SEGMENT);
+	OWNED_SAMPLE s = seal(plain, OBJECT_SEGMENT);
+	const uint32_t half = OBJECT_BLOCK;
+	OWNED(object) o = NULL;
+
+	(void)state;
+	assert_int_equal(object_parse(&o, s.w.bytes, s.header_length,
+			     OBJECT_CHUNK, &s.name),
+	    0);
+	assert_int_equal(open_from_to(&s, o, half, half + 1, out), 0);
+	assert_memory_equal(out, zeros, half);
+	assert_memory_equal(out + half, plain + half, half);
+
+	o->segments[0].blocks[1].bytes[0] ^= 1;
+	assert_int_equal(open_from_to(&s, o, 0, half, out), 0);
+	assert_memory_equal(out, plain, half);
+	assert_memory_equal(out + half, zeros, half);
+	assert_int_equal(open_from_to(&s, o, 0, half + 1, out), ERR_INTEGRITY);
+	assert_memory_equal(out, zeros, OBJECT_SEGMENT);
+	assert_int_equal(open_from_to(&s, o, half, half + 1, out),
+	    ERR_INTEGRITY);
+	assert_int_equal(open_from_to(&s, o, 0, 0, out), ERR_INTEGRITY);
+	o->segments[0].blocks[1].bytes[0] ^= 1;
+
+	/* The tag is over both. */
+	s.w.bytes[s.header_length + half] ^= 1;
+	assert_int_equal(open_from_to(&s, o, 0, half, out), ERR_INTEGRITY);
+	assert_memory_equal(out, zeros, OBJECT_SEGMENT);
+}
+
 static void
 a_page_opens_only_under_its_own_key_index_and_salt(void **state)
 {
@@ -480,6 +536,7 @@ main(void)
 		cmocka_unit_test(equal_chunks_of_a_family_are_equal_objects),
 		cmocka_unit_test(a_failed_open_leaves_no_plain_bytes),
 		cmocka_unit_test(a_body_is_checked_without_a_key),
+		cmocka_unit_test(a_block_that_is_not_hashed_is_not_handed_out),
 		cmocka_unit_test(
 		    a_page_opens_only_under_its_own_key_index_and_salt),
 		cmocka_unit_test(equal_pages_are_never_equal_objects),
