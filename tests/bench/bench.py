@@ -15,9 +15,9 @@ use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/s
 what is measured.  The JSON is written beside the build unless --json says where; tests/bench/readme.py makes the
 README's table from it.
 """
-import argparse, json, os, pathlib, platform, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
+import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
-from peers import Borg, Peers, Restic, cpu_of, run, servers, wait_for
+from peers import Borg, Peers, Restic, cpu_of, machine, run, servers, wait_for
 
 BLOCK = 1 << 20
 READS = {"mmap": "mmap", "processes": "processes:8", "read": "read", "threads": f"threads:16:{2 * BLOCK}",
@@ -274,13 +274,6 @@ def wanted(args, *rows):
 
 def fstype(path):
     return run("stat", "-f", "-c", "%T", path).strip()
-
-
-def machine():
-    model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
-    flags = next((l.split(":")[1].split() for l in open("/proc/cpuinfo") if l.startswith("flags")), [])
-    kinds = [k for k in ("sha_ni", "vaes", "avx2", "avx512f") if k in flags]
-    return f"{os.cpu_count()} cores of {model} ({', '.join(kinds)}), Linux {platform.release()}"
 
 
 def main():

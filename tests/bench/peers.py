@@ -4,7 +4,7 @@
 A file system is opened by a function that returns what closes it.  The CPU time of whoever serves it is found by the
 mount point in the command line.
 """
-import os, pathlib, subprocess, time
+import os, pathlib, platform, subprocess, time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -52,6 +52,13 @@ def cpu_of(pids):
 def set_readahead(path, kilobytes):
     device = os.stat(path).st_dev
     pathlib.Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb").write_text(f"{kilobytes}\n")
+
+
+def machine():
+    model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
+    flags = next((l.split(":")[1].split() for l in open("/proc/cpuinfo") if l.startswith("flags")), [])
+    kinds = [k for k in ("sha_ni", "vaes", "avx2", "avx512f") if k in flags]
+    return f"{os.cpu_count()} cores of {model} ({', '.join(kinds)}), Linux {platform.release()}"
 
 
 class Peers:
