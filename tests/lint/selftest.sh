@@ -185,6 +185,19 @@ man_page >cli/weir.1
 expect man 'cli/commands.c: no command table' 'a table that it cannot find' \
     cli/commands.c cli/weir.1
 
+mkdir debian
+printf 'PACKAGES := gcc \\\n\tlibplant-dev libcmocka-dev\n' >Makefile
+printf '#define WEIR_VERSION "7"\n' >cli/cmd_help.c
+printf 'Build-Depends: debhelper,\n libplant-dev\n' >debian/control
+printf 'weir (6) unstable\n' >debian/changelog
+expect debian 'changelog: nothing on 7' 'a version that is not told of'
+printf 'weir (7) unstable\n' >debian/changelog
+printf 'Build-Depends: debhelper\n' >debian/control
+expect debian 'Build-Depends has no libplant-dev' \
+    'a library that a package would be built without' Makefile cli/cmd_help.c \
+    debian/control debian/changelog
+rmdir debian
+
 printf 'int plant( void ) ;\n' >vault/plant.h
 expect format 'vault/plant.h: .make format. would' 'a file not formatted' \
     vault/plant.h
