@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/talk.h"
+#include "keys/peer.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -48,14 +49,17 @@ ask_keyd(struct audit *a, const struct options *o)
 static int
 check_access(const struct vaultdir *v)
 {
+	char me[PEER_SIZE];
+
 	if (faccessat(v->dir->fd, "trail", R_OK | X_OK, AT_EACCESS) == 0 ||
 	    errno != EACCES)
 		return 0;
 	return log_err(ERR_DENIED,
-	    "you may not read the trail; its owner can let a group do that: "
+	    "you may not read the trail; an owner can let you, by what "
+	    "'weir role add reviewer --to %s' prints, or a group: "
 	    "chgrp -R GROUP '%s/trail' && find '%s/trail' -type d -exec "
 	    "chmod g+s {} +",
-	    v->path, v->path);
+	    peer_principal(geteuid(), me), v->path, v->path);
 }
 
 /* Ask keyd, or go without it, which is said. */

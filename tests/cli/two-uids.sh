@@ -203,7 +203,8 @@ is "$(printf '%s\n' "$out" | tail -n 1)" 0 \
 fails 'root, by the path, gets none' dd if="$file" bs=1 count=1
 
 exits 4 'bob may not read the trail' as "$bob" weir audit ls
-like "$err" 'chgrp' 'and is told how its owner lets a group do that'
+like "$err" "weir role add reviewer --to user:$bob" 'and is told what mends it'
+like "$err" 'chgrp' 'and how its owner lets a group do that'
 chgrp -R "$bob" "$vault/trail"
 find "$vault/trail" -type d -exec chmod g+s {} +
 exits 0 'a group that was let in verifies it' as "$bob" weir audit verify

@@ -195,6 +195,8 @@ a_role_that_is_missing_is_named_and_recorded(void **state)
 		{ MSG_STATEMENT_WITHDRAW, "statement.withdraw", "manager" },
 		{ MSG_STATEMENT_GET, "statement.get", "manager" },
 		{ MSG_STATEMENT_LS, "statement.ls", "manager" },
+		{ MSG_GRANT_REVIEW, "grant.review", "manager" },
+		{ MSG_SIGN_OMS, "sign.oms", "manager" },
 	};
 	struct desk_person p;
 
@@ -208,6 +210,8 @@ a_role_that_is_missing_is_named_and_recorded(void **state)
 		snprintf(command, sizeof(command),
 		    "weir role add %s --to user:daemon", wanted[i].role);
 		assert_non_null(strstr(p.sentence, command));
+		/* said in words: nobody types the name of a request */
+		assert_null(strstr(p.sentence, wanted[i].name));
 		e = desk_last(*state, "refused");
 		assert_string_equal(json_string_value(
 					json_object_get(e, "request")),
