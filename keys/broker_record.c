@@ -276,10 +276,10 @@ broker_record_tick(struct broker *b)
 		if (p->due_ms > b->now_ms && !b->stopping)
 			continue;
 		STAILQ_REMOVE(&b->slow, p, broker_pending, entry);
-		/* A grant may have gone since: its keys are not let out. */
-		if (broker_session_find(b, p->session) == NULL)
+		if (!broker_release_stands(b, p))
 			make_error(p, ERR_DENIED,
-			    "the session has ended before its keys were due");
+			    "the session or its grant has ended before its keys"
+			    " were due");
 		send_reply(b, p);
 	}
 }

@@ -193,6 +193,7 @@ hold_back(struct broker_call *c, const struct asked *a)
 	if (a->s->slow_until_ms > from)
 		from = a->s->slow_until_ms;
 	c->pending->session = a->s->id;
+	c->pending->grant = a->v->grant;
 	c->pending->due_ms = a->s->slow_until_ms = from + a->debit.wait_ms;
 }
 
@@ -222,6 +223,16 @@ record_release(struct broker_call *c, struct asked *a)
 		return err;
 	hold_back(c, a);
 	return broker_budget_debit(c->b, &a->budget);
+}
+
+bool
+broker_release_stands(struct broker *b, const struct broker_pending *p)
+{
+	struct grant g;
+
+	return broker_session_find(b, p->session) != NULL &&
+	    catalogue_grant_get(b->how.catalogue, p->grant, &g) == 0 &&
+	    grant_stands(&g, broker_record_clock()) == GRANT_OK;
 }
 
 static int

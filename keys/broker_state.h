@@ -161,6 +161,7 @@ struct broker_pending {
 	struct writer reply;
 	int64_t due_ms;	  /* not before: by b->now_ms; 0: at once */
 	uint64_t session; /* what is held back is this one's; 0: nobody's */
+	uint64_t grant;	  /* and rests on this grant */
 	atomic_int state; /* BROKER_QUEUED, then the trail's result */
 };
 #define BROKER_QUEUED 1
@@ -328,6 +329,9 @@ int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
 /* Send the replies that were held back and are due. */
 void broker_record_tick(struct broker *b);
+/* broker_release.c: whether keys that were held back may go: the session may have
+ * ended since, or this version's grant while others of the session go on. */
+bool broker_release_stands(struct broker *b, const struct broker_pending *p);
 void broker_record_clear_list(struct broker_pendings *list);
 
 /* A reply that waits in the list until it is let go behind the last entry that

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/broker_state.h"
 #include "tests/lib/desk.h"
 #include "tests/lib/test.h"
 #include "vault/entry.h"
@@ -24,6 +25,8 @@ set_clock(const char *time)
 {
 	assert_int_equal(entry_time_parse(&clock_ms, time), 0);
 }
+
+#define FRAME_HEAD 16 /* then the status */
 
 static const size_t sizes[] = { 3 * 65536 };
 
@@ -273,6 +276,93 @@ a_session_that_was_resumed_keeps_its_place(void **state)
 	msg_session_clear(&one);
 }
 
+/* A browse grant to user:daemon, in these hours. */
+static void
+browse(struct scene *s, char *model, char *hours)
+{
+	OWNED_WRITER body = writer_of(4096);
+	char none[] = "", to[] = "user:daemon", why[] = "w";
+	const struct msg_grant_add m = {
+		.model = model,
+		.channel = none,
+		.version = none,
+		.to = to,
+		.type = MSG_GRANT_BROWSE,
+		.reason = why,
+		.hours = hours,
+	};
+
+	msg_grant_add_write(&body, &m);
+	DESK_MUST(desk_ask(&s->owner, MSG_GRANT_ADD, &body, NULL));
+}
+
+/* A session of both models, as user:daemon. */
+static uint64_t
+open_both(struct scene *s, const char *one, const char *other)
+{
+	const char *const models[] = { one, other };
+	OWNED_WRITER body = writer_of(8192);
+	char hex[DIGEST_HEX_SIZE], ref[128];
+	struct msg_session m;
+	struct digest version;
+	struct reader reply;
+	uint64_t id;
+
+	writer_string(&body, "");
+	writer_u8(&body, MSG_MOUNT);
+	writer_string(&body, "/mnt");
+	writer_string(&body, "host");
+	writer_u32(&body, 7);
+	writer_string(&body, "");
+	writer_u8(&body, MSG_UNSIGNED);
+	writer_u16(&body, 2);
+	for (int i = 0; i < 2; i++) {
+		DESK_MUST(catalogue_version_channel(s->d.catalogue, models[i],
+		    "latest", &version));
+		snprintf(ref, sizeof(ref), "%s@%s", models[i],
+		    digest_hex(&version, hex));
+		writer_string(&body, ref);
+	}
+	DESK_MUST(desk_ask(&s->daemon, MSG_SESSION_OPEN, &body, &reply));
+	DESK_MUST(msg_session_read(&m, &reply));
+	id = m.session;
+	msg_session_clear(&m);
+	return id;
+}
+
+/* Above 1 % keys wait.  The session goes on, for the other version's sake. */
+static void
+keys_that_are_held_back_end_with_the_hours_of_their_grant(void **state)
+{
+	static const size_t large[] = { 250 * 65536 };
+	struct scene *s = *state;
+	OWNED_WRITER body = writer_of(64);
+	struct msg_release m = { .first = 2, .count = 1 };
+	struct msg_release_reply had;
+	struct digest version;
+	char big[] = "big", llama[] = "llama", hours[] = "08:00-18:00",
+	     all[] = "";
+
+	DESK_MUST(desk_put(&s->owner, big, large, 1, &version));
+	browse(s, big, hours);
+	browse(s, llama, all);
+	m.session = open_both(s, big, llama);
+	for (uint64_t i = 0; i < 2; i++) {
+		DESK_MUST(desk_release(&s->daemon, m.session, i, 1, &had));
+		msg_release_reply_clear(&had);
+	}
+	msg_release_write(&body, &m);
+	desk_send(&s->daemon, MSG_RELEASE, &body);
+	settle(s);
+	assert_int_equal(desk_count(&s->d, "release"), 3);
+	assert_false(s->daemon.answered);
+	set_clock("2026-11-23T18:00:00Z");
+	broker_tick(s->d.broker, s->d.broker->now_ms + 2000);
+	assert_true(s->daemon.answered);
+	assert_int_equal(s->daemon.answer.bytes[FRAME_HEAD], -ERR_DENIED);
+	assert_int_equal(desk_count(&s->d, "session.close"), 0);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -282,6 +372,7 @@ main(void)
 		TEST(nothing_is_released_outside_the_hours),
 		TEST(the_session_ends_with_the_hours),
 		TEST(a_keyd_that_starts_outside_the_hours_ends_it),
+		TEST(keys_that_are_held_back_end_with_the_hours_of_their_grant),
 		TEST(sessions_at_once_are_counted_and_let_go),
 		TEST(a_session_that_was_left_gives_its_place),
 		TEST(a_session_that_was_resumed_keeps_its_place),
