@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include "keys/broker_state.h"
+#include "keys/watch.h"
 #include "vault/err.h"
 
 /*
  * Every refusal is recorded, and anybody may ask for one: the trail's disk is
  * not theirs to fill.  A user has so many refusals at once, and one more each
  * second.  Those beyond wait for the next tick, when one entry tells how many
- * they were; nothing more is read from their connections meanwhile.
+ * they were; nothing more is read from their connections meanwhile.  What a rule of the watch is
+ * about has entries apart: nobody hides one refusal behind others.
  */
 #define BURST 32
 #define SECOND_MS 1000
@@ -37,7 +39,7 @@ guard_of(struct broker_call *c)
 	if (g == NULL)
 		return NULL;
 	g->uid = uid;
-	g->left = BURST;
+	g->left[0] = g->left[1] = BURST;
 	snprintf(g->principal, sizeof(g->principal), "%s", c->from->principal);
 	STAILQ_INIT(&g->held);
 	HASH_ADD(hh, b->guards, uid, sizeof(g->uid), g);
@@ -68,6 +70,7 @@ int
 broker_guard_refusal(struct broker_call *c, struct entry *e, const char *reason)
 {
 	struct broker_guard *g;
+	unsigned int *left;
 
 	if (is_exempt(c))
 		return broker_call_record_later(c, e);
@@ -75,9 +78,10 @@ broker_guard_refusal(struct broker_call *c, struct entry *e, const char *reason)
 	if (g == NULL)
 		return broker_call_fail(c, ERR_NOMEM,
 		    "weir-keyd is out of memory");
-	if (g->left == 0)
+	left = &g->left[watch_fact_reason(reason) ? 1 : 0];
+	if (*left == 0)
 		return hold(c, g, reason);
-	g->left--;
+	--*left;
 	return broker_call_record_later(c, e);
 }
 
@@ -116,12 +120,14 @@ broker_guard_tick(struct broker *b, int64_t since_ms)
 
 	b->guarded_ms += (int64_t)seconds * SECOND_MS;
 	HASH_ITER(hh, b->guards, g, next) {
-		g->left = seconds > BURST - g->left ?
-		    BURST :
-		    g->left + (unsigned int)seconds;
+		for (size_t i = 0; i < 2; i++)
+			g->left[i] = seconds > BURST - g->left[i] ?
+			    BURST :
+			    g->left[i] + (unsigned int)seconds;
 		if (g->count > 0)
 			flush(b, g);
-		if (g->left == BURST && g->count == 0) {
+		if (g->left[0] == BURST && g->left[1] == BURST &&
+		    g->count == 0) {
 			HASH_DEL(b->guards, g);
 			free(g);
 		}

@@ -171,8 +171,9 @@ STAILQ_HEAD(broker_pendings, broker_pending);
 struct broker_guard {
 	UT_hash_handle hh;
 	uid_t uid;
-	unsigned int left; /* entries of its own */
-	uint64_t count;	   /* refusals that wait; of the first one: */
+	/* Entries of its own: of what the watch tells of, and of all else. */
+	unsigned int left[2];
+	uint64_t count; /* refusals that wait; of the first one: */
 	const char *request;
 	char reason[BROKER_REASON_MAX];
 	char principal[PEER_SIZE];

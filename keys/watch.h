@@ -100,6 +100,10 @@ OWNED_TYPE(watch);
 int watch_feed(struct watch *w, const struct watch_event *e,
     int (*raise)(void *arg, const struct watch_alert *a), void *arg) MUST_USE;
 
+/* keys/watch_fact.c: whether a refusal for this reason is one that a rule tells
+ * of. */
+bool watch_fact_reason(const char *reason);
+
 /* keys/watch_event.c: an entry as an event; what is borrowed lives as long as
  * v. */
 void watch_event_of(struct watch_event *out, uint64_t index,

@@ -52,22 +52,53 @@ refused(struct watch *w, const struct watch_event *e, enum watch_rule_id rule,
 	    e->host != NULL ? "; host " : "", e->host != NULL ? e->host : "");
 }
 
+/* What reasons begin with. */
+static const struct {
+	const char *reason;
+	enum watch_rule_id rule;
+	const char *what;
+} of_opening[] = {
+	{ "host not listed", WATCH_UNLISTED_HOST,
+	    "asked from a host that no grant lists for" },
+	{ "outside the granted hours", WATCH_OFF_SCHEDULE,
+	    "asked outside of the granted hours for" },
+	{ "too many sessions", WATCH_TOO_MANY_SESSIONS,
+	    "wanted one more session than is granted of" },
+	{ "budget spent", WATCH_BUDGET_SPENT,
+	    "has used up what is granted of" },
+};
+#define OF_OPENING (sizeof(of_opening) / sizeof(of_opening[0]))
+
+static bool
+is_revoked(const char *reason)
+{
+	return reason != NULL && strstr(reason, "it was revoked") != NULL;
+}
+
+static bool
+is_over(const char *reason)
+{
+	return begins(reason, "session ended") ||
+	    begins(reason, "grant removed") || begins(reason, "grant expired");
+}
+
+bool
+watch_fact_reason(const char *reason)
+{
+	for (size_t i = 0; i < OF_OPENING; i++)
+		if (begins(reason, of_opening[i].reason))
+			return true;
+	return is_revoked(reason) || is_over(reason);
+}
+
 static int
 session_refused(struct watch *w, const struct watch_event *e)
 {
-	if (begins(e->reason, "host not listed"))
-		return refused(w, e, WATCH_UNLISTED_HOST,
-		    "asked from a host that no grant lists for");
-	if (begins(e->reason, "outside the granted hours"))
-		return refused(w, e, WATCH_OFF_SCHEDULE,
-		    "asked outside of the granted hours for");
-	if (begins(e->reason, "too many sessions"))
-		return refused(w, e, WATCH_TOO_MANY_SESSIONS,
-		    "wanted one more session than is granted of");
-	if (begins(e->reason, "budget spent"))
-		return refused(w, e, WATCH_BUDGET_SPENT,
-		    "has used up what is granted of");
-	if (e->reason != NULL && strstr(e->reason, "it was revoked") != NULL)
+	for (size_t i = 0; i < OF_OPENING; i++)
+		if (begins(e->reason, of_opening[i].reason))
+			return refused(w, e, of_opening[i].rule,
+			    of_opening[i].what);
+	if (is_revoked(e->reason))
 		return refused(w, e, WATCH_REVOKED_VERSION,
 		    "asked for a revoked version of");
 	return 0;
@@ -125,11 +156,7 @@ request_refused(struct watch *w, const struct watch_event *e)
 		return refused(w, e, WATCH_BUDGET_SPENT,
 		    e->model != NULL ? "has used up what is granted of" :
 				       "has used up what is granted");
-	if (begins(e->reason, "session ended") ||
-	    begins(e->reason, "grant removed") ||
-	    begins(e->reason, "grant expired"))
-		return reads_on(w, e);
-	return 0;
+	return is_over(e->reason) ? reads_on(w, e) : 0;
 }
 
 /* ---- the store ---- */

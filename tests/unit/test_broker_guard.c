@@ -187,6 +187,50 @@ who_leaves_while_it_waits_is_recorded_all_the_same(void **state)
 	desk_person_go(&q);
 }
 
+/* Or a thief would make noise first, and then be refused unseen. */
+static void
+what_the_watch_looks_for_is_recorded_beside_a_flood(void **state)
+{
+	static const size_t sizes[] = { 3 * 65536 };
+	struct desk *d = *state;
+	struct desk_person owner, p, noise;
+	struct msg_session m;
+	struct msg_release release = { .count = 1 };
+	OWNED_WRITER body = writer_of(64);
+	struct digest version;
+	uint64_t grant;
+	json_t *e;
+
+	desk_person_come(&owner, d, 0);
+	desk_person_come(&p, d, DAEMON);
+	desk_person_come(&noise, d, DAEMON);
+	DESK_MUST(desk_put(&owner, "llama", sizes, 1, &version));
+	DESK_MUST(desk_grant(&owner, "llama", "user:daemon", MSG_GRANT_LOAD,
+	    false, &grant));
+	DESK_MUST(desk_open(&p, "llama", MSG_MOUNT, "", &m));
+	release.session = m.session;
+	msg_session_clear(&m);
+	use_up(&p);
+	DESK_MUST(desk_grant_rm(&owner, grant));
+	desk_send(&noise, MSG_ROLE_LS, NULL);
+	assert_true(broker_held_back(noise.link));
+	msg_release_write(&body, &release);
+	assert_int_equal(desk_ask(&p, MSG_RELEASE, &body, NULL), ERR_DENIED);
+	e = desk_last(d, "refused");
+	assert_string_equal(json_string_value(json_object_get(e, "reason")),
+	    "session ended");
+	json_decref(e);
+	/* And these have an end as well. */
+	for (int i = 1; i < BURST; i++)
+		assert_int_equal(desk_ask(&p, MSG_RELEASE, &body, NULL),
+		    ERR_DENIED);
+	desk_send(&p, MSG_RELEASE, &body);
+	assert_true(broker_held_back(p.link));
+	desk_person_go(&noise);
+	desk_person_go(&p);
+	desk_person_go(&owner);
+}
+
 static void
 on_a_disk_that_fails_all_hear_of_it(void **state)
 {
@@ -233,6 +277,7 @@ main(void)
 		TEST(a_second_brings_one_more),
 		TEST(sessions_that_are_refused_count_too),
 		TEST(who_leaves_while_it_waits_is_recorded_all_the_same),
+		TEST(what_the_watch_looks_for_is_recorded_beside_a_flood),
 		TEST(on_a_disk_that_fails_all_hear_of_it),
 		TEST(those_who_look_after_the_vault_are_not_held_back),
 	};
