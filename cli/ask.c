@@ -18,8 +18,8 @@ ask_yes(const struct options *o, bool yes, const char *question)
 		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return options_wrong(o,
-		    "this asks before it acts, and there is no terminal to "
-		    "ask on; --yes takes what was shown as agreed to");
+		    "%s There is no terminal to ask this on; --yes answers it",
+		    question);
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
 	if (fgets(line, sizeof(line), stdin) == NULL)

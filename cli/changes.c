@@ -472,7 +472,7 @@ changes_print(FILE *to, const json_t *c, size_t most)
 	char fresh[OUT_SIZE], same[OUT_SIZE];
 
 	out_line_to(to,
-	    "files: %llu added, %llu removed, %llu changed, %llu the same",
+	    "paths: %llu added, %llu removed, %llu changed, %llu the same",
 	    (unsigned long long)talk_number(c, "added"),
 	    (unsigned long long)talk_number(c, "removed"),
 	    (unsigned long long)talk_number(c, "changed"),

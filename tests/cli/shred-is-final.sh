@@ -108,6 +108,7 @@ exits 2 'without the key of the log' weir audit verify --certificate \
     "$tmp/vault.json"
 
 exits 2 'shred without --yes' weir shred "$second"
+like "$err" 'gone for ever, .*: shred it\? .*--yes' 'is told what it would do'
 like "$err" '--yes' 'asks'
 exits 2 'shred of a channel' weir shred llama:latest --yes
 cd "$tmp" || exit 1
