@@ -171,12 +171,15 @@ print_root(const struct options *o, const struct roots *roots)
 		out_line("trust root %ju, sha256 %s", (uintmax_t)roots->number,
 		    digest_hex(&d, hex));
 		review_root(stdout, roots->newest, roots->root);
+		if (roots->by_keyd)
+			out_line("%s", roots_by_keyd);
 		return 0;
 	}
 	if (statement_envelope(roots->newest, &envelope) != 0)
 		return ERR_NOMEM;
-	j = json_pack("{s:I, s:s, s:O, s:o}", "number",
-	    (json_int_t)roots->number, "digest", digest_hex(&d, hex), "policy",
+	j = json_pack("{s:I, s:s, s:b, s:O, s:o}", "number",
+	    (json_int_t)roots->number, "digest", digest_hex(&d, hex), "by_keyd",
+	    roots->by_keyd, "policy",
 	    (json_t *)(uintptr_t)statement_predicate(roots->newest), "envelope",
 	    json_loads(envelope, 0, NULL));
 	return j != NULL ? out_json(j) : ERR_NOMEM;

@@ -150,18 +150,27 @@ roots_follow(struct roots *out, struct client *client,
 	return take(out, c);
 }
 
+const char roots_by_keyd[] =
+    "this host has no root of this vault pinned, and has not seen it: root 1 is"
+    " what keyd shows; compare its digest with the release managers'";
+
 int
 roots_look(struct roots *out, struct client *client)
 {
 	const struct chain_how how = { .may_lack = true };
+	const uint8_t *vault = client_peer(client)->vault;
 	OWNED(chain) c = NULL;
-	bool seen;
+	bool seen, pinned;
 	int r;
 
-	if ((r = seen_before(client_peer(client)->vault, &seen)) != 0)
+	if ((r = seen_before(vault, &seen)) != 0 ||
+	    (r = chain_pinned(vault, &pinned)) != 0)
 		return r;
-	if (!seen)
-		return fetch_all(out, client);
+	if (!seen && !pinned) {
+		r = fetch_all(out, client);
+		out->by_keyd = r == 0 && out->number > 0;
+		return r;
+	}
 	if ((r = chain_open(&c, client, &how)) != 0)
 		return r;
 	return take(out, c);

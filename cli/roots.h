@@ -13,6 +13,7 @@
 /* A vault's trust root: each must be accepted by the one before. */
 struct roots {
 	uint64_t number; /* 0: there is none */
+	bool by_keyd;	 /* from root 1 on, which nobody here vouches for */
 	struct statement *newest;
 	struct trust_root *root;
 };
@@ -38,10 +39,13 @@ int roots_follow(struct roots *out, struct client *client,
     const struct roots_how *how) MUST_USE;
 
 /*
- * For who looks: the same where this host has seen the vault; else from root 1 on
- * as keyd shows it.  None is no error.
+ * For who looks: the same where a root is pinned on this host, or it has seen the
+ * vault; else from root 1 on as keyd shows it: by_keyd.  None is no error.
  */
 int roots_look(struct roots *out, struct client *client) MUST_USE;
+
+/* What is to be said of roots that are by_keyd. */
+extern const char roots_by_keyd[];
 
 /* The same; ERR_NOT_FOUND, said with what to do, when there is none. */
 int roots_need(struct roots *out, struct client *client) MUST_USE;

@@ -287,6 +287,8 @@ print_root(const struct vouched *v)
 	out_line("trust    root %ju, %.12s, signed by %s",
 	    (uintmax_t)v->roots.number, digest_hex(&root, hex),
 	    who(v, &v->root_count, buf));
+	if (v->roots.by_keyd)
+		out_line("         %s", roots_by_keyd);
 }
 
 void
@@ -409,8 +411,9 @@ root_json(const struct vouched *v, json_t *chain)
 		return 0;
 	}
 	d = trust_root_digest(v->roots.root);
-	j = json_pack("{s:I, s:s, s:o}", "number", (json_int_t)v->roots.number,
-	    "digest", digest_hex(&d, hex), "keys", keys);
+	j = json_pack("{s:I, s:s, s:b, s:o}", "number",
+	    (json_int_t)v->roots.number, "digest", digest_hex(&d, hex),
+	    "by_keyd", v->roots.by_keyd, "keys", keys);
 	if (j == NULL || out_set(chain, "trust_root", j) != 0)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < trust_root_people(v->roots.root); i++) {

@@ -52,6 +52,10 @@ struct chain_how {
 int chain_open(struct chain **out, struct client *client,
     const struct chain_how *how) MUST_USE;
 void chain_free(struct chain *c);
+
+/* Whether a root of this vault lies in the directory of pinned ones; makes
+ * nothing. */
+int chain_pinned(const uint8_t vault[static 16], bool *out) MUST_USE;
 OWNED_TYPE(chain);
 
 /* The newest trust root's envelope, borrowed; NULL: none. */

@@ -118,7 +118,10 @@ add_file(const struct chain *c, struct known_list *l, const char *path,
 		return err;
 	if (strict)
 		return log_err(err, "'%s' is no trust root: %s", name, why);
-	log_warn("'%s' is no trust root, and is passed over: %s", name, why);
+	/* Who only looks what is pinned may be about to write it. */
+	if (c->client != NULL)
+		log_warn("'%s' is no trust root, and is passed over: %s", name,
+		    why);
 	return 0;
 }
 
@@ -165,6 +168,21 @@ add_directory(const struct chain *c, struct known_list *l)
 	}
 	if (n >= 0)
 		free(names);
+	return err;
+}
+
+int
+chain_pinned(const uint8_t vault[static 16], bool *out)
+{
+	const struct chain_how how = { 0 };
+	struct chain c = { .how = &how };
+	struct known_list l = { 0 };
+	int err;
+
+	memcpy(c.vault, vault, sizeof(c.vault));
+	err = add_directory(&c, &l);
+	*out = l.count > 0;
+	known_list_clear(&l);
 	return err;
 }
 

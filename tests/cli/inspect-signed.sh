@@ -124,6 +124,33 @@ json '(.signed | not) and .revoked and (.chain.statement |
 exits 0 'in words' weir show "$one"
 like "$out" '^revoked  by carol \(1 of 1\), .*: a bad day$' 'tells who and why'
 
+# --- a host that knows nothing of the vault ---
+
+weir trust show --export >"$tmp/root.json"
+like "$(weir show "$two")" '^trust    root 1, ' 'a host that has seen it'
+unlike "$(weir show "$two")" 'what keyd shows' 'goes by what it has seen'
+WEIR_STATE_DIR=$tmp/new WEIR_TRUST_DIR=$tmp/none
+export WEIR_STATE_DIR WEIR_TRUST_DIR
+exits 0 'one that has not' weir show "$two"
+like "$out" '^         this host has no root .* root 1 is what keyd shows' \
+    'says that it takes the word of keyd'
+exits 0 'in JSON' weir show "$two" --json
+json .chain.trust_root.by_keyd 'too'
+exits 0 'trust show' weir trust show
+like "$out" '^this host has no root .* root 1 is what keyd shows' 'says so'
+exits 0 'in JSON' weir trust show --json
+json .by_keyd 'too'
+mkdir "$tmp/none"
+cp "$tmp/root.json" "$tmp/none/llama.json"
+exits 0 'where a root is pinned' weir show "$two" --json
+json '.chain.trust_root | .by_keyd == false and .number == 1' 'it goes by that'
+exits 0 'and trust show' weir trust show --json
+json '.by_keyd == false' 'too'
+sed 's/"sig":"....../"sig":"AAAAAA/' "$tmp/root.json" >"$tmp/none/llama.json"
+exits 0 'one that is none' weir show "$two" --json
+json .chain.trust_root.by_keyd 'is passed over'
+unset WEIR_STATE_DIR WEIR_TRUST_DIR
+
 mkvault bare
 ref=$(weir put llama "$tmp/tree" 2>/dev/null)
 exits 0 'without a trust root' weir show "$ref"
