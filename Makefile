@@ -74,7 +74,7 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-planted weir-mount-moody \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
 	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
-	test_budget_blind test_keyring_careless test_lock_careless \
+	test_budget_blind test_keyring_careless test_lock_careless test_rekey_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
@@ -418,6 +418,14 @@ $(BUILD)/tests/mutants/test_lock_careless: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/test_lock_careless: \
 		$(BUILD)/tests/unit/test_broker_lock.o \
 		$(BUILD)/tests/mutants/careless_lock.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(BUILD)/tests/mutants/test_rekey_careless: private LINK += $(call wraps,\
+	keyring_rewrap keyring_epoch_begin keyring_next_put \
+	keyring_rewrap_finish)
+$(BUILD)/tests/mutants/test_rekey_careless: \
+		$(BUILD)/tests/unit/test_broker_rekey.o \
+		$(BUILD)/tests/mutants/careless_rekey.o $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
 LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \

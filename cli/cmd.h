@@ -90,6 +90,7 @@ cmd_fn cmd_secret_rm;
 cmd_fn cmd_secret_passwd;
 cmd_fn cmd_lock;
 cmd_fn cmd_unlock;
+cmd_fn cmd_rekey;
 cmd_fn cmd_rm;
 cmd_fn cmd_undelete;
 cmd_fn cmd_gc;

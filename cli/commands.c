@@ -468,6 +468,18 @@ static const struct commands_row rows[] = {
 	    "           | --new-key-file FILE | --new-recovery] [--label TEXT]\n"
 	    "Without N: the one that is given to prove that you may.\n"
 	    "The options are those of 'secret add'.\n" },
+	{ "rekey", cmd_rekey, 0, 0, false,
+	    "give the vault a new root key; no object is touched",
+	    "[--keep-key-file FILE]... [--keep-passphrase-file FILE]...\n"
+	    "           [--drop-others]\n"
+	    "Secrets at hand stay: the one that --key-file, --passphrase-file or "
+	    "the prompt\ngives, and those named here.  A recovery key that is not "
+	    "named is replaced, and\nthe new one printed once.\n"
+	    "  --keep-key-file FILE         this one stays, too; may be "
+	    "repeated\n"
+	    "  --keep-passphrase-file FILE  the same; a recovery key's text "
+	    "will do\n"
+	    "  --drop-others                those that are not named go\n" },
 	{ "lock", cmd_lock, 0, 0, true,
 	    "have keyd drop its keys: nothing is read until 'weir unlock'",
 	    "[--reason TEXT]\n"

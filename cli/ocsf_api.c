@@ -49,6 +49,7 @@ static const unsigned char activities[ENTRY_KINDS] = {
 	[ENTRY_SHRED] = DELETE,
 	[ENTRY_LOCK] = UPDATE,
 	[ENTRY_UNLOCK] = UPDATE,
+	[ENTRY_REKEY] = UPDATE,
 };
 
 /* Whether it went well; what it failed by. */

@@ -576,6 +576,7 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_SHRED] = story_removal_tell,
 	[ENTRY_LOCK] = story_secret_tell,
 	[ENTRY_UNLOCK] = story_secret_tell,
+	[ENTRY_REKEY] = story_secret_tell,
 };
 
 int

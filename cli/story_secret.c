@@ -32,12 +32,40 @@ tell_lock(const struct entry_view *v, FILE *f)
 		    (unsigned long long)talk_number(v->json, "secret"));
 }
 
+static void
+tell_numbers(const char *what, const json_t *numbers, FILE *f)
+{
+	json_t *n;
+	size_t i;
+
+	json_array_foreach(numbers, i, n)
+		fprintf(f, "%s %llu", i > 0 ? "," : what,
+		    (unsigned long long)json_integer_value(n));
+}
+
+static void
+tell_rekey(const struct entry_view *v, FILE *f)
+{
+	uint64_t recovery = talk_number(v->json, "secret");
+
+	fprintf(f, "the root key is a new one, epoch %llu, by secret %llu",
+	    (unsigned long long)talk_number(v->json, "epoch"),
+	    (unsigned long long)talk_number(v->json, "proved"));
+	tell_numbers("; kept:", json_object_get(v->json, "kept"), f);
+	tell_numbers("; dropped:", json_object_get(v->json, "dropped"), f);
+	if (recovery > 0)
+		fprintf(f, "; recovery key %llu is new",
+		    (unsigned long long)recovery);
+}
+
 void
 story_secret_tell(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
 	if (v->kind == ENTRY_LOCK || v->kind == ENTRY_UNLOCK)
 		tell_lock(v, f);
+	else if (v->kind == ENTRY_REKEY)
+		tell_rekey(v, f);
 	else if (v->kind == ENTRY_BACKUP)
 		fprintf(f, "up to epoch %llu",
 		    (unsigned long long)talk_number(v->json, "epoch"));

@@ -76,6 +76,7 @@ static const struct broker_request requests[] = {
 	{ MSG_SECRET_RM, "secret.rm", ROLE_OWNER, broker_secret_rm },
 	{ MSG_LOCK, "lock", ROLE_OWNER, broker_lock_lock },
 	{ MSG_UNLOCK, "unlock", ROLE_OWNER, broker_lock_unlock },
+	{ MSG_REKEY, "rekey", ROLE_OWNER, broker_rekey_rekey },
 	{ MSG_VERSION_RM, "version.rm", ROLE_MANAGER, broker_removal_rm },
 	{ MSG_VERSION_UNDELETE, "version.undelete", ROLE_MANAGER,
 	    broker_removal_undelete },
@@ -394,6 +395,8 @@ broker_call_go_on(struct broker_link *l, struct broker_check *k)
 		err = broker_secret_checked(&c, k);
 	else if (k->unlock != NULL)
 		err = broker_lock_checked(&c, k);
+	else if (k->rekey != NULL)
+		err = broker_rekey_checked(&c, k);
 	else if (type == MSG_PUT_COMMIT)
 		err = broker_put_checked(&c, k);
 	else

@@ -72,6 +72,7 @@ words(const struct broker_call *c)
 		{ MSG_SECRET_RM, "'weir secret rm'" },
 		{ MSG_LOCK, "'weir lock'" },
 		{ MSG_UNLOCK, "'weir unlock'" },
+		{ MSG_REKEY, "'weir rekey'" },
 		{ MSG_VERSION_RM, "'weir rm'" },
 		{ MSG_VERSION_UNDELETE, "'weir undelete'" },
 		{ MSG_GC_BEGIN, "'weir gc'" },

@@ -28,6 +28,7 @@ broker_check_free(struct broker_check *k)
 	msg_sign_oms_clear(&k->oms);
 	broker_secret_free(k->secret);
 	broker_lock_free(k->unlock);
+	broker_rekey_free(k->rekey);
 	free(k);
 }
 
@@ -84,6 +85,8 @@ look(struct broker_check *k, const atomic_bool *stop)
 		broker_secret_look(k->secret);
 	else if (k->unlock != NULL)
 		broker_lock_look(k->unlock);
+	else if (k->rekey != NULL)
+		broker_rekey_look(k->rekey);
 	else if (k->type == MSG_PUT_COMMIT)
 		look_put(k, stop);
 	else if (*stop)
@@ -169,6 +172,13 @@ take_checked(struct broker *b)
 	return k;
 }
 
+/* What there is one of at a time. */
+static bool
+of_secrets(const struct broker_check *k)
+{
+	return k->secret != NULL || k->unlock != NULL || k->rekey != NULL;
+}
+
 void
 broker_check_deliver(struct broker *b)
 {
@@ -179,8 +189,7 @@ broker_check_deliver(struct broker *b)
 
 		HASH_FIND(hh, b->links, &k->link, sizeof(k->link), l);
 		if (l == NULL) { /* nobody waits for it any more */
-			b->secret_busy = b->secret_busy && k->secret == NULL &&
-			    k->unlock == NULL;
+			b->secret_busy = b->secret_busy && !of_secrets(k);
 			broker_check_free(k);
 		} else
 			broker_call_go_on(l, k);

@@ -36,7 +36,7 @@ broker_lock_bars(uint16_t type)
 	static const uint16_t barred[] = { MSG_PUT_BEGIN, MSG_PUT_KEYS,
 		MSG_PUT_COMMIT, MSG_VERSION_GET, MSG_SESSION_OPEN, MSG_RELEASE,
 		MSG_STATEMENT_ADD, MSG_STATEMENT_SIGN, MSG_VERSION_VERIFY,
-		MSG_SIGN_OMS, MSG_SHRED_BEGIN };
+		MSG_SIGN_OMS, MSG_SHRED_BEGIN, MSG_REKEY };
 
 	for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
 		if (barred[i] == type)

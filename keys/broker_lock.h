@@ -28,6 +28,12 @@ void broker_lock_look(struct broker_unlock *u);
 int broker_lock_checked(struct broker_call *c, struct broker_check *k);
 void broker_lock_free(struct broker_unlock *u);
 
+/* --- broker_rekey.c: another root key --- */
+
+void broker_rekey_look(struct broker_rekey *r);
+int broker_rekey_checked(struct broker_call *c, struct broker_check *k);
+void broker_rekey_free(struct broker_rekey *r);
+
 /* --- the handlers --- */
 
 int broker_secret_ls(struct broker_call *c);
@@ -35,5 +41,6 @@ int broker_secret_add(struct broker_call *c);
 int broker_secret_rm(struct broker_call *c);
 int broker_lock_lock(struct broker_call *c);
 int broker_lock_unlock(struct broker_call *c);
+int broker_rekey_rekey(struct broker_call *c);
 
 #endif

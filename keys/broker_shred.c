@@ -8,6 +8,7 @@
 #include "keys/broker_removal.h"
 #include "keys/broker_shred.h"
 #include "keys/keyring_epoch.h"
+#include "keys/keyring_rewrap.h"
 #include "vault/certificate.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -32,40 +33,17 @@ cannot_finish(struct broker *b, int err)
 
 /* --- the epoch --- */
 
-struct rewrap {
-	const struct keyring *from;
-	const struct keyring *to; /* NULL: only look */
-};
-
-static int
-rewrap_one(void *arg, uint64_t upload, const uint8_t *wrapped, size_t n,
-    uint8_t **out, size_t *length)
-{
-	const struct rewrap *r = arg;
-	OWNED(version_key) key = NULL;
-	int err = keyring_open_version(r->from, upload, wrapped, n, &key);
-
-	if (err == 0 && r->to != NULL)
-		err = keyring_wrap_version(r->to, upload, key, out, length);
-	return err;
-}
-
 /* All keys that are there go over to a new epoch, and the old one is destroyed. */
 static int
 turn(struct broker *b)
 {
 	const struct file *vault = b->how.vault->dir;
-	struct catalogue *c = b->how.catalogue;
-	struct rewrap r = { .from = b->how.keyring };
 	struct keyring next = { 0 };
 	int err = keyring_epoch_begin(b->how.keyring, vault, &next);
 
-	r.to = &next;
 	if (err == 0)
-		err = catalogue_shred_rewrap(c, next.epoch_number, rewrap_one,
-		    &r);
-	if (err == 0)
-		err = catalogue_shred_truncate(c);
+		err = keyring_rewrap(b->how.catalogue, b->how.keyring, &next,
+		    false);
 	if (err == 0)
 		err = keyring_epoch_end(b->how.keyring, vault, &next);
 	keyring_epoch_free(&next);
@@ -258,9 +236,8 @@ stage_facts(struct broker_call *c, const struct broker_target *t)
 static int
 check_keys(struct broker_call *c)
 {
-	struct rewrap r = { .from = c->b->how.keyring };
-	int err = catalogue_shred_rewrap(c->b->how.catalogue, 0, rewrap_one,
-	    &r);
+	int err = keyring_rewrap_look(c->b->how.catalogue, c->b->how.keyring,
+	    false);
 
 	if (err == 0)
 		return 0;

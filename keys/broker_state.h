@@ -54,14 +54,16 @@ struct broker_upload {
 #define BROKER_CHECK_COPIES 2
 struct broker_secret;
 struct broker_unlock;
+struct broker_rekey;
 struct broker_check {
 	STAILQ_ENTRY(broker_check) entry;
 	uint64_t link;	    /* who waits, */
 	uint64_t id;	    /* for the answer to what */
 	enum msg_type type; /* MSG_PUT_COMMIT, MSG_SIGN_OMS, MSG_SECRET_*,
-			     * MSG_UNLOCK */
+			     * MSG_UNLOCK, MSG_REKEY */
 	struct broker_secret *secret;
 	struct broker_unlock *unlock;
+	struct broker_rekey *rekey;
 	struct msg_put_commit m;
 	struct msg_sign_oms oms;
 	char why[OMS_WHY]; /* of found[0], for sign.oms */

@@ -306,14 +306,21 @@ int catalogue_shred_readers(struct catalogue *c, const char *model,
 
 /*
  * The epoch that version keys are wrapped under (0: the first).  rewrap wraps all
- * of them anew by the callback, in one transaction with the number; with number 0
- * it only looks whether all of them can be.  truncate empties the write-ahead log.
+ * of them anew by the callbacks, and family keys, too, where there is one for
+ * them, in one transaction with the number; with number 0 it only looks whether
+ * all of them can be.  truncate empties the write-ahead log.
  */
+struct catalogue_rewrap {
+	uint64_t number;
+	int (*version)(void *arg, uint64_t upload, const uint8_t *wrapped,
+	    size_t n, uint8_t **out, size_t *length);
+	int (*family)(void *arg, const char *name, const uint8_t *wrapped,
+	    size_t n, uint8_t **out, size_t *length); /* NULL: they stay */
+	void *arg;
+};
 uint64_t catalogue_shred_epoch(struct catalogue *c);
-int catalogue_shred_rewrap(struct catalogue *c, uint64_t number,
-    int (*each)(void *arg, uint64_t upload, const uint8_t *wrapped, size_t n,
-	uint8_t **out, size_t *length),
-    void *arg) MUST_USE;
+int catalogue_shred_rewrap(struct catalogue *c,
+    const struct catalogue_rewrap *how) MUST_USE;
 int catalogue_shred_truncate(struct catalogue *c) MUST_USE;
 
 /*
@@ -498,6 +505,8 @@ int catalogue_secret_used(struct catalogue *c, uint16_t number, int64_t *ms)
 int catalogue_secret_file(struct catalogue *c, struct digest *out) MUST_USE;
 /* Since when the vault is locked; 0: it is not. */
 int catalogue_secret_locked(struct catalogue *c, int64_t *ms) MUST_USE;
+/* The epoch that the last rekey brings, or brought; 0: there was none. */
+int catalogue_secret_rekey(struct catalogue *c, uint64_t *epoch) MUST_USE;
 
 /* Sessions.  The open ones behind number `after`, in order; each gets the
  * session for its own, and what it returns ends it. */

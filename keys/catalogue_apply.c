@@ -313,12 +313,16 @@ apply_session_close(struct catalogue *c, const struct entry_view *e)
 	return err == 0 ? catalogue_budget_apply(c, e) : err;
 }
 
-/* Its number is given to no other one. */
+/* Its number is given to no other one; a rekey may bring none. */
 static int
 apply_secret(struct catalogue *c, const struct entry_view *e)
 {
 	uint64_t number;
-	int err = take_number(c, e, "secret", CATALOGUE_SECRET, &number);
+	int err = 0;
+
+	if (e->kind != ENTRY_REKEY ||
+	    entry_view_number(e, "secret", &number) == 0)
+		err = take_number(c, e, "secret", CATALOGUE_SECRET, &number);
 
 	return err == 0 ? catalogue_secret_apply(c, e) : err;
 }
@@ -351,6 +355,7 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_SHRED] = catalogue_shred_apply,
 	[ENTRY_LOCK] = catalogue_secret_apply,
 	[ENTRY_UNLOCK] = catalogue_secret_apply,
+	[ENTRY_REKEY] = apply_secret,
 	[ENTRY_SESSION_OPEN] = apply_session_open,
 	[ENTRY_RELEASE] = apply_release,
 	[ENTRY_FAULT] = apply_fault,

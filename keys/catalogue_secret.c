@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
 
 #define LOCKED_SINCE "locked"
+#define REKEY "rekey"
 
 static int
 forget(struct catalogue *c, const struct entry_view *e, const char *key)
@@ -36,6 +39,24 @@ apply_lock(struct catalogue *c, const struct entry_view *e)
 	return err == 0 && e->kind == ENTRY_UNLOCK ? note_used(c, e) : err;
 }
 
+/* Slots that went, and the epoch that comes. */
+static int
+apply_rekey(struct catalogue *c, const struct entry_view *e)
+{
+	const json_t *dropped = json_object_get(e->json, "dropped");
+	uint64_t epoch;
+	int err = entry_view_number(e, "epoch", &epoch);
+
+	for (size_t i = 0; err == 0 && i < json_array_size(dropped); i++)
+		err = sql_run(c->sql, SECRET_USED_DROP,
+		    SQL_BIND(SQL_NUMBER(
+			json_integer_value(json_array_get(dropped, i)))));
+	if (err != 0)
+		return err;
+	return sql_run(c->sql, META_SET,
+	    SQL_BIND(SQL_TEXT(REKEY), SQL_NUMBER(epoch)));
+}
+
 int
 catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
 {
@@ -49,7 +70,11 @@ catalogue_secret_apply(struct catalogue *c, const struct entry_view *e)
 		return apply_lock(c, e);
 	if (file == NULL || digest_parse(&d, file) != 0)
 		return ERR_FORMAT;
-	err = forget(c, e, e->kind == ENTRY_SECRET_RM ? "secret" : "replaces");
+	if (e->kind == ENTRY_REKEY)
+		err = apply_rekey(c, e);
+	else
+		err = forget(c, e,
+		    e->kind == ENTRY_SECRET_RM ? "secret" : "replaces");
 	if (err != 0)
 		return err;
 	return sql_run(c->sql, SECRET_FILE_SET, SQL_BIND(SQL_TEXT(file)));
@@ -83,17 +108,34 @@ catalogue_secret_file(struct catalogue *c, struct digest *out)
 	return err;
 }
 
-int
-catalogue_secret_locked(struct catalogue *c, int64_t *ms)
+/* 0 when it was never set. */
+static int
+meta(struct catalogue *c, const char *name, int64_t *out)
 {
 	OWNED_QUERY q = { 0 };
-	int err = sql_begin(&q, c->sql, META_GET,
-	    SQL_BIND(SQL_TEXT(LOCKED_SINCE)));
+	int err = sql_begin(&q, c->sql, META_GET, SQL_BIND(SQL_TEXT(name)));
 
 	if (err == 0)
 		err = sql_next(&q);
 	if (err != 0 && err != ERR_NOT_FOUND)
 		return err;
-	*ms = err == 0 ? sql_number(&q, 0) : 0;
+	*out = err == 0 ? sql_number(&q, 0) : 0;
 	return 0;
+}
+
+int
+catalogue_secret_locked(struct catalogue *c, int64_t *ms)
+{
+	return meta(c, LOCKED_SINCE, ms);
+}
+
+int
+catalogue_secret_rekey(struct catalogue *c, uint64_t *epoch)
+{
+	int64_t n;
+	int err = meta(c, REKEY, &n);
+
+	if (err == 0)
+		*epoch = (uint64_t)n;
+	return err;
 }

@@ -362,12 +362,24 @@ catalogue_shred_epoch(struct catalogue *c)
 	return sql_count(&q, 0);
 }
 
+/* The caller's, of a column. */
+static int
+take_bytes(struct sql_query *q, int column, uint8_t **out, size_t *n)
+{
+	const void *bytes = sql_bytes(q, column, n);
+
+	*out = malloc(*n + 1);
+	if (*out == NULL)
+		return ERR_NOMEM;
+	memcpy(*out, bytes, *n);
+	return 0;
+}
+
 /* The next upload that has a key; its bytes are the caller's. */
 static int
 next_key(struct catalogue *c, uint64_t *upload, uint8_t **out, size_t *n)
 {
 	OWNED_QUERY q = { 0 };
-	const void *bytes;
 	int err = sql_begin(&q, c->sql, UPLOAD_KEYS,
 	    SQL_BIND(SQL_NUMBER(*upload)));
 
@@ -376,25 +388,31 @@ next_key(struct catalogue *c, uint64_t *upload, uint8_t **out, size_t *n)
 	if (err != 0)
 		return err;
 	*upload = sql_count(&q, 0);
-	bytes = sql_bytes(&q, 1, n);
-	*out = malloc(*n + 1);
-	if (*out == NULL)
-		return ERR_NOMEM;
-	memcpy(*out, bytes, *n);
-	return 0;
+	return take_bytes(&q, 1, out, n);
 }
 
-int
-catalogue_shred_rewrap(struct catalogue *c, uint64_t number,
-    int (*each)(void *arg, uint64_t upload, const uint8_t *wrapped, size_t n,
-	uint8_t **out, size_t *length),
-    void *arg)
+/* The same of families, by name. */
+static int
+next_family(struct catalogue *c, char name[static REF_NAME_MAX + 1],
+    uint8_t **out, size_t *n)
 {
-	uint64_t upload = 0;
-	int err = begin(c);
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, FAMILY_KEYS, SQL_BIND(SQL_TEXT(name)));
 
+	if (err == 0)
+		err = sql_next(&q);
 	if (err != 0)
 		return err;
+	snprintf(name, REF_NAME_MAX + 1, "%s", sql_text(&q, 0));
+	return take_bytes(&q, 1, out, n);
+}
+
+static int
+rewrap_versions(struct catalogue *c, const struct catalogue_rewrap *how)
+{
+	uint64_t upload = 0;
+	int err = 0;
+
 	while (err == 0) {
 		OWNED_MEM(uint8_t) old = NULL;
 		OWNED_MEM(uint8_t) new = NULL;
@@ -402,17 +420,51 @@ catalogue_shred_rewrap(struct catalogue *c, uint64_t number,
 
 		err = next_key(c, &upload, &old, &n);
 		if (err == 0)
-			err = each(arg, upload, old, n, &new, &length);
-		if (err == 0 && number != 0)
+			err = how->version(how->arg, upload, old, n, &new,
+			    &length);
+		if (err == 0 && how->number != 0)
 			err = sql_run(c->sql, UPLOAD_REWRAP,
 			    SQL_BIND(SQL_BYTES(new, length),
 				SQL_NUMBER(upload)));
 	}
-	if (err == ERR_NOT_FOUND)
-		err = 0;
-	if (err == 0 && number != 0)
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+static int
+rewrap_families(struct catalogue *c, const struct catalogue_rewrap *how)
+{
+	char name[REF_NAME_MAX + 1] = "";
+	int err = 0;
+
+	while (err == 0) {
+		OWNED_MEM(uint8_t) old = NULL;
+		OWNED_MEM(uint8_t) new = NULL;
+		size_t n, length;
+
+		err = next_family(c, name, &old, &n);
+		if (err == 0)
+			err = how->family(how->arg, name, old, n, &new,
+			    &length);
+		if (err == 0 && how->number != 0)
+			err = sql_run(c->sql, FAMILY_REWRAP,
+			    SQL_BIND(SQL_BYTES(new, length), SQL_TEXT(name)));
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+int
+catalogue_shred_rewrap(struct catalogue *c, const struct catalogue_rewrap *how)
+{
+	int err = begin(c);
+
+	if (err != 0)
+		return err;
+	err = rewrap_versions(c, how);
+	if (err == 0 && how->family != NULL)
+		err = rewrap_families(c, how);
+	if (err == 0 && how->number != 0)
 		err = sql_run(c->sql, NOTE_SET,
-		    SQL_BIND(SQL_TEXT(EPOCH), SQL_NUMBER(number)));
+		    SQL_BIND(SQL_TEXT(EPOCH), SQL_NUMBER(how->number)));
 	return settle(c, err);
 }
 

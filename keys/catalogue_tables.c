@@ -191,6 +191,9 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		       " values (?, ?)",
 	[FAMILY_NEXT] = "select name from families where name > ?"
 			" order by name limit 1",
+	[FAMILY_KEYS] = "select name, wrapped from families where name > ?"
+			" order by name limit 1",
+	[FAMILY_REWRAP] = "update families set wrapped = ? where name = ?",
 	[FAMILY_GET] = "select wrapped from families where name = ?",
 
 	[UPLOAD_STAGE] = "replace into uploads (id, model, wrapped, state)"

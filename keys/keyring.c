@@ -32,6 +32,7 @@ keyring_free(struct keyring *k)
 	sign_key_free(k->log_seed);
 	page_key_free(k->index_secret);
 	epoch_key_free(k->epoch);
+	keyring_free(k->after);
 	free(k);
 }
 
@@ -59,8 +60,33 @@ keyring_new(struct keyring **out, const uint8_t id[static 16])
 	return 0;
 }
 
-static int
-write_body(struct writer *w, const struct keyring *k)
+int
+keyring_renew(const struct keyring *k, struct keyring **out)
+{
+	OWNED(keyring) next = calloc(1, sizeof(*next));
+	int err;
+
+	if (next == NULL)
+		return ERR_NOMEM;
+	memcpy(next->vault, k->vault, sizeof(next->vault));
+	next->epoch_number = k->epoch_number;
+	next->slot = k->slot;
+	err = root_key_new(&next->root);
+	if (err == 0)
+		err = sign_key_from(&next->log_seed,
+		    sign_key_bytes(k->log_seed));
+	if (err == 0)
+		err = page_key_from(&next->index_secret,
+		    page_key_bytes(k->index_secret));
+	if (err != 0)
+		return err;
+	*out = next;
+	next = NULL;
+	return 0;
+}
+
+int
+keyring_body_write(struct writer *w, const struct keyring *k)
 {
 	SECRET(uint8_t, body, 64);
 
@@ -116,7 +142,7 @@ write_keyring(const struct keyring_init *how, const struct keyring *k,
 	if (err == 0)
 		err = keyring_slot_write(&w, &second, &text, k->root);
 	if (err == 0)
-		err = write_body(&w, k);
+		err = keyring_body_write(&w, k);
 	if (err == 0 && !writer_ok(&w))
 		err = ERR_NOMEM;
 	if (err != 0)
@@ -293,24 +319,69 @@ load(const struct file *vault, const char *name, uint8_t **out, size_t *length)
 	return err;
 }
 
-/* A secret that is only in what the keyring was about to be opens it, too: whether
- * it became that is in the trail (keyring_next.h). */
+/* With the epoch that is in the way of becoming the vault's, when it is not this
+ * one: a root key has changed (FORMAT.md). */
 static int
-try_next(const struct file *vault, struct keyring_bytes *bytes,
+parse(const struct file *vault, const struct keyring_bytes *bytes,
+    const struct unlock *secret, struct keyring **out)
+{
+	OWNED_MEM(uint8_t) epoch = NULL;
+	struct keyring_bytes other = *bytes;
+	int err = keyring_parse(bytes, secret, out);
+
+	if (err != ERR_INTEGRITY ||
+	    file_load(vault, KEYRING_EPOCH_NEXT_FILE, KEYRING_FILE_MAX, &epoch,
+		&other.epoch_length) != 0)
+		return err;
+	other.epoch = epoch;
+	err = keyring_parse(&other, secret, out);
+	if (err == 0)
+		(*out)->epoch_next = true;
+	return err;
+}
+
+/* What is beside the keyring. */
+static int
+parse_next(const struct file *vault, struct keyring_bytes bytes,
     const struct unlock *secret, struct keyring **out)
 {
 	OWNED_MEM(uint8_t) next = NULL;
 	int err = file_load(vault, KEYRING_NEXT_FILE, KEYRING_FILE_MAX, &next,
-	    &bytes->keyring_length);
+	    &bytes.keyring_length);
 
 	if (err != 0)
 		return ERR_SECRET;
-	bytes->keyring = next;
-	err = keyring_parse(bytes, secret, out);
-	if (err != 0)
-		return ERR_SECRET;
-	(*out)->next = true;
-	return 0;
+	bytes.keyring = next;
+	err = parse(vault, &bytes, secret, out);
+	return err == 0 ? 0 : ERR_SECRET;
+}
+
+/* A secret that is only in what the keyring was about to be opens it, too: whether
+ * it became that is in the trail (keyring_next.h). */
+static int
+try_next(const struct file *vault, const struct keyring_bytes *bytes,
+    const struct unlock *secret, struct keyring **out)
+{
+	int err = parse_next(vault, *bytes, secret, out);
+
+	if (err == 0)
+		(*out)->next = true;
+	return err;
+}
+
+/* A change of slots has the same root key, and is not it. */
+static void
+look_after(const struct file *vault, const struct keyring_bytes *bytes,
+    const struct unlock *secret, struct keyring *k)
+{
+	OWNED(keyring) after = NULL;
+
+	if (k->next || parse_next(vault, *bytes, secret, &after) != 0 ||
+	    sodium_memcmp(root_key_bytes(after->root), root_key_bytes(k->root),
+		KEY_SIZE) == 0)
+		return;
+	k->after = after;
+	after = NULL;
 }
 
 int
@@ -330,9 +401,11 @@ keyring_open(const struct file *vault, const struct unlock *secret,
 		return err;
 	bytes.keyring = keyring;
 	bytes.epoch = epoch;
-	err = keyring_parse(&bytes, secret, out);
+	err = parse(vault, &bytes, secret, out);
 	if (err == ERR_SECRET)
 		err = try_next(vault, &bytes, secret, out);
+	if (err == 0)
+		look_after(vault, &bytes, secret, *out);
 	if (err == ERR_SECRET)
 		return log_err(err,
 		    "the secret given does not unlock this"
@@ -377,6 +450,7 @@ keyring_unlock(struct keyring *k, struct keyring *fresh)
 	k->root = fresh->root;
 	k->index_secret = fresh->index_secret;
 	k->epoch = fresh->epoch;
+	k->epoch_number = fresh->epoch_number;
 	k->slot = fresh->slot;
 	fresh->root = NULL;
 	fresh->index_secret = NULL;

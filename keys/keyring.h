@@ -29,8 +29,12 @@ struct keyring {
 	struct page_key *index_secret; /* for session tokens */
 	uint64_t epoch_number;
 	struct epoch_key *epoch;
-	uint16_t slot; /* the one that was opened */
-	bool next;     /* it is one of KEYRING_NEXT_FILE (keyring_next.h) */
+	uint16_t slot;	 /* the one that was opened */
+	bool next;	 /* it is one of KEYRING_NEXT_FILE (keyring_next.h) */
+	bool epoch_next; /* the epoch is of KEYRING_EPOCH_NEXT_FILE */
+	/* What a rekey that was cut off was about to make of it, as far as the
+	 * same secret opens that; or NULL. */
+	struct keyring *after;
 };
 
 /* What a passphrase costs to try (Argon2id).  Zeros: 3 passes over 256 MiB. */
@@ -64,12 +68,17 @@ OWNED_TYPE(keyring);
 
 /*
  * Let go of all keys but the log's seed; and have them again, from one that was
- * opened since, of the same vault and epoch, which is left without them.
+ * opened since, of the same vault and epoch, or one that takes its place; it is
+ * left without them.
  */
 void keyring_lock(struct keyring *k);
 bool keyring_locked(const struct keyring *k);
 bool keyring_same(const struct keyring *k, const struct keyring *fresh);
 void keyring_unlock(struct keyring *k, struct keyring *fresh);
+
+/* One with another root key and no epoch; the log's seed and the index secret are
+ * k's. */
+int keyring_renew(const struct keyring *k, struct keyring **out) MUST_USE;
 
 /* The parts of keyring_open that need no file: the bytes of both. */
 struct keyring_bytes {

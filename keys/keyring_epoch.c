@@ -111,8 +111,8 @@ destroy_leftovers(const struct file *vault)
  * The old key keeps a name until its bytes are overwritten: whatever is cut off,
  * the next start finds it.
  */
-static int
-take_place(const struct file *vault)
+int
+keyring_epoch_take(const struct file *vault)
 {
 	int err;
 
@@ -135,7 +135,7 @@ int
 keyring_epoch_end(struct keyring *k, const struct file *vault,
     struct keyring *next)
 {
-	int err = take_place(vault);
+	int err = keyring_epoch_take(vault);
 
 	if (err != 0)
 		return err;
@@ -193,6 +193,12 @@ keyring_epoch_settle(struct keyring *k, const struct file *vault,
 		    " the key that its keys were wrapped under was destroyed"
 		    " then; bring back a backup that was made after it",
 		    (uintmax_t)in_force, (uintmax_t)k->epoch_number);
+	if (k->epoch_next) {
+		err = keyring_epoch_take(vault);
+		if (err != 0)
+			return err;
+		k->epoch_next = false;
+	}
 	err = file_destroy(vault, KEYRING_EPOCH_NEXT_FILE);
 	if (err == 0)
 		err = file_destroy(vault, KEYRING_EPOCH_OLD_FILE);

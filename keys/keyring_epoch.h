@@ -31,6 +31,10 @@ void keyring_epoch_free(struct keyring *next);
 int keyring_epoch_end(struct keyring *k, const struct file *vault,
     struct keyring *next) MUST_USE;
 
+/* The file that keyring_epoch_begin put beside takes its place; keyring_epoch_end
+ * does it, too. */
+int keyring_epoch_take(const struct file *vault) MUST_USE;
+
 /*
  * At start: finish or undo what was cut off, by the number in force (0: the
  * first).  ERR_INTEGRITY, said, when the epoch's file and the catalogue are of

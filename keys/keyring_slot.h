@@ -31,6 +31,8 @@ struct keyring_slots {
 	struct keyring_slot items[KEYRING_SLOTS_MAX];
 };
 int keyring_slots_read(struct keyring_slots *out, struct reader *r) MUST_USE;
+/* The body behind them, under k's root key (keyring.c). */
+int keyring_body_write(struct writer *w, const struct keyring *k) MUST_USE;
 void keyring_slots_begin(struct writer *w, const uint8_t vault[static 16],
     uint16_t count);
 

@@ -74,6 +74,7 @@ enum msg_type {
 	MSG_SECRET_ADD = 121,
 	MSG_SECRET_RM = 122,
 	MSG_UNLOCK = 123,
+	MSG_REKEY = 124,
 	MSG_BACKUP = 125,
 	MSG_VERSION_RM = 140,
 	MSG_VERSION_UNDELETE = 141,
@@ -98,6 +99,7 @@ enum msg_type {
 #define MSG_IGNORED_MAX 256
 #define MSG_NO_FILE UINT32_MAX
 #define MSG_SWEEP_MAX 1024
+#define MSG_SECRETS_MAX 31
 
 /* A reply's head: status 0, or an error with its sentence. */
 void msg_ok_write(struct writer *w);
@@ -373,6 +375,13 @@ struct msg_secret_rm {
 struct msg_unlock {
 	struct unlock secret;
 };
+struct msg_rekey {
+	struct unlock proof;
+	struct unlock recovery; /* a new one */
+	bool drop;
+	uint16_t count;
+	struct unlock *others; /* that stay */
+};
 struct msg_lock_reply {	 /* to lock and unlock */
 	bool again;	 /* it was so already */
 	uint64_t number; /* sessions that ended; the slot that opened it */
@@ -453,6 +462,7 @@ MSG_PAIR(alert_ack);
 MSG_PAIR(secret_add);
 MSG_PAIR(secret_rm);
 MSG_PAIR(unlock);
+MSG_PAIR(rekey);
 MSG_PAIR(lock_reply);
 MSG_PAIR(backup);
 MSG_PAIR(decoy);

@@ -151,3 +151,49 @@ msg_lock_reply_clear(struct msg_lock_reply *m)
 {
 	*m = (struct msg_lock_reply){ 0 };
 }
+
+void
+msg_rekey_write(struct writer *w, const struct msg_rekey *m)
+{
+	write_secret(w, &m->proof);
+	write_secret(w, &m->recovery);
+	msg_field_bool_write(w, m->drop);
+	writer_u16(w, m->count);
+	for (uint16_t i = 0; i < m->count; i++)
+		write_secret(w, &m->others[i]);
+}
+
+int
+msg_rekey_read(struct msg_rekey *out, struct reader *r)
+{
+	struct msg_rekey m = { 0 };
+	uint16_t count;
+
+	read_secret(&m.proof, r);
+	read_secret(&m.recovery, r);
+	m.drop = msg_field_bool(r);
+	count = reader_u16(r);
+	if (count > MSG_SECRETS_MAX || m.recovery.kind != UNLOCK_RECOVERY)
+		reader_fail(r);
+	if (reader_ok(r))
+		m.others = calloc(count + 1U, sizeof(*m.others));
+	while (reader_ok(r) && m.others != NULL && m.count < count)
+		read_secret(&m.others[m.count++], r);
+	if (m.others == NULL || !reader_end(r)) {
+		msg_rekey_clear(&m);
+		return ERR_FORMAT;
+	}
+	*out = m;
+	return 0;
+}
+
+void
+msg_rekey_clear(struct msg_rekey *m)
+{
+	unlock_clear(&m->proof);
+	unlock_clear(&m->recovery);
+	for (uint16_t i = 0; i < m->count; i++)
+		unlock_clear(&m->others[i]);
+	free(m->others);
+	*m = (struct msg_rekey){ 0 };
+}

@@ -60,6 +60,7 @@ static const char *const kind_names[ENTRY_KINDS] = {
 	[ENTRY_SHRED] = "shred",
 	[ENTRY_LOCK] = "lock",
 	[ENTRY_UNLOCK] = "unlock",
+	[ENTRY_REKEY] = "rekey",
 };
 
 const char *

@@ -58,6 +58,7 @@ enum entry_kind {
 	ENTRY_SHRED,
 	ENTRY_LOCK,
 	ENTRY_UNLOCK,
+	ENTRY_REKEY,
 	ENTRY_KINDS
 };
 const char *entry_kind_name(enum entry_kind k); /* "session.open" */

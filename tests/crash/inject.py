@@ -4,12 +4,12 @@
 
 usage: inject.py BUILD [--places 60] [--seed N] [--only COMMAND]
 
-`put`, `grant add`, `get`, `backup`, `gc`, `shred` and `secret passwd` run on a copy of a small vault with their keyd under strace, which makes
+`put`, `grant add`, `get`, `backup`, `gc`, `shred`, `rekey` and `secret passwd` run on a copy of a small vault with their keyd under strace, which makes
 the nth call of a kind (fsync, fdatasync, write, pwrite64, renameat2, openat, mkdirat, close, read, unlinkat, linkat, renameat) fail with EIO or ENOSPC, or kills the process
 there.  Afterwards, without strace: `audit verify` and `check --read-data` pass, what reported success is there, and the
 same command works.  --places 0 takes every place; otherwise that many, chosen at random.
 """
-import argparse, fcntl, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, time
+import argparse, fcntl, hashlib, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, time
 
 CALLS = ("fsync", "fdatasync", "write", "pwrite64", "renameat2", "openat", "mkdirat", "close", "read", "unlinkat", "linkat",
          "renameat")
@@ -45,6 +45,8 @@ class Injection:
             "shred": ("shred", self.doomed, "--yes", "--certificate", top / "certificate"),
             # By itself: it is a change, and can be made again.
             "secret": ("secret", "passwd", "--new-key-file", self.key),
+            # The recovery key that it replaces is not wanted.
+            "rekey": ("rekey", "--drop-others", "--quiet"),
         }
 
     def weir(self, vault, *argv, strace=()):
@@ -138,7 +140,7 @@ class Injection:
             return [] if len(secrets) == 2 and not (vault / "keyring.next").exists() else ["a secret is lost, or left over"]
         if name == "backup":
             return self.not_restored(vault)
-        if name in ("gc", "shred"):
+        if name in ("gc", "shred", "rekey"):
             return self.left(vault, name)
         same = (self.top / "out/a.bin").exists() and \
             (self.top / "out/a.bin").read_bytes() == (self.top / "tree0/a.bin").read_bytes()
@@ -153,6 +155,18 @@ class Injection:
             self.wait_for_keyd(restored)
         return [] if p.returncode == 0 else [f"the backup does not restore: {p.stderr.strip()[-300:]}"]
 
+    def mixed(self, vault):
+        """Whether some of a vault is of another root key than the rest: the trail's last word is the keyring's, and it takes in a
+        version of the family that was there."""
+        bad = [f"{n} lies about" for n in os.listdir(vault) if n.startswith(("epoch.", "keyring.", ".tmp-"))]
+        rows = [json.loads(line) for line in self.weir(vault, "audit", "ls", "--json", "--kind", "rekey").stdout.splitlines()]
+        held = hashlib.sha256((vault / "keyring").read_bytes()).hexdigest()
+        if rows and rows[-1]["keyring"] != held:
+            bad.append("the keyring is not the one that was recorded")
+        if self.weir(vault, "put", "first", self.top / "tree1", "--quiet").returncode != 0:
+            bad.append("the family's key is lost")
+        return bad
+
     def left(self, vault, name):
         """What gc or shred left of what was to go, and whether what was to stay is there."""
         bad = []
@@ -165,6 +179,8 @@ class Injection:
                 bad.append(f"the certificate: {p.stderr.strip()[-300:]}")
             if [n for n in os.listdir(vault) if n.startswith(("epoch.", ".tmp-"))]:
                 bad.append("another epoch lies about")
+        elif name == "rekey":
+            bad += self.mixed(vault)
         elif json.loads(self.weir(vault, "gc", "--dry-run", "--grace", 0, "--json").stdout or "{}").get("removed") != 0:
             bad.append("gc left something")
         shutil.rmtree(self.top / "out", ignore_errors=True)

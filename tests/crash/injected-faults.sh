@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # nothing-lost: system calls that fail or kill, at places all over put, grant,
-# get, backup, secret passwd, gc and shred and their keyd.
+# get, backup, secret passwd, gc, shred and rekey and their keyd.
 : "${BUILD:=$PWD/build}" "${CRASH_ROUNDS:=20}"
 here=$(dirname "$0")
 

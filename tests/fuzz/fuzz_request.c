@@ -45,6 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	TRY(secret_add);
 	TRY(secret_rm);
 	TRY(unlock);
+	TRY(rekey);
 	TRY(removal);
 	TRY(sweep);
 	return 0;

@@ -13,6 +13,7 @@
 
 #include "keys/broker_state.h"
 #include "keys/frame.h"
+#include "keys/keyring_start.h"
 #include "vault/err.h"
 
 #define DESK_TICK_MS 2000
@@ -140,6 +141,8 @@ open_all(struct desk *d)
 	trail.arg = d->catalogue;
 	memcpy(trail.id.bytes, d->vault->id, sizeof(trail.id.bytes));
 	DESK_MUST(trail_open(&d->trail, &trail));
+	DESK_MUST(catalogue_flush(d->catalogue));
+	DESK_MUST(keyring_start_settle(d->vault, d->catalogue, d->keyring));
 	how.vault = d->vault;
 	how.keyring = d->keyring;
 	how.catalogue = d->catalogue;

@@ -230,7 +230,8 @@ a_catalogue_that_went_over_takes_the_epoch_with_it(void **state)
 	struct keyring next, *rings[] = { s->d.keyring, &next };
 
 	DESK_MUST(keyring_epoch_begin(s->d.keyring, s->d.vault->dir, &next));
-	DESK_MUST(catalogue_shred_rewrap(s->d.catalogue, 2, wrap_anew, rings));
+	DESK_MUST(catalogue_shred_rewrap(s->d.catalogue,
+	    &(struct catalogue_rewrap){ 2, wrap_anew, NULL, rings }));
 	keyring_epoch_free(&next);
 	crash(s);
 	assert_int_equal(s->d.keyring->epoch_number, 2);
@@ -311,7 +312,8 @@ nothing_is_begun_that_would_lose_another_version(void **state)
 {
 	struct scene *s = *state;
 
-	DESK_MUST(catalogue_shred_rewrap(s->d.catalogue, 1, break_key, NULL));
+	DESK_MUST(catalogue_shred_rewrap(s->d.catalogue,
+	    &(struct catalogue_rewrap){ 1, break_key, NULL, NULL }));
 	assert_int_equal(begin(s, &s->owner), ERR_INTEGRITY);
 	assert_int_equal(desk_count(&s->d, "shred"), 0);
 	assert_int_equal(s->d.keyring->epoch_number, 1);

@@ -79,6 +79,66 @@ the_reply_is_read_as_it_was_written(void **state)
 	FITS_EXACTLY(lock_reply, &w);
 }
 
+static void
+a_rekey_is_read_as_it_was_written(void **state)
+{
+	OWNED_UNLOCK proof = secret(UNLOCK_KEY_FILE, "a key");
+	OWNED_UNLOCK fresh = secret(UNLOCK_RECOVERY, "new");
+	OWNED_WRITER w = writer_of(1 << 16);
+	struct unlock others[] = { secret(UNLOCK_PASSPHRASE, "one"),
+		secret(UNLOCK_KEY_FILE, "two") };
+	const struct msg_rekey sent = { proof, fresh, true, 2, others };
+
+	(void)state;
+	msg_rekey_write(&w, &sent);
+	FITS_EXACTLY(rekey, &w);
+	unlock_clear(&others[0]);
+	unlock_clear(&others[1]);
+}
+
+/* As many secrets as a vault has slots, but for the one that proves. */
+static void
+a_rekey_has_so_many_secrets_and_no_more(void **state)
+{
+	OWNED_UNLOCK one = secret(UNLOCK_KEY_FILE, "a key");
+	OWNED_UNLOCK fresh = secret(UNLOCK_RECOVERY, "new");
+	struct unlock others[MSG_SECRETS_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i <= MSG_SECRETS_MAX; i++)
+		others[i] = one; /* borrowed */
+	for (uint16_t n = MSG_SECRETS_MAX; n <= MSG_SECRETS_MAX + 1; n++) {
+		const struct msg_rekey m = { one, fresh, false, n, others };
+		OWNED_WRITER w = writer_of(1 << 16);
+		struct msg_rekey got;
+		struct reader r;
+
+		msg_rekey_write(&w, &m);
+		r = reader_of(w.bytes, w.length);
+		if (n > MSG_SECRETS_MAX) {
+			assert_int_equal(msg_rekey_read(&got, &r), ERR_FORMAT);
+			continue;
+		}
+		assert_int_equal(msg_rekey_read(&got, &r), 0);
+		assert_int_equal(got.count, n);
+		msg_rekey_clear(&got);
+	}
+}
+
+static void
+a_new_recovery_key_is_one(void **state)
+{
+	OWNED_UNLOCK one = secret(UNLOCK_KEY_FILE, "a key");
+	OWNED_WRITER w = writer_of(1 << 16);
+	struct msg_rekey m = { .proof = one, .recovery = one }, got;
+	struct reader r;
+
+	(void)state;
+	msg_rekey_write(&w, &m);
+	r = reader_of(w.bytes, w.length);
+	assert_int_equal(msg_rekey_read(&got, &r), ERR_FORMAT);
+}
+
 int
 main(void)
 {
@@ -86,6 +146,9 @@ main(void)
 		cmocka_unit_test(an_unlock_is_read_as_it_was_written),
 		cmocka_unit_test(a_secret_of_no_kind_is_refused),
 		cmocka_unit_test(the_reply_is_read_as_it_was_written),
+		cmocka_unit_test(a_rekey_is_read_as_it_was_written),
+		cmocka_unit_test(a_rekey_has_so_many_secrets_and_no_more),
+		cmocka_unit_test(a_new_recovery_key_is_one),
 	};
 
 	if (secret_init() != 0)
