@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir beside its peers, in one run: interleaved, repeated, medians and spread.
 
-usage: bench.py BUILD [--size-mb 4096] [--rounds 5] [--chunks 250000] [--json FILE] [--only ROW,...]
+usage: bench.py BUILD [--size-mb 4096] [--rounds 5] [--chunks 250000] [--json FILE] [--only ROW,...] [--growth HOW]
 
 Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead and at weir's) and a FUSE server of
 constant bytes: mmap, processes (8 that map one file), read (1 MiB), threads (16 x 2 MiB), pieces (16 x 16 MiB), direct
@@ -13,10 +13,11 @@ reput (unchanged), change (1 %).  Alone: check (--read-data), rss, first (first 
 Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
 use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
 what is measured.  The JSON is written beside the build unless --json says where; tests/bench/readme.py makes the
-README's table from it.
+README's table from it.  --growth small (minutes) or full (an hour and more, 80 GB of memory or disk) adds growth.py's.
 """
 import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
+import growth
 from peers import Borg, Peers, Restic, cpu_of, machine, run, servers, wait_for
 
 BLOCK = 1 << 20
@@ -27,8 +28,11 @@ PEER = dict.fromkeys(READS, "gocryptfs") | dict.fromkeys(PUTS, "restic") | {"war
 UNITS = {"rss": "MB", "first": "ms", "releases": "/s"}
 
 
-def drop_caches():
-    run("sync")
+def drop_caches(top):
+    """A new mount's are cold; what remains are the store's, which tmpfs has no second copy of."""
+    if fstype(top) == "tmpfs":
+        return
+    run("sync", "-f", top)
     pathlib.Path("/proc/sys/vm/drop_caches").write_text("3\n")
 
 
@@ -51,8 +55,10 @@ def children_cpu():
 
 
 class Bench:
+    random_file, drop_caches = staticmethod(random_file), staticmethod(drop_caches)
+
     def __init__(self, args, top):
-        self.args, self.top, self.rows, self.cpu = args, top, {}, {}
+        self.args, self.top, self.rows, self.cpu, self.grown = args, top, {}, {}, {}
         self.build = pathlib.Path(args.build).resolve()
         self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
                         WEIR_STATE_DIR=str(top / "state"))
@@ -111,7 +117,7 @@ class Bench:
             for row in [r for r in READS if wanted(self.args, r)]:
                 for who, mount in ways.items():
                     place, close = mount()
-                    drop_caches()
+                    drop_caches(self.top)
                     self.time_reader(row, who, place / "model.bin", place if who != "weir" else self.mount, READS[row])
                     close()
 
@@ -171,39 +177,53 @@ class Bench:
                 who, rate = line.split()
                 self.sample("core", who, float(rate))
 
-    def rss(self):
-        place, close = self.weir_mount(self.reference)
-        path, peak, done = place / "model.bin", 0, threading.Event()
+    def worker_peak(self, readers):
+        """The most anonymous memory that the mount's worker has until the readers are done."""
+        peak, done = 0, threading.Event()
         pid = json.loads(self.weir("session", "ls", "--json"))["sessions"][-1]["pid"]
         workers = [int(p) for p in run("pgrep", "-P", pid).split()]
-        readers = [subprocess.Popen([str(self.build / "tests/bench/reader"), "read", str(path)],
-                                    stdout=subprocess.DEVNULL) for _ in range(16)]
         threading.Thread(target=lambda: ([r.wait() for r in readers], done.set())).start()
         while not done.wait(0.05):
             peak = max(peak, max(anonymous(w) for w in workers))
+        return peak / 1e6
+
+    def start_reader(self, how, path):
+        return subprocess.Popen([str(self.build / "tests/bench/reader"), how, str(path)], stdout=subprocess.DEVNULL)
+
+    def rss(self):
+        place, close = self.weir_mount(self.reference)
+        peak = self.worker_peak([self.start_reader("read", place / "model.bin") for _ in range(16)])
         close()
-        self.sample("rss", "weir", peak / 1e6)
+        self.sample("rss", "weir", peak)
+
+    def put_many(self, model, chunks):
+        """A version of so many chunks, in a thousand files of a hundred tensors, or fewer; nothing of it is large."""
+        large = self.top / model
+        files = min(1000, max(1, chunks // 10))
+        run(sys.executable, pathlib.Path(__file__).parent / "many.py", large, files, 100, chunks // files * 65536)
+        reference = self.weir("put", model, large, "--quiet").strip()
+        shutil.rmtree(large)
+        self.grant(model)
+        return reference, f"part-{files // 2:04}.safetensors", chunks // files * 32768
+
+    def first_byte(self, reference, name, offset):
+        """Milliseconds of the mount, and of one byte then; nothing is cached."""
+        drop_caches(self.top)
+        start = time.monotonic()
+        place, close = self.weir_mount(reference)
+        mounted = time.monotonic()
+        with open(place / name, "rb", buffering=0) as f:
+            f.seek(offset)
+            f.read(1)
+        ended = time.monotonic()
+        close()
+        return (mounted - start) * 1000, (ended - mounted) * 1000
 
     def first(self):
-        """A version of many chunks, files and tensors; nothing of it cached."""
-        large = self.top / "large"
-        files, tensors = 1000, 100
-        size = self.args.chunks // files * 65536
-        run(sys.executable, pathlib.Path(__file__).parent / "many.py", large, files, tensors, size)
-        reference = self.weir("put", "large", large, "--quiet").strip()
-        shutil.rmtree(large)
-        self.grant("large")
+        many = self.put_many("large", self.args.chunks)
         for _ in range(self.args.rounds):
-            drop_caches()
-            start = time.monotonic()
-            place, close = self.weir_mount(reference)
-            mounted = time.monotonic()
-            with open(place / "part-0500.safetensors", "rb", buffering=0) as f:
-                f.seek(size // 2)
-                f.read(1)
-            self.sample("first", "mount", (mounted - start) * 1000)
-            self.sample("first", "first byte", (time.monotonic() - mounted) * 1000)
-            close()
+            for who, ms in zip(("mount", "first byte"), self.first_byte(*many)):
+                self.sample("first", who, ms)
 
     def releases(self):
         """keyd as a service; the one that the commands before started leaves when they have."""
@@ -230,8 +250,10 @@ class Bench:
     # -- the table -------------------------------------------------------
 
     def report(self):
-        out = {"machine": machine(), "date": time.strftime("%Y-%m-%d", time.gmtime()), "size_mb": self.args.size_mb,
-               "rounds": self.args.rounds, "stores": fstype(self.top), "load": os.getloadavg()[1], "rows": {}}
+        out = {"command": f"make bench BENCH='{' '.join(sys.argv[2:])}'", "machine": machine(),
+               "date": time.strftime("%Y-%m-%d", time.gmtime()), "size_mb": self.args.size_mb, "rounds": self.args.rounds,
+               "chunks": self.args.chunks, "stores": fstype(self.top), "load": round(os.getloadavg()[1], 1), "rows": {},
+               "growth": self.grown}
         print(f"\n{out['machine']}; {self.args.size_mb} MiB of random bytes; {self.args.rounds} rounds, interleaved; "
               f"stores on {out['stores']}; load average {out['load']:.1f}\n")
         print(f"{'row':9} {'who':12} {'median':>9} {'min':>9} {'max':>9} {'unit':5} {'CPU s/GB':>8}  ratio to peer")
@@ -284,6 +306,7 @@ def main():
     p.add_argument("--chunks", type=int, default=250000)
     p.add_argument("--json")
     p.add_argument("--only", default="")
+    p.add_argument("--growth", choices=("small", "full"))
     args = p.parse_args()
     where = os.environ.get("BENCH_DIR") or ("/dev/shm" if shutil.disk_usage("/dev/shm").free > 16 << 30 else None)
     top = pathlib.Path(tempfile.mkdtemp(prefix="weir-bench.", dir=where))
@@ -295,6 +318,8 @@ def main():
                             (("core",), b.core), (("rss",), b.rss), (("first",), b.first), (("releases",), b.releases)):
             if wanted(args, *names):
                 work()
+        if args.growth:
+            growth.measure(b, args.growth)
         b.report()
     finally:
         for mount in (top / "mnt", top / "plain", top / "constant"):

@@ -5,7 +5,7 @@
 # script that runs alone, too.
 set -u
 
-lints='format scripts banned symbols headers lengths layers man debian'
+lints='format scripts banned symbols headers lengths layers man debian figures'
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT

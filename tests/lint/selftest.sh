@@ -5,6 +5,7 @@
 # there.
 set -u
 
+from=$PWD
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/vault" "$tree/keys" "$tree/fuse" "$tree/cli" "$tree/.ci" \
@@ -206,6 +207,28 @@ expect format 'vault/plant.h: .make format. would' 'a file not formatted' \
 printf '#!/bin/sh\nrm $plant\n' >tests/plant.sh
 expect scripts 'tests/plant.sh' 'a script that shellcheck would not pass' \
     tests/plant.sh
+
+mkdir -p docs tests/bench
+cp "$from/tests/bench/readme.py" tests/bench/
+cat >docs/bench.json <<EOP
+{ "command": "make bench", "machine": "a plant", "date": "2026-01-01", "load": 0,
+  "size_mb": 1, "rounds": 1, "chunks": 1000, "stores": "tmpfs", "growth": {},
+  "rows": { "put": { "weir": { "median": 0.5, "min": 0.4, "max": 0.6, "unit": "GB/s" } } } }
+EOP
+printf '<!-- bench -->\n<!-- /bench -->\n' >README.md
+printf '<!-- growth -->\n<!-- /growth -->\n' >docs/performance.md
+python3 tests/bench/readme.py --write
+n=$((n + 1))
+if sh tests/lint/figures.sh >&2 && grep -q '| put | 0.5 GB/s (0.4–0.6) |' README.md
+then
+	echo "ok $n - figures passes a table that was made of the measurements"
+else
+	echo "not ok $n - figures fails on a table made of the measurements"
+	status=1
+fi
+sed -i 's/0\.5 GB/0.9 GB/' README.md
+expect figures 'README.md: its table is not' 'a figure that nobody measured' \
+    README.md
 
 echo "1..$n"
 exit $status
