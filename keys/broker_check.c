@@ -113,7 +113,7 @@ check_loop(void *arg)
 
 	/* It stays at the head while it is looked at. */
 	while ((k = next_check(b)) != NULL) {
-		look(k, &b->checks_stop);
+		look(k, &b->checks_break);
 		pthread_mutex_lock(&b->mutex);
 		STAILQ_REMOVE_HEAD(&b->checks, entry);
 		STAILQ_INSERT_TAIL(&b->checked, k, entry);
@@ -200,7 +200,7 @@ void
 broker_check_stop(struct broker *b)
 {
 	pthread_mutex_lock(&b->mutex);
-	b->checks_stop = true;
+	b->checks_stop = b->checks_break = true;
 	pthread_cond_signal(&b->check_work);
 	while (b->checking && !STAILQ_EMPTY(&b->checks))
 		pthread_cond_wait(&b->settled, &b->mutex);
@@ -213,9 +213,21 @@ broker_check_stop(struct broker *b)
 void
 broker_check_interrupt(struct broker *b)
 {
-	broker_check_stop(b);
-	b->checks_stop = false;
+	const struct broker_check *k;
+
+	pthread_mutex_lock(&b->mutex);
+	b->checks_break = true;
+	while (b->checking && (k = STAILQ_FIRST(&b->checks)) != NULL &&
+	    !of_secrets(k))
+		pthread_cond_wait(&b->settled, &b->mutex);
+	pthread_mutex_unlock(&b->mutex);
 	broker_check_deliver(b);
+}
+
+void
+broker_check_again(struct broker *b)
+{
+	b->checks_break = false;
 }
 
 void

@@ -190,6 +190,7 @@ open_again(struct broker_call *c, struct keyring *fresh)
 	if (err != 0)
 		return err;
 	keyring_unlock(c->b->how.keyring, fresh);
+	broker_check_again(c->b);
 	broker_verify_again(c->b);
 	return reply(c, false, c->b->how.keyring->slot);
 }

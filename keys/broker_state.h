@@ -229,6 +229,9 @@ struct broker {
 	pthread_t checker;
 	bool checking; /* the thread is there */
 	atomic_bool checks_stop;
+	atomic_bool
+	    checks_break; /* what holds keys is broken off: at the end, and
+				   * as long as the vault is locked */
 };
 
 /* A request in hand. */
@@ -480,10 +483,12 @@ struct grant_want broker_explain_want(struct broker_wish *wish);
 int broker_check_start(struct broker_call *c, struct broker_check *k) MUST_USE;
 void broker_check_free(struct broker_check *k);
 void broker_check_deliver(struct broker *b);
-/* Break off: nothing is at work after.  With interrupt, who waits is answered, and
- * others may come. */
+/* Break off: nothing is at work after. */
 void broker_check_stop(struct broker *b);
+/* Break off what was given keys, which is answered; until broker_check_again.  What
+ * is done with unlocking secrets goes on, and nobody waits for it. */
 void broker_check_interrupt(struct broker *b);
+void broker_check_again(struct broker *b);
 void broker_check_free_all(struct broker *b);
 
 /* broker.c: go on with the call that k belongs to, which is taken over. */

@@ -86,8 +86,8 @@ exits 0 'the trail' weir audit ls --json
 is "$(printf '%s\n' "$out" | jq -c 'select(.kind == "lock" or .kind == "unlock") |
     [.kind, .reason, .secret]' | tr '\n' ' ')" \
     '["lock","a laptop is lost",null] ["unlock",null,2] ' 'has both'
-is "$(printf '%s\n' "$out" | jq -r 'select(.kind == "refused") | .request')" \
-    unlock 'and the wrong secret'
+is "$(printf '%s\n' "$out" | jq -r 'select(.request == "unlock") | .reason')" \
+    'a secret that does not open the vault' 'and the wrong secret'
 exits 0 'the trail in words' weir audit ls
 like "$out" 'lock .*the vault: a laptop is lost' 'tells of it'
 

@@ -149,9 +149,26 @@ a_commit_under_way_is_broken_off(void **state)
 	assert_int_equal(desk_count(&s->d, "put"), 1);
 	err = desk_commit(&other, &commit);
 	assert_int_equal(err, ERR_SECRET);
-	assert_false(s->d.broker->checking);
+	assert_true(STAILQ_EMPTY(&s->d.broker->checks));
 	msg_put_commit_clear(&commit);
 	desk_person_go(&other);
+}
+
+/* What is looked at after is not broken off. */
+static void
+an_unlocked_vault_takes_what_is_put(void **state)
+{
+	static const size_t more[] = { 70000 };
+	struct scene *s = *state;
+	OWNED_UNLOCK right = desk_secret();
+	struct digest version;
+	struct msg_lock_reply m;
+
+	assert_int_equal(lock(&s->owner, &m), 0);
+	assert_int_equal(desk_put(&s->owner, "llama", more, 1, &version),
+	    ERR_SECRET);
+	assert_int_equal(unlock(&s->owner, &right, &m), 0);
+	assert_int_equal(desk_put(&s->owner, "llama", more, 1, &version), 0);
 }
 
 static void
@@ -229,6 +246,7 @@ main(void)
 		TEST(a_locked_keyd_has_nothing_that_opens_anything),
 		TEST(sessions_end_and_get_nothing_more),
 		TEST(a_commit_under_way_is_broken_off),
+		TEST(an_unlocked_vault_takes_what_is_put),
 		TEST(a_lock_outlasts_a_restart),
 		TEST(it_takes_a_secret_and_the_role_to_unlock),
 		TEST(what_is_not_the_same_vault_is_not_taken),
