@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/confine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -128,6 +129,12 @@ become_somebody(const struct confine_how *how)
 	struct identity who;
 	struct stat st;
 
+	/* Who is root of a user namespace only may not. */
+	if (setgroups(0, NULL) != 0 && errno == EPERM)
+		return log_err(ERR_DENIED,
+		    "root of a user namespace like this one cannot give up its "
+		    "groups: mount under your own uid (unshare --user "
+		    "--map-current-user --keep-caps --mount), or outside");
 	if (fstat(how->store, &st) != 0)
 		return log_sys("the object store");
 	if (!choose(how, &st, &who))

@@ -9,7 +9,7 @@ from=$PWD
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/vault" "$tree/keys" "$tree/fuse" "$tree/cli" "$tree/.ci" \
-    "$tree/tests" "$tree/build/vault"
+    "$tree/docs" "$tree/tests" "$tree/build/vault"
 cp -r tests/lint "$tree/tests/"
 cp .ci/run "$tree/.ci/"
 cp .clang-format "$tree/"
