@@ -177,6 +177,7 @@ help:
 	'make check-crash  CRASH_ROUNDS=200 kills, faults and power cuts at random' \
 	'make crash-sweep  the same at every place there is (hours)' \
 	'make soak         SOAK_SECONDS=7200 of puts, mounts, kills, full disks' \
+	'make map          what each file is about, by its header' \
 	'make lint         layers, symbols, headers, lengths, man pages, format' \
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
@@ -516,7 +517,7 @@ werror:
 # Checks.  tests/tap.pl runs TAP programs and keeps the tally that `make
 # check` closes with.
 
-.PHONY: lint check check-deb check-unit check-cli check-crash check-asan check-tsan
+.PHONY: lint map check check-deb check-unit check-cli check-crash check-asan check-tsan
 .PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
@@ -530,6 +531,9 @@ STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 check: | $(DEPS)
 	@MAKE='$(MAKE)' BUILD='$(BUILD)' sh tests/check.sh
+
+map:
+	@sh tests/map.sh
 
 lint: objects
 	@CC='$(COMPILE)' $(TAP) --tier lint tests/lint/lint.sh \

@@ -7,6 +7,7 @@
 
 #include "vault/owned.h"
 
+/* What a worker gives up before it serves anything. */
 struct confine_how {
 	int store; /* its directory */
 	int last;  /* descriptors above this one are closed */

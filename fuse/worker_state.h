@@ -20,10 +20,11 @@
 #include "vault/store.h"
 #include "vault/version.h"
 
-#define WORKER_SERVERS 4
+/* What a worker is made of, for worker*.c alone. */
+
+#define WORKER_SERVERS 4       /* threads that answer the kernel */
 #define WORKER_GOODBYE_MS 5000 /* for keyd to take what is left to be told */
 
-/* For the files of the worker only. */
 struct worker {
 	int control;
 	int journal;	     /* for log lines, once detached; -1: none */

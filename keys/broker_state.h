@@ -2,6 +2,8 @@
 #ifndef WEIR_BROKER_STATE_H
 #define WEIR_BROKER_STATE_H
 
+/* What the parts of the broker share: for broker*.c alone. */
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,8 +24,6 @@
 #include "vault/oms.h"
 #include "vault/reader.h"
 #include "vault/writer.h"
-
-/* What the parts of the broker share: for broker*.c alone. */
 
 #define BROKER_UPLOADS_MAX 16	 /* of one link, */
 #define BROKER_UPLOADS_OF_UID 64 /* of one user's links, */

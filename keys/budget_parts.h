@@ -2,13 +2,13 @@
 #ifndef WEIR_BUDGET_PARTS_H
 #define WEIR_BUDGET_PARTS_H
 
+/* What a family's budgets are kept in, for budget*.c alone. */
+
 #include "keys/budget.h"
 
 /* Out of memory it adds nothing, and hh.tbl is NULL. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
-
-/* For budget*.c alone. */
 
 #define BUDGET_HOUR 3600
 /* Of loads a day: this hour and so many before it.  An hour or two short of a day,

@@ -7,6 +7,7 @@
 #include "vault/owned.h"
 #include "vault/secret.h"
 
+/* A secret that unlocks a vault: where it comes from, and how a child is given it. */
 enum unlock_kind {
 	UNLOCK_PASSPHRASE = 1,
 	UNLOCK_KEY_FILE = 2,

@@ -2,6 +2,8 @@
 #ifndef WEIR_WATCH_PARTS_H
 #define WEIR_WATCH_PARTS_H
 
+/* What the watch remembers, for watch*.c alone. */
+
 #include <sys/queue.h>
 
 #include "keys/watch.h"
@@ -10,8 +12,6 @@
 /* Out of memory it adds nothing, and hh.tbl is NULL. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
-
-/* For watch*.c alone. */
 
 #define WATCH_BUCKETS 12 /* of each window; each is a twelfth of it */
 #define WATCH_PAST 128	 /* active hours that are remembered */

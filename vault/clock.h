@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <time.h>
 
+/* What time it is, in ms: by the clock that nobody moves, and by the one on the
+ * wall. */
+
 static inline int64_t
 clock_read_ms(clockid_t which)
 {

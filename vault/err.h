@@ -31,7 +31,7 @@ int err_errno(int err);
 /* The error that stands for a positive errno; ERR_IO where none is nearer. */
 int err_from_errno(int errnum);
 
-/* The process exit status of DESIGN: 0 ok, 1 failed, 2 usage, 3 integrity,
+/* The process exit status, as in weir(1): 0 ok, 1 failed, 2 usage, 3 integrity,
  * 4 denied, 5 not found, 6 conflict or busy, 7 keyd or secret. */
 int err_exit(int err);
 

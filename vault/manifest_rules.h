@@ -4,6 +4,8 @@
 
 #include "vault/manifest.h"
 
+/* What holds of every manifest, whoever made it.  For manifest*.c. */
+
 /* The longest target that Linux lets a link have. */
 #define MANIFEST_TARGET_MAX 4095
 

@@ -7,6 +7,8 @@
 
 #include "vault/owned.h"
 
+/* Keys, secret texts and scratch that hold no secret for longer than they must. */
+
 #define KEY_SIZE 32
 
 /* Once per process, before any key: libsodium, no core, not dumpable. */

@@ -5,7 +5,8 @@
 # script that runs alone, too.
 set -u
 
-lints='format scripts banned symbols headers lengths layers man debian figures'
+lints='format scripts banned symbols headers lengths layers man docs debian
+    figures'
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT

@@ -67,7 +67,7 @@ err_clean(int i)
 }
 EOP
 $CC -c vault/err.c -o "$BUILD/vault/err.o"
-for lint in layers symbols headers banned lengths man format scripts; do
+for lint in layers symbols headers banned lengths man docs format scripts; do
 	n=$((n + 1))
 	if sh "tests/lint/$lint.sh" >&2; then
 		echo "ok $n - $lint passes a clean tree"
@@ -202,6 +202,11 @@ rmdir debian
 printf 'int plant( void ) ;\n' >vault/plant.h
 expect format 'vault/plant.h: .make format. would' 'a file not formatted' \
     vault/plant.h
+
+# shellcheck disable=SC2016 # backquotes of Markdown
+printf 'See `vault/err.c` and `vault/plant.c`.\n' >plant.md
+expect docs 'plant.md: there is no vault/plant.c' \
+    'a document that names a file of the past' plant.md
 
 # shellcheck disable=SC2016 # it is the plant that is to be expanded
 printf '#!/bin/sh\nrm $plant\n' >tests/plant.sh
