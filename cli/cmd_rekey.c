@@ -152,10 +152,10 @@ say(const struct rekey *k, const json_t *j)
 		    (unsigned long long)started);
 	if (k->o->quiet)
 		return 0;
-	log_info("the vault has a new root key, and epoch %llu; unlocked by "
-		 "secret %s%s%s",
+	log_info("the vault has a new root key, and epoch %llu; of its secrets "
+		 "there stay %s%s%s",
 	    (unsigned long long)talk_number(j, "epoch"), kept,
-	    gone[0] != '\0' ? "; no more by " : "", gone);
+	    gone[0] != '\0' ? ", and go " : "", gone);
 	say_recovery(k, j);
 	log_info("backups from before open by the secrets and the epoch key of "
 		 "then: make one now, keep 'epoch' apart from it, and destroy "

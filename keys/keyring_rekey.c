@@ -104,8 +104,8 @@ refuse_to_drop(struct rekey *r)
 	if (n == 0)
 		return 0;
 	return fail(r, ERR_CONFLICT,
-	    "secret %s would go: give it (--keep-key-file,"
-	    " --keep-passphrase-file), or let it go (--drop-others)",
+	    "these secrets would go: %s; give them (--keep-key-file,"
+	    " --keep-passphrase-file), or let them go (--drop-others)",
 	    names);
 }
 

@@ -62,7 +62,7 @@ attack()
 
 scene vault weir-keyd
 exits 6 'a secret that would go unasked' weir rekey
-like "$err" 'secret 3 \(spare\).*--keep-key-file.*--drop-others' 'is named'
+like "$err" 'go: 3 \(spare\);.*--keep-key-file.*--drop-others' 'is named'
 head -c 32 /dev/urandom >"$tmp/wrong.key"
 exits 7 'one that opens nothing' weir rekey --keep-key-file "$tmp/wrong.key"
 exits 7 'no proof' env -u WEIR_KEY_FILE \
@@ -118,7 +118,7 @@ exits 0 'the new one does' env -u WEIR_KEY_FILE \
 idle
 exits 0 'again, embedded, with all others dropped' weir rekey --drop-others
 like "$out" '^([A-Z2-7]{4}-){12}[A-Z2-7]{4}$' 'a recovery key is printed, alone'
-like "$err" 'no more by 3, 4' 'and what goes is said'
+like "$err" 'stay 1, and go 3, 4' 'and what goes is said'
 exits 0 'secret ls' weir secret ls --json
 json '[.secrets[] | .secret] == [1, 5] and .secrets[1].label == "recovery"' \
     'has the two that stay'
