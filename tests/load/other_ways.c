@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/aio_abi.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
@@ -45,6 +46,19 @@
 
 static sigjmp_buf place;
 static off_t next_place;
+
+static int
+number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || n < 0 || n > INT_MAX) {
+		fprintf(stderr, "not a number: %s\n", text);
+		exit(1);
+	}
+	return (int)n;
+}
 
 static void
 must(int good, const char *what)
@@ -371,9 +385,9 @@ open_proc(const char *pid, const char *what, const char *name)
 static int
 take_fd(const char *pid)
 {
-	int process = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	int process = (int)syscall(SYS_pidfd_open, number(pid), 0);
 
-	return (int)syscall(SYS_pidfd_getfd, process, atoi(HELD), 0);
+	return (int)syscall(SYS_pidfd_getfd, process, number(HELD), 0);
 }
 
 static int
@@ -392,7 +406,7 @@ by_process(const char *path, const char *pid)
 static void
 become(const char *uid)
 {
-	const struct passwd *p = getpwuid((uid_t)atoi(uid));
+	const struct passwd *p = getpwuid((uid_t)number(uid));
 
 	must(p != NULL, "getpwuid");
 	must(setgroups(0, NULL) == 0 &&

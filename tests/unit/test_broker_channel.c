@@ -507,102 +507,6 @@ proofs_and_logs_are_for_roles_and_grants(void **state)
 	desk_person_go(&bin);
 }
 
-/* A grant for a channel shows what the channel points to. */
-static void
-a_list_shows_what_a_granted_channel_points_to(void **state)
-{
-	struct desk_person owner, bin;
-	OWNED_WRITER body = writer_of(256), grant = writer_of(256);
-	char llama[] = "llama", prod[] = "prod", to[] = "user:bin", none[] = "";
-	const struct msg_grant_add m = { .model = llama,
-		.channel = prod,
-		.version = none,
-		.to = to,
-		.type = MSG_GRANT_LOAD,
-		.loads = 1,
-		.reason = llama };
-	const struct msg_list all = { .model = none, .after = none };
-	char hex[DIGEST_HEX_SIZE];
-	json_t *j, *models, *versions;
-	struct digest v;
-
-	begin(&owner, *state);
-	desk_person_come(&bin, *state, 2);
-	v = bureau_signed(&owner, "llama", 9);
-	assert_int_equal(promote(&owner, &v, P(0) | P(2), NULL), 0);
-	(void)bureau_signed(&owner, "llama", 10);
-	msg_grant_add_write(&grant, &m);
-	assert_int_equal(desk_ask(&owner, MSG_GRANT_ADD, &grant, NULL), 0);
-	msg_list_write(&body, &all);
-	j = desk_json(&bin, MSG_MODEL_LS, &body);
-	models = json_object_get(j, "models");
-	assert_int_equal(json_array_size(models), 1);
-	versions = json_object_get(json_array_get(models, 0), "versions");
-	assert_int_equal(json_array_size(versions), 1);
-	assert_string_equal(text(json_array_get(versions, 0), "version"),
-	    digest_hex(&v, hex));
-	json_decref(j);
-	desk_person_go(&owner);
-	desk_person_go(&bin);
-}
-
-/* The channels of the first version in what model.ls says to somebody. */
-static void
-assert_channels(struct desk_person *p, const char *wanted)
-{
-	OWNED_WRITER body = writer_of(256);
-	char none[] = "";
-	const struct msg_list all = { .model = none, .after = none };
-	json_t *j, *version, *name;
-	char got[80] = "";
-	size_t i;
-
-	msg_list_write(&body, &all);
-	j = desk_json(p, MSG_MODEL_LS, &body);
-	version = json_array_get(
-	    json_object_get(json_array_get(json_object_get(j, "models"), 0),
-		"versions"),
-	    0);
-	json_array_foreach(json_object_get(version, "channels"), i, name) {
-		strcat(got, json_string_value(name));
-		strcat(got, " ");
-	}
-	assert_string_equal(got, wanted);
-	json_decref(j);
-}
-
-/* Whoever has a role sees all of them; others what they may open. */
-static void
-a_list_names_the_channels_of_a_version(void **state)
-{
-	struct desk_person owner, bin;
-	OWNED_WRITER grant = writer_of(256);
-	char llama[] = "llama", prod[] = "prod", to[] = "user:bin", none[] = "";
-	const struct msg_grant_add m = { .model = llama,
-		.channel = prod,
-		.version = none,
-		.to = to,
-		.type = MSG_GRANT_LOAD,
-		.loads = 1,
-		.reason = llama };
-	struct statement_fields f;
-	struct digest v;
-
-	begin(&owner, *state);
-	desk_person_come(&bin, *state, 2);
-	v = bureau_signed(&owner, "llama", 9);
-	assert_channels(&owner, "");
-	assert_int_equal(promote(&owner, &v, P(0) | P(2), NULL), 0);
-	f = bureau_promotion(*state, "llama", "canary", &v);
-	assert_int_equal(bureau_say(&owner, &f, P(0) | P(2), NULL), 0);
-	assert_channels(&owner, "canary prod ");
-	msg_grant_add_write(&grant, &m);
-	assert_int_equal(desk_ask(&owner, MSG_GRANT_ADD, &grant, NULL), 0);
-	assert_channels(&bin, "prod ");
-	desk_person_go(&owner);
-	desk_person_go(&bin);
-}
-
 static void
 a_revocation_is_taken_once(void **state)
 {
@@ -640,8 +544,6 @@ main(void)
 		TEST(a_rollback_goes_to_what_was_promoted_there),
 		TEST(a_proof_has_all_that_a_host_needs),
 		TEST(proofs_and_logs_are_for_roles_and_grants),
-		TEST(a_list_shows_what_a_granted_channel_points_to),
-		TEST(a_list_names_the_channels_of_a_version),
 		TEST(a_revocation_is_taken_once),
 	};
 

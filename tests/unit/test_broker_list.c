@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/bureau.h"
 #include "tests/lib/desk.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
@@ -384,6 +385,125 @@ a_reference_with_few_digits_is_completed(void **state)
 	desk_person_go(&owner);
 }
 
+/* --- channels --- */
+
+#define SIGNERS (1U << 0 | 1U << 2)
+
+static void
+begin(struct desk_person *owner, struct desk *d)
+{
+	const struct bureau_policy policy = BUREAU_POLICY;
+
+	desk_person_come(owner, d, 0);
+	bureau_begin(owner, &policy);
+}
+
+static void
+promote(struct desk_person *p, const struct digest *version,
+    const char *channel)
+{
+	struct statement_fields f = bureau_promotion(p->d, "llama", channel,
+	    version);
+
+	assert_int_equal(bureau_say(p, &f, SIGNERS, NULL), 0);
+}
+
+static void
+grant_prod(struct desk_person *owner)
+{
+	char llama[] = "llama", prod[] = "prod", to[] = "user:bin", none[] = "";
+	OWNED_WRITER body = writer_of(256);
+	const struct msg_grant_add m = { .model = llama,
+		.channel = prod,
+		.version = none,
+		.to = to,
+		.type = MSG_GRANT_LOAD,
+		.loads = 1,
+		.reason = llama };
+
+	msg_grant_add_write(&body, &m);
+	assert_int_equal(desk_ask(owner, MSG_GRANT_ADD, &body, NULL), 0);
+}
+
+/* What model.ls says to somebody of the versions of the one model. */
+static json_t *
+versions_of(struct desk_person *p, json_t **reply)
+{
+	OWNED_WRITER body = writer_of(256);
+	char none[] = "";
+	const struct msg_list all = { .model = none, .after = none };
+	json_t *models;
+
+	msg_list_write(&body, &all);
+	*reply = desk_json(p, MSG_MODEL_LS, &body);
+	models = json_object_get(*reply, "models");
+	assert_int_equal(json_array_size(models), 1);
+	return json_object_get(json_array_get(models, 0), "versions");
+}
+
+/* A grant for a channel shows what the channel points to. */
+static void
+a_list_shows_what_a_granted_channel_points_to(void **state)
+{
+	struct desk_person owner, bin;
+	char hex[DIGEST_HEX_SIZE];
+	json_t *j, *versions;
+	struct digest v;
+
+	begin(&owner, *state);
+	desk_person_come(&bin, *state, 2);
+	v = bureau_signed(&owner, "llama", 9);
+	promote(&owner, &v, "prod");
+	(void)bureau_signed(&owner, "llama", 10);
+	grant_prod(&owner);
+	versions = versions_of(&bin, &j);
+	assert_int_equal(json_array_size(versions), 1);
+	assert_string_equal(json_string_value(
+				json_object_get(json_array_get(versions, 0),
+				    "version")),
+	    digest_hex(&v, hex));
+	json_decref(j);
+	desk_person_go(&owner);
+	desk_person_go(&bin);
+}
+
+/* The channels of the first version. */
+static void
+assert_channels(struct desk_person *p, const char *first, const char *second)
+{
+	const char *wanted[] = { first, second };
+	json_t *j, *channels, *name;
+	size_t i;
+
+	channels = json_object_get(json_array_get(versions_of(p, &j), 0),
+	    "channels");
+	assert_int_equal(json_array_size(channels),
+	    (first != NULL) + (second != NULL));
+	json_array_foreach(channels, i, name)
+		assert_string_equal(json_string_value(name), wanted[i]);
+	json_decref(j);
+}
+
+/* Whoever has a role sees all of them; others what they may open. */
+static void
+a_list_names_the_channels_of_a_version(void **state)
+{
+	struct desk_person owner, bin;
+	struct digest v;
+
+	begin(&owner, *state);
+	desk_person_come(&bin, *state, 2);
+	v = bureau_signed(&owner, "llama", 9);
+	assert_channels(&owner, NULL, NULL);
+	promote(&owner, &v, "prod");
+	promote(&owner, &v, "canary");
+	assert_channels(&owner, "canary", "prod");
+	grant_prod(&owner);
+	assert_channels(&bin, "prod", NULL);
+	desk_person_go(&owner);
+	desk_person_go(&bin);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -399,6 +519,8 @@ main(void)
 		TEST(strangers_do_not_learn_what_there_is),
 		TEST(a_grant_shows_the_versions_that_it_covers),
 		TEST(a_reference_with_few_digits_is_completed),
+		TEST(a_list_shows_what_a_granted_channel_points_to),
+		TEST(a_list_names_the_channels_of_a_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
