@@ -186,6 +186,38 @@ man_page >cli/weir.1
 expect man 'cli/commands.c: no command table' 'a table that it cannot find' \
     cli/commands.c cli/weir.1
 
+# Rules, and the page that tells of them.
+mkdir docs
+rules()
+{
+	printf '\t[WATCH_%s] = { "%s", WATCH_HIGH, DAY, { { 0 } } },\n' \
+	    DECOY decoy DRIP drip >keys/watch_rules.c
+}
+page()
+{
+	printf '%s\n' 'There are 2 rules: 1 facts, 1 statistics, and no more.' \
+	    '### Facts' '| rule, severity | when |' '|---|---|' \
+	    '| decoy, high | a |' '' '### Statistics' \
+	    '| rule, severity | when |' '|---|---|' '| drip, high | b |'
+}
+rules
+page >docs/watch.md
+n=$((n + 1))
+if sh tests/lint/rules.sh >&2; then
+	echo "ok $n - rules passes a page that has them all"
+else
+	echo "not ok $n - rules fails on a page that has them all"
+	status=1
+fi
+page | grep -v drip >docs/watch.md
+expect rules 'docs/watch.md: no row of: drip, high' 'a rule without a row'
+page | sed 's/drip, high/drip, low/' >docs/watch.md
+expect rules 'no section of: drip, low' 'another severity'
+page | sed 's/^There are 2/There are 3/' >docs/watch.md
+expect rules 'does not say: There are 2 rules' 'a wrong number' \
+    keys/watch_rules.c docs/watch.md
+rmdir docs
+
 mkdir debian
 printf 'PACKAGES := gcc \\\n\tlibplant-dev libcmocka-dev\n' >Makefile
 printf '#define WEIR_VERSION "7"\n' >cli/cmd_help.c
