@@ -19,6 +19,7 @@
 
 #define CREDENTIAL_PASSPHRASE "weir-unlock"
 #define CREDENTIAL_KEY "weir-unlock.key"
+#define UNIT_VAULTS "/var/lib/weir-keyd/"
 #define HEAD_SIZE 5 /* kind and length, on the way to a child */
 
 void
@@ -196,6 +197,16 @@ load(struct unlock *out, const struct unlock_source *s, bool new)
 	return err;
 }
 
+const char *
+unlock_unit(const char *vault)
+{
+	const size_t n = strlen(UNIT_VAULTS);
+
+	if (environment("INVOCATION_ID") == NULL)
+		return NULL;
+	return strncmp(vault, UNIT_VAULTS, n) == 0 ? vault + n : "NAME";
+}
+
 int
 unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
 {
@@ -207,6 +218,16 @@ unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
 		    "no new secret: give --new-key-file FILE,"
 		    " --new-passphrase-file FILE or --new-recovery, or run it"
 		    " on a terminal");
+	if (err == ERR_NOT_FOUND && s->no_prompt && s->unit != NULL)
+		return log_err(ERR_SECRET,
+		    "no secret to unlock the vault with: this unit was handed"
+		    " neither the credential " CREDENTIAL_PASSPHRASE " nor"
+		    " " CREDENTIAL_KEY "; seal the passphrase for this host:"
+		    " systemd-ask-password -n | systemd-creds encrypt"
+		    " --name=" CREDENTIAL_PASSPHRASE
+		    " - /etc/credstore.encrypted/weir-%s; then: systemctl"
+		    " restart weir-keyd@%s",
+		    s->unit, s->unit);
 	if (err == ERR_NOT_FOUND)
 		return log_err(ERR_SECRET,
 		    "no secret to unlock the vault with: give"

@@ -35,12 +35,16 @@ struct unlock_source {
 	bool named_only; /* nothing from the environment */
 	/* One that is there already, borrowed; NULL: none. */
 	const struct unlock *given;
+	const char *unit; /* unlock_unit: for what is said when there is none */
 };
 
 /* ERR_SECRET, with a line that lists the ways, when there is none.  twice:
  * a prompt asks again: the secret is for a vault that is to be made. */
 int unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
     MUST_USE;
+/* The instance of weir-keyd@.service that serves this vault, NAME where a drop-in
+ * says which vault it is; NULL where no unit has started us.  Borrowed. */
+const char *unlock_unit(const char *vault);
 void unlock_clear(struct unlock *u);
 #define OWNED_UNLOCK __attribute__((cleanup(unlock_clear))) struct unlock
 

@@ -308,14 +308,16 @@ claim(struct keyd *k)
 static int
 unlock(struct keyd *k)
 {
+	struct unlock_source from = k->o->unlock;
 	OWNED_UNLOCK secret = { 0 };
 	struct note_key key;
 	int err;
 
+	from.unit = unlock_unit(k->vault->path);
 	if (k->o->embedded)
 		err = unlock_receive(&secret, k->o->secret_fd);
 	else
-		err = unlock_load(&secret, &k->o->unlock, false);
+		err = unlock_load(&secret, &from, false);
 	if (k->o->embedded)
 		close(k->o->secret_fd);
 	if (err == 0)

@@ -103,6 +103,15 @@ exits 7 'another key does not unlock' weir-keyd --vault "$vault" \
 like "$err" 'does not unlock' 'and it says so'
 exits 7 'nor does a key that is not there' weir-keyd --vault "$vault" \
     --key-file "$tmp/none"
+exits 7 'nor none at all' env -u WEIR_KEY_FILE -u WEIR_PASSPHRASE_FILE \
+    -u INVOCATION_ID weir-keyd --vault "$vault" --no-prompt </dev/null
+like "$err" 'give --passphrase-file FILE' 'which names the ways'
+exits 7 'nor a unit without its credential' env -u WEIR_KEY_FILE \
+    -u WEIR_PASSPHRASE_FILE INVOCATION_ID=0 weir-keyd --vault "$vault" \
+    --no-prompt
+like "$err" 'credential weir-unlock nor weir-unlock.key' 'it is named'
+like "$err" 'systemd-creds encrypt --name=weir-unlock - /etc/credstore.encrypted/weir-NAME; then: systemctl restart weir-keyd@NAME' \
+    'with what to type'
 exits 5 'no vault, no keyd' weir-keyd --vault "$tmp" --key-file "$key"
 like "$err" 'weir init' 'but the command that makes one'
 exits 2 'no options, no keyd' env -u WEIR_VAULT weir-keyd

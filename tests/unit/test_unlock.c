@@ -205,6 +205,18 @@ without_a_terminal_nothing_is_asked(void **state)
 	}
 }
 
+static void
+a_unit_is_called_by_its_name(void **state)
+{
+	(void)state;
+	unsetenv("INVOCATION_ID");
+	assert_null(unlock_unit("/var/lib/weir-keyd/llama"));
+	setenv("INVOCATION_ID", "0", 1);
+	assert_string_equal(unlock_unit("/var/lib/weir-keyd/llama"), "llama");
+	assert_string_equal(unlock_unit("/srv/weir/vault"), "NAME");
+	unsetenv("INVOCATION_ID");
+}
+
 /* --- hand-over --- */
 
 static void
@@ -300,6 +312,7 @@ main(void)
 		TEST(a_key_file_has_32_to_4096_bytes),
 		TEST(a_file_that_was_named_must_be_there),
 		TEST(without_a_terminal_nothing_is_asked),
+		TEST(a_unit_is_called_by_its_name),
 		TEST(a_secret_is_handed_over_whole),
 		TEST(anything_but_a_whole_secret_is_refused),
 		TEST(a_child_that_has_gone_does_not_kill_us),
