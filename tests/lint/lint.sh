@@ -5,12 +5,8 @@
 # script that runs alone, too.
 set -u
 
-<<<<<<< HEAD
 lints='format scripts banned symbols headers lengths layers man docs debian
-    figures'
-=======
-lints='format scripts banned symbols headers lengths layers man debian figures rules'
->>>>>>> b92cf47 (lint: the rules of the watch are those that its page tells of)
+    figures rules'
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
