@@ -8,7 +8,8 @@ Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead an
 constant bytes: mmap, processes (8 that map one file), read (1 MiB), threads (16 x 2 MiB), pieces (16 x 16 MiB), direct
 (O_DIRECT, 4 MiB), random (4 KiB), warm (read again in the session, beside the plain file).  Beside restic and borg: put,
 reput (unchanged), change (1 %).  Alone: check (--read-data), rss, first (first byte of a large version), releases
-(durable releases a second), core (what one core does).
+(durable releases a second), keys, fleet and keyd (chunk keys a second, the last host's first keys, and keyd's memory, with
+64 and 1,000 hosts), core (what one core does).
 
 Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
 use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
@@ -17,7 +18,7 @@ README's table from it.  --growth small (minutes) or full (an hour and more, 80 
 """
 import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
-import growth
+import fleet, growth
 from peers import Borg, Peers, Restic, cpu_of, machine, run, servers, wait_for
 
 BLOCK = 1 << 20
@@ -25,7 +26,7 @@ READS = {"mmap": "mmap", "processes": "processes:8", "read": "read", "threads": 
          "pieces": f"threads:16:{16 * BLOCK}", "direct": f"direct:{4 * BLOCK}", "random": "random:4000"}
 PUTS = ("put", "reput", "change")
 PEER = dict.fromkeys(READS, "gocryptfs") | dict.fromkeys(PUTS, "restic") | {"warm": "plain"}
-UNITS = {"rss": "MB", "first": "ms", "releases": "/s"}
+UNITS = {"rss": "MB", "first": "ms", "releases": "/s", "keys": "/s", "fleet": "s", "keyd": "MB"}
 
 
 def drop_caches(top):
@@ -242,15 +243,25 @@ class Bench:
 
     def release_rates(self):
         for _ in range(self.args.rounds):
-            for threads in (1, 16):
+            for threads in (1, 16, 64):
                 rate = run(self.build / "tests/bench/releases", self.top / "vault", self.top / "key", self.reference,
                            threads, 3, env=self.env)
                 self.sample("releases", f"{threads} clients", float(rate))
 
+    def fleets(self):
+        """64 sessions, and as many hosts as keyd takes, that open 140 GB at once; see fleet.py."""
+        many = 1000 if os.geteuid() == 0 else 200
+        for _ in range(self.args.rounds):
+            for r in fleet.measure(self.build, [64, many], 140, 3):
+                who = f"{r['hosts']} hosts"
+                self.sample("keys", who, r["keys_a_second"])
+                self.sample("fleet", who, r["last_first_keys"])
+                self.sample("keyd", who, r["keyd_mb"])
+
     # -- the table -------------------------------------------------------
 
     def report(self):
-        out = {"command": f"make bench BENCH='{' '.join(sys.argv[2:])}'", "machine": machine(),
+        out = {"command": command(self.args), "machine": machine(),
                "date": time.strftime("%Y-%m-%d", time.gmtime()), "size_mb": self.args.size_mb, "rounds": self.args.rounds,
                "chunks": self.args.chunks, "stores": fstype(self.top), "load": round(os.getloadavg()[1], 1), "rows": {},
                "growth": self.grown}
@@ -272,6 +283,13 @@ class Bench:
         path = pathlib.Path(self.args.json or self.build / "bench.json")
         path.write_text(json.dumps(out, indent=1) + "\n")
         print(f"\n{path}", file=sys.stderr)
+
+
+def command(args):
+    """What to type to do it again."""
+    how = [f"--size-mb {args.size_mb} --rounds {args.rounds} --chunks {args.chunks}"]
+    how += [f"--{k} {getattr(args, k)}" for k in ("only", "growth") if getattr(args, k)]
+    return f"make bench BENCH='{' '.join(how)}'"
 
 
 def print_row(row, who, e):
@@ -315,7 +333,8 @@ def main():
         b = Bench(args, top)
         b.prepare()
         for names, work in ((READS, b.reads), (("warm",), b.warm), (PUTS, b.puts), (("check",), b.check),
-                            (("core",), b.core), (("rss",), b.rss), (("first",), b.first), (("releases",), b.releases)):
+                            (("core",), b.core), (("rss",), b.rss), (("first",), b.first), (("releases",), b.releases),
+                            (("keys", "fleet", "keyd"), b.fleets)):
             if wanted(args, *names):
                 work()
         if args.growth:

@@ -20,6 +20,8 @@ ROWS = {
     "put": "put", "reput": "put again, unchanged", "change": "put again, 1 % changed",
     "check": "check --read-data", "rss": "worker's anonymous memory, 16 readers",
     "first": "version of {chunks:,} chunks", "releases": "durable releases",
+    "keys": "chunk keys, hosts that open 140 GB at once", "fleet": "first keys of the last of them",
+    "keyd": "keyd, most in memory",
 }
 NAMES = {"constant": "constant bytes", "gocryptfs16m": "gocryptfs, read-ahead 16 MiB", "plain": "plain file"}
 
@@ -50,6 +52,9 @@ def bench(d):
     lines = [f"`{d['command']}`, {d['date']}, on {d['machine']}: load average {d['load']}, stores on {d['stores']}, "
              f"{d['size_mb']:,} MiB of random bytes, {d['rounds']} rounds interleaved. Medians (smallest–largest); CPU-s are "
              "CPU-seconds a GB of reader, kernel and server together.", ""]
+    if d["load"] > 2:
+        lines += ["Others wanted the processors at the same time, which is in all that is measured by the clock: the CPU-seconds "
+                  "are what to go by.", ""]
     if core:
         lines += ["One core does, in GB/s: " + ", ".join(f"{who} {number(e['median'])}" for who, e in core.items()) + ".", ""]
     lines += ["| row | weir | beside it, and weir's ratio to it |", "|---|---|---|"]
