@@ -163,16 +163,37 @@ look_fusermount(struct host_finding *f)
 		say(f, HOST_OK, "", "%s", path);
 }
 
+/* Where udev runs and has weir's rule, it sets what only root may. */
+static bool
+udev_helps(void)
+{
+	static const char *const rules[] = {
+		"/etc/udev/rules.d/60-weir.rules",
+		"/usr/local/lib/udev/rules.d/60-weir.rules",
+		"/usr/lib/udev/rules.d/60-weir.rules",
+		"/lib/udev/rules.d/60-weir.rules",
+	};
+
+	if (access("/run/udev/control", F_OK) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (access(rules[i], R_OK) == 0)
+			return true;
+	return false;
+}
+
 static void
 look_readahead(struct host_finding *f)
 {
-	if (geteuid() == 0 && access("/sys/class/bdi", W_OK) == 0)
+	if (udev_helps() ||
+	    (geteuid() == 0 && access("/sys/class/bdi", W_OK) == 0))
 		say(f, HOST_OK, "",
 		    "mounts read as far ahead as their grant allows");
 	else
 		say(f, HOST_WARN, "sudo weir mount REF MOUNTPOINT --user NAME",
-		    "only root can set a mount's read-ahead; at the kernel's "
-		    "128 KiB loading is slower");
+		    "only root, or udev with weir's 60-weir.rules, can set a "
+		    "mount's read-ahead; at the kernel's 128 KiB loading is "
+		    "slower");
 }
 
 static void
