@@ -15,6 +15,9 @@ CC = gcc
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 FUZZ_SECONDS = 60
 CRASH_ROUNDS = 200
+# What crash-sweep may take for each of its halves, and must look at.
+CRASH_SECONDS = 1000000
+CRASH_STATES = 20000
 SOAK_SECONDS = 7200
 PREFIX = /usr/local
 ZSHDIR = share/zsh/site-functions
@@ -175,7 +178,7 @@ help:
 	'make check-asan   tests under address and undefined-behaviour checks' \
 	'make check-tsan   the threaded tests under the thread sanitizer' \
 	'make check-crash  CRASH_ROUNDS=200 kills, faults and power cuts at random' \
-	'make crash-sweep  the same at every place there is (hours)' \
+	'make crash-sweep  the same at every place there is (hours); totals' \
 	'make soak         SOAK_SECONDS=7200 of puts, mounts, kills, full disks' \
 	'make map          what each file is about, by its header' \
 	'make lint         layers, symbols, headers, lengths, man pages, format' \
@@ -566,7 +569,12 @@ check-crash: tests
 		$(sort $(wildcard tests/crash/*.sh))
 
 crash-sweep: tests
-	@CRASH_ALL=1 $(MAKE) CRASH_ROUNDS=$(CRASH_ROUNDS) check-crash
+	@rm -f $(BUILD)/crash-tally
+	@CRASH_ALL=1 CRASH_SECONDS=$(CRASH_SECONDS) \
+		CRASH_TALLY=$(abspath $(BUILD))/crash-tally $(MAKE) \
+		CRASH_ROUNDS=$(CRASH_ROUNDS) check-crash; r=$$?; \
+		python3 tests/crash/totals.py $(BUILD)/crash-tally \
+		--at-least $(CRASH_STATES) && exit $$r
 
 soak: tests
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(TAP) --disk --tier soak \

@@ -114,11 +114,11 @@ cmd_init(struct options *o, int argc, char **argv)
 	OWNED(vaultdir) v = NULL;
 	int r;
 
-	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0)
+	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
+	    (r = peer_look_up(how.uid, owner)) != 0)
 		return r;
 	how.path = operands.items[0];
-	how.owner = peer_principal(how.uid, owner);
-
+	how.owner = owner;
 	if ((r = unlock_load(&first, &o->unlock, true)) != 0)
 		return r;
 	r = vaultdir_init(&how);

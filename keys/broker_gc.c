@@ -316,7 +316,7 @@ begin(struct broker_call *c, bool dry, json_t *list)
 	if (err != 0) {
 		broker_record_failed(c->b, err,
 		    "the catalogue cannot be written");
-		return ERR_IO;
+		return err == ERR_SPACE ? err : ERR_IO;
 	}
 	/* What it cannot remove it says, and the next one finds. */
 	(void)!store_sweep(c->b->how.store);

@@ -81,7 +81,7 @@ store_failed(struct broker *b, int err)
 	if (err == ERR_NOMEM)
 		return err;
 	broker_record_failed(b, err, "the catalogue cannot be written");
-	return ERR_IO;
+	return err == ERR_SPACE ? err : ERR_IO;
 }
 
 static int
@@ -175,7 +175,10 @@ begin(struct broker_call *c, struct broker_upload *u)
 	if (err != 0) {
 		msg_put_begin_reply_clear(&reply);
 		return broker_call_fail(c, err,
-		    "the keys for this put cannot be made: %s", err_text(err));
+		    "the keys for this put cannot be made: %s%s", err_text(err),
+		    err == ERR_SPACE ? ": make room where the vault is and run "
+				       "the same command again" :
+				       "");
 	}
 	broker_call_entry(c, &e, ENTRY_PUT_BEGIN);
 	entry_number(&e, "upload", u->id);

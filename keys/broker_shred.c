@@ -28,7 +28,7 @@ cannot_finish(struct broker *b, int err)
 	if (b->failed == 0)
 		broker_record_failed(b, err,
 		    "a shred cannot be finished now, and is at the next start");
-	return ERR_IO;
+	return err == ERR_SPACE ? err : ERR_IO;
 }
 
 /* --- the epoch --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/peer.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,19 +20,39 @@ is_number(const char *name)
 	return name[strspn(name, "0123456789")] == '\0';
 }
 
-char *
-peer_principal(uid_t uid, char buf[static PEER_SIZE])
+/* The name, and what getpwuid_r(3) said. */
+static int
+look_up(uid_t uid, char buf[static PEER_SIZE])
 {
 	struct passwd record, *found = NULL;
 	char text[RECORD_SIZE];
-	int n = -1;
+	int r, n = -1;
 
-	if (getpwuid_r(uid, &record, text, sizeof(text), &found) == 0 &&
-	    found != NULL && !is_number(record.pw_name))
+	r = getpwuid_r(uid, &record, text, sizeof(text), &found);
+	if (r == 0 && found != NULL && !is_number(record.pw_name))
 		n = snprintf(buf, PEER_SIZE, "user:%s", record.pw_name);
 	if (n < 0 || n >= PEER_SIZE || !ref_principal_ok(buf))
 		snprintf(buf, PEER_SIZE, "user:%ju", (uintmax_t)uid);
+	return r;
+}
+
+char *
+peer_principal(uid_t uid, char buf[static PEER_SIZE])
+{
+	(void)look_up(uid, buf);
 	return buf;
+}
+
+int
+peer_look_up(uid_t uid, char buf[static PEER_SIZE])
+{
+	int r = look_up(uid, buf);
+
+	/* What it may say of a user that has no name. */
+	if (r == 0 || r == ENOENT || r == ESRCH || r == EBADF || r == EPERM)
+		return 0;
+	errno = r;
+	return log_sys("look up the name of user %ju", (uintmax_t)uid);
 }
 
 int

@@ -19,9 +19,9 @@ struct sql {
 };
 
 static int
-failed(const struct sql *s, const char *what)
+failed_at(sqlite3 *db, const char *what)
 {
-	int code = sqlite3_extended_errcode(s->db), err = ERR_IO;
+	int code = sqlite3_extended_errcode(db), err = ERR_IO;
 
 	switch (code & 0xff) {
 	case SQLITE_FULL:
@@ -42,8 +42,19 @@ failed(const struct sql *s, const char *what)
 		err = ERR_NOT_FOUND;
 		break;
 	}
-	return log_err(err, "catalogue: %s: %s (%d)", what,
-	    sqlite3_errmsg(s->db), code);
+	if (err == ERR_SPACE)
+		return log_err(err,
+		    "catalogue: %s: no space left: make room where the vault "
+		    "is (%d)",
+		    what, code);
+	return log_err(err, "catalogue: %s: %s (%d)", what, sqlite3_errmsg(db),
+	    code);
+}
+
+static int
+failed(const struct sql *s, const char *what)
+{
+	return failed_at(s->db, what);
 }
 
 void
@@ -291,8 +302,7 @@ sql_copy(struct sql *s, const char *path)
 		done = sqlite3_backup_finish(copy) == SQLITE_OK && done;
 	}
 	if (!done)
-		err = log_err(ERR_IO, "catalogue: copy it to '%s': %s", path,
-		    sqlite3_errmsg(to));
+		err = failed_at(to, "make a copy");
 	sqlite3_close(to);
 	return err;
 }

@@ -23,7 +23,7 @@ my %slow = map { $_ => 1 } qw(test_version test_reads test_reads_store
     mount-loaders.sh mount-recovers.sh sign-and-promote.sh
     verify-before-sign.sh trust-roots.sh put-resume-after-kill.sh
     rollback-matrix.sh session-refresh.sh lists-go-on.sh
-    kill-at-random.sh damaged-store.sh injected-faults.sh);
+    power-cut.sh kill-at-random.sh damaged-store.sh injected-faults.sh);
 @ARGV = ((grep { $slow{s/.*\///r} } @ARGV), (grep { !$slow{s/.*\///r} } @ARGV))
     if $jobs > 1;
 

@@ -23,7 +23,6 @@ WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "ftruncate", "fa
 # What is made anew at each start, or is of no use after a crash.
 FLEETING = re.compile(r"/(run(/.*)?|keyd\.lock|catalogue\.db-(wal|shm|journal)|\.tmp-[^/]*|\.init|\.restore)$")
 LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\d+)(?:<(.*)>)?")
-PLACE = r"(?:AT_FDCWD|\d+)<([^>]*)>"
 
 
 class Disk:
@@ -182,6 +181,7 @@ class Life:
         self.trace("gc", "--grace", 0)
         self.trace("shred", doomed, "--yes", "--certificate", self.top / "certificate")
         self.trace("secret", "passwd", "--new-key-file", self.top / "key")
+        self.trace("rekey", "--drop-others", "--quiet")
         self.trace("backup", self.top / "backup", "--quiet")
         self.trace("restore", self.top / "backup", self.top / "restored", "--epoch", self.vault / "epoch")
 

@@ -26,10 +26,13 @@ try()
 	fi
 }
 
-echo 1..2
+echo 1..3
 if [ -n "${CRASH_ALL:-}" ]; then
-	try 'all that was reported is there' --every 8
+	try 'all that was reported is there' --every 8 \
+	    --seconds "${CRASH_SECONDS:-1000000}"
 else
-	try 'all that was reported is there' --states "$CRASH_ROUNDS"
+	try 'all that was reported is there' --states $((CRASH_ROUNDS * 75))
 fi
 try 'a lying fsync of files is found out' --states 16 --mutant file
+try 'a file system that is held after its umount is found out' \
+    --states 2 --hold
