@@ -33,6 +33,16 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	return line->stop ? 1 : 0;
 }
 
+/* What is not encrypted is for this host alone (keys/deliver.c), and for no proxy
+ * that the environment names. */
+static CURLcode
+set_proxy(CURL *curl, const char *url)
+{
+	return strncmp(url, "https:", 6) == 0 ?
+	    CURLE_OK :
+	    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+}
+
 static CURLcode
 set_up(CURL *curl, struct courier_line *line, struct curl_slist *headers,
     const char *json)
@@ -42,6 +52,8 @@ set_up(CURL *curl, struct courier_line *line, struct curl_slist *headers,
 
 	if (r == CURLE_OK)
 		r = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (r == CURLE_OK)
+		r = set_proxy(curl, d->webhook);
 	if (r == CURLE_OK && d->webhook_ca[0] != '\0')
 		r = curl_easy_setopt(curl, CURLOPT_CAINFO, d->webhook_ca);
 	if (r == CURLE_OK)

@@ -57,6 +57,9 @@ echo 200 >"$tmp/status"
 python3 "$tmp/server.py" "$tmp" >"$tmp/port" &
 server=$!
 cleanup_fn end_process "$server"
+# Plain HTTP does not leave this host, whatever the environment would have.
+http_proxy=http://127.0.0.1:9 all_proxy=http://127.0.0.1:9
+export http_proxy all_proxy
 wait_for 60 test -s "$tmp/port"
 cat >"$vault/watch.ini" <<I
 [deliver]
