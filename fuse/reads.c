@@ -418,6 +418,15 @@ job_run(struct reads *r, struct job *j, uint8_t *buf)
 	jobs_done(j);
 }
 
+/* Nothing has been read for a while: no plain byte stays. */
+static void
+tidy(struct reads *r, uint8_t *buf)
+{
+	secret_wipe(buf, READS_MAX);
+	if (r->how.opened != NULL)
+		opened_wipe(r->how.opened);
+}
+
 static void *
 work(void *arg)
 {
@@ -435,7 +444,7 @@ work(void *arg)
 		if (j != NULL)
 			job_run(r, j, buf);
 		else if (dirty)
-			secret_wipe(buf, READS_MAX);
+			tidy(r, buf);
 		dirty = j != NULL;
 	}
 	buffer_free(buf, READS_MAX);
@@ -519,6 +528,8 @@ reads_end(struct reads *r)
 	atomic_store(&r->ended, true);
 	fail_all(r);
 	keyslots_wipe(r->how.keys);
+	if (r->how.opened != NULL)
+		opened_close(r->how.opened);
 }
 
 bool

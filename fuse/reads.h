@@ -38,6 +38,7 @@ struct reads_how {
 	struct keyslots *keys; /* borrowed, as those below */
 	struct link *link;
 	struct report *report;
+	struct opened *opened; /* of the versions; may be NULL */
 	uint32_t stall_ms;
 	uint32_t threads;
 };

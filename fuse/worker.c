@@ -228,6 +228,7 @@ take_apart(struct worker *w)
 	tree_free(w->tree);
 	for (uint16_t i = 0; i < w->count && w->versions != NULL; i++)
 		version_free(w->versions[i]);
+	opened_free(w->opened);
 	signatures_clear(&w->signatures);
 	free(w->versions);
 	free(w->manifests);

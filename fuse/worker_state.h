@@ -39,6 +39,7 @@ struct worker {
 	struct control_setup setup;
 	uint16_t count; /* of versions */
 	struct store *store;
+	struct opened *opened; /* NULL: there is no room for it */
 	struct version **versions;
 	const struct manifest **manifests;
 	uint32_t *windows;

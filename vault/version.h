@@ -7,6 +7,7 @@
 
 #include "vault/manifest.h"
 #include "vault/object.h"
+#include "vault/opened.h"
 #include "vault/owned.h"
 #include "vault/store.h"
 #include "vault/tensor.h"
@@ -24,6 +25,7 @@ struct version_open {
 	struct digest object; /* of the manifest */
 	struct digest version;
 	const struct page_key *manifest_key; /* copied */
+	struct opened *opened; /* for reads of parts; may be NULL; borrowed */
 };
 int version_open(struct version **out, const struct version_open *how) MUST_USE;
 void version_free(struct version *v);
@@ -54,8 +56,8 @@ int version_rows_at(struct version *v, uint64_t first, struct version_row *rows,
  * n bytes from offset of a chunk, opened with its key: fetches only the segments
  * needed, checks the digest of each block that holds a byte of them (of a
  * packed segment: of all its blocks) and the segment's tag before a byte of it
- * is copied to buf.
- * ERR_INTEGRITY: the object is not the one vouched for, or missing bytes;
+ * is copied to buf.  What was opened lately (version_open.opened) is copied from
+ * there.  ERR_INTEGRITY: the object is not the one vouched for, or missing bytes;
  * ERR_NOT_FOUND: it is not in the store; ERR_IO.  On failure buf is wiped.
  */
 int version_read(struct version *v, const struct version_row *row,

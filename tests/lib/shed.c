@@ -100,6 +100,7 @@ shed_open(struct shed *s, const struct intake_result *r, struct version **out)
 		.object = r->object,
 		.version = r->version,
 		.manifest_key = s->keys.manifest_key,
+		.opened = s->opened,
 	};
 	OWNED(version) v = NULL;
 	int err = version_open(&v, &how);

@@ -15,6 +15,7 @@ struct shed {
 	char *objects; /* of the store */
 	struct store *store;
 	struct fakekeys keys;
+	struct opened *opened; /* for shed_open; NULL unless a test sets it */
 	char lines[4096]; /* what was logged since shed_init or shed_hush */
 };
 
