@@ -21,8 +21,8 @@ struct handle_set;
 struct handle_file {
 	uint64_t ino;
 	uint16_t version;
-	uint32_t window; /* most rows in one release */
-	const struct manifest *manifest;
+	uint32_t window;		 /* most rows in one release */
+	const struct manifest *manifest; /* borrowed, as file */
 	const struct manifest_file *file;
 };
 

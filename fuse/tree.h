@@ -44,6 +44,7 @@ int tree_new(struct tree **out, const struct tree_version *versions,
 void tree_free(struct tree *t);
 OWNED_TYPE(tree);
 
+/* What it points to is borrowed from the tree. */
 struct tree_item {
 	uint64_t ino;
 	uint64_t parent; /* the root is its own */

@@ -61,7 +61,7 @@ int verifier_start(struct verifier *v, const char *store,
 /* Break off what is under way: nobody hears of it, and its keys are gone. */
 void verifier_stop(struct verifier *v);
 
-/* What makes weir-keyd the child, and the child. */
+/* What makes weir-keyd the child, and the child, which gives its exit status. */
 #define VERIFIER_WORD "--verifier"
 int verifier_child(void);
 

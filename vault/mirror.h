@@ -39,7 +39,8 @@ struct mirror {
 };
 
 /* All that can be copied is; objects that are bad or missing are told of and
- * are no error.  What was copied lasts when this returns 0. */
+ * are no error.  What was copied lasts when this returns 0.  ERR_SPACE
+ * and ERR_IO of `to` are logged; what has a name there by then is whole. */
 int mirror_run(const struct mirror *m, struct mirror_totals *out) MUST_USE;
 
 #endif
