@@ -10,8 +10,9 @@
  * Every refusal is recorded, and anybody may ask for one: the trail's disk is
  * not theirs to fill.  A user has so many refusals at once, and one more each
  * second.  Those beyond wait for the next tick, when one entry tells how many
- * they were; nothing more is read from their connections meanwhile.  What a rule of the watch is
- * about has entries apart: nobody hides one refusal behind others.
+ * they were; nothing more is read from their connections meanwhile.  What a
+ * rule of the watch is about has entries apart: nobody hides one refusal behind
+ * others.
  */
 #define BURST 32
 #define SECOND_MS 1000
