@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <linux/aio_abi.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
@@ -38,6 +37,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/load/number.h"
+
 #define PIECE 4096
 #define STEP (64 << 10) /* from one way's place to the next one's */
 #define NOT_HERE (-2)
@@ -46,19 +47,6 @@
 
 static sigjmp_buf place;
 static off_t next_place;
-
-static int
-number(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || n < 0 || n > INT_MAX) {
-		fprintf(stderr, "not a number: %s\n", text);
-		exit(1);
-	}
-	return (int)n;
-}
 
 static void
 must(int good, const char *what)

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/load/number.h"
+
 #define PIECE ((size_t)64 << 10)
 #define MOST 64	       /* readers */
 #define ENOUGH 3       /* pieces, until COMMAND may be run */
@@ -253,8 +255,8 @@ main(int argc, char **argv)
 
 	if (argc < 6)
 		return 2;
-	s.count = atoi(argv[3]);
-	s.limit = (int64_t)atoi(argv[4]) * 1000000;
+	s.count = number(argv[3]);
+	s.limit = (int64_t)number(argv[4]) * 1000000;
 	s.file = open(argv[1], O_RDONLY | O_CLOEXEC);
 	must(s.file >= 0, argv[1]);
 	s.source = load(argv[2], &s.size);
@@ -265,7 +267,7 @@ main(int argc, char **argv)
 	good = wait_until(&s, all_read, PATIENCE);
 	good = run(argv + 5) && good;
 	ended = now_ns();
-	(void)wait_until(&s, all_over, atoi(argv[4]) + OVERTIME);
+	(void)wait_until(&s, all_over, number(argv[4]) + OVERTIME);
 	for (int i = 0; i < s.count; i++)
 		good = judge(&s, i, ended) && good;
 	for (int i = 0; i < s.count; i++) {
