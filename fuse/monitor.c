@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -305,7 +304,8 @@ on_control(sd_event_source *source, int fd, uint32_t events, void *arg)
 	}
 	if (err == 0)
 		err = on_message(m, s, &c);
-	s->wrong = s->wrong || err == ERR_FORMAT;
+	if (err == ERR_FORMAT) /* else it may be gone: a refresh drops it */
+		s->wrong = true;
 	if (err != 0 && err != ERR_UNREACHABLE)
 		on_failed(m, s, err, "the mount failed");
 	return 0;
