@@ -74,7 +74,7 @@ BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
 	weir-mount-trusting weir-mount-late weir-mount-unruly \
-	weir-mount-planted weir-mount-moody weir-mount-hanging \
+	weir-mount-planted weir-mount-moody weir-mount-hanging weir-mount-gap \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
 	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
 	test_budget_blind test_keyring_careless test_lock_careless test_rekey_careless \
@@ -503,6 +503,13 @@ $(BUILD)/tests/mutants/weir-mount-hanging: private LINK += $(call wraps,\
 $(BUILD)/tests/mutants/weir-mount-hanging: $(BUILD)/fuse/weir-mount.o \
 		$(BUILD)/tests/mutants/hanging_store.o $(LIBFUSEFS) \
 		$(LIBKEYS) $(LIBVAULT)
+	$(link)
+
+$(BUILD)/tests/mutants/weir-mount-gap: private LINK += $(call wraps,\
+	mountpoint_apart mountpoint_find)
+$(BUILD)/tests/mutants/weir-mount-gap: $(BUILD)/fuse/weir-mount.o \
+		$(BUILD)/tests/mutants/gap.o $(LIBFUSEFS) $(LIBKEYS) \
+		$(LIBVAULT)
 	$(link)
 
 # A harness is built with a main that replays files, or with libFuzzer's.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,4 +66,25 @@ daemon_await(int fd, pid_t pid)
 		if (errno != EINTR)
 			return 1;
 	return launch_status(wstatus);
+}
+
+int
+daemon_signals(void)
+{
+	/* A terminal or a pipe that has gone is no reason to leave a mount, and
+	 * one that stops its job none to stop it. */
+	static const int ignored[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		(void)sigaction(ignored[i], &ignore, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGCHLD);
+	return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? 0 :
+							 log_sys("sigprocmask");
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuse/monitor.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-event.h>
@@ -155,38 +153,42 @@ drop_next(struct monitor *m, int status, const char *reason)
 	stand_free(s);
 }
 
-/* The one that stands is kept for whoever has files of it open. */
-static int
-relieve(struct monitor *m)
+/* Where the one that stands is kept, for whoever has files of it open. */
+static struct stand **
+spare(struct monitor *m)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < STANDS; i++)
+		if (m->relieved[i] == NULL)
+			return &m->relieved[i];
+	log_error("files of %d earlier sessions are still open", STANDS);
+	return NULL;
+}
 
-	while (i < STANDS && m->relieved[i] != NULL)
-		i++;
-	if (i == STANDS)
-		return log_err(ERR_CONFLICT,
-		    "files of %d earlier sessions are still open", STANDS);
-	m->relieved[i] = m->now;
+static void
+relieve(struct monitor *m, struct stand **kept)
+{
+	mountpoint_made_clear(&m->now->mount);
 	m->now->relieved = true;
-	return 0;
+	*kept = m->now;
+	m->now = m->next;
+	m->next = NULL;
 }
 
 /* What was opened before is read from the old version to its end, what is
- * opened after is of the new one. */
+ * opened after is of the new one.  For a moment nothing is there. */
 static int
 change_places(struct monitor *m)
 {
 	struct mountpoint_place place;
-	int err = relieve(m);
+	struct stand **kept = spare(m);
+	int err;
 
-	if (err != 0) {
-		drop_next(m, err_exit(err), "the refresh failed");
+	if (kept == NULL) {
+		drop_next(m, err_exit(ERR_CONFLICT), "the refresh failed");
 		return 0;
 	}
 	err = mountpoint_leave(&m->now->mount, true);
-	mountpoint_made_clear(&m->now->mount);
-	m->now = m->next;
-	m->next = NULL;
+	relieve(m, kept);
 	if (err == 0)
 		err = mountpoint_find(&place, m->place.path);
 	if (err != 0)
@@ -197,11 +199,26 @@ change_places(struct monitor *m)
 	return stand_mount(m->now, &m->place, &m->target);
 }
 
+/* The same without that moment: it is mounted apart and served already. */
+static bool
+replace(struct monitor *m)
+{
+	struct stand **kept = spare(m);
+	int err = kept == NULL ? ERR_CONFLICT : stand_replace(m->next, m->now);
+
+	if (err != 0)
+		drop_next(m, err_exit(err), "the refresh failed");
+	else
+		relieve(m, kept);
+	return err == 0;
+}
+
 static int
 on_prepared(struct monitor *m, struct stand *s)
 {
-	return s == m->next ? change_places(m) :
-			      stand_mount(s, &m->place, &m->target);
+	if (s != m->next)
+		return stand_mount(s, &m->place, &m->target);
+	return stand_mount_apart(s, &m->target) == 0 ? 0 : change_places(m);
 }
 
 static int
@@ -210,6 +227,8 @@ on_ready(struct monitor *m, struct stand *s)
 	stand_readahead(s);
 	if (m->asker < 0)
 		return on_first_ready(m);
+	if (s == m->next && !replace(m))
+		return 0;
 	(void)!control_say(s->control, CONTROL_DETACH, 0);
 	answer(m, 0, true, "the new versions are mounted");
 	return 0;
@@ -387,27 +406,6 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 }
 
 static int
-block_signals(void)
-{
-	/* A terminal or a pipe that has gone is no reason to leave a mount, and
-	 * one that stops its job none to stop it. */
-	static const int ignored[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	sigset_t set;
-
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
-		(void)sigaction(ignored[i], &ignore, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGCHLD);
-	return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? 0 :
-							 log_sys("sigprocmask");
-}
-
-static int
 watched(int r)
 {
 	return r >= 0 ? 0 :
@@ -553,7 +551,7 @@ set_up(struct monitor *m)
 	how = stand_how(m);
 	err = stand_new(&m->now, &how);
 	if (err == 0)
-		err = block_signals();
+		err = daemon_signals();
 	if (err == 0)
 		err = stand_start(m->now, &how);
 	if (err == 0)

@@ -510,7 +510,7 @@ detach(int fd, const char *path)
 }
 
 int
-mountpoint_leave(const struct mountpoint_made *made, bool force)
+mountpoint_root(const struct mountpoint_made *made, int *out, char **path)
 {
 	OWNED_MOUNTPOINTS l = { 0 };
 	const struct mountpoint *m;
@@ -524,18 +524,34 @@ mountpoint_leave(const struct mountpoint_made *made, bool force)
 		return ERR_NOT_FOUND;
 	if (m->covered)
 		return ERR_CONFLICT;
-	{
-		OWNED_FD fd = root_at(m->path);
 
-		if (fd < 0)
-			return log_sys("'%s'", m->path);
-		if (!is_made(made, fd))
-			return exists(made) ? ERR_CONFLICT : ERR_NOT_FOUND;
-		if (force && geteuid() == 0)
-			return detach(fd, m->path);
-	}
+	OWNED_FD fd = root_at(m->path);
+
+	if (fd < 0)
+		return log_sys("'%s'", m->path);
+	if (!is_made(made, fd))
+		return exists(made) ? ERR_CONFLICT : ERR_NOT_FOUND;
+	*path = strdup(m->path);
+	if (*path == NULL)
+		return ERR_NOMEM;
+	*out = fd;
+	fd = -1;
+	return 0;
+}
+
+int
+mountpoint_leave(const struct mountpoint_made *made, bool force)
+{
+	OWNED_MEM(char) path = NULL;
+	int fd, err = mountpoint_root(made, &fd, &path);
+
+	if (err != 0)
+		return err;
+	if (force && geteuid() == 0)
+		err = detach(fd, path);
+	close(fd);
 	/* What is held open is busy: all others go by their path. */
-	return leave(m->path, force);
+	return force && geteuid() == 0 ? err : leave(path, force);
 }
 
 int

@@ -36,6 +36,8 @@ stand_free(struct stand *s)
 	sd_event_source_disable_unref(s->child);
 	keeper_free(s->keeper);
 	mountpoint_made_clear(&s->mount);
+	if (s->apart >= 0)
+		close(s->apart);
 	if (s->control >= 0)
 		close(s->control);
 	free(s);
@@ -67,6 +69,7 @@ stand_new(struct stand **out, const struct stand_how *how)
 		return ERR_NOMEM;
 	s->control = -1;
 	s->mount.fd = -1;
+	s->apart = -1;
 	(void)gethostname(host, sizeof(host) - 1);
 	procs_exe((uint32_t)getpid(), exe);
 	err = keeper_new(&s->keeper, &keeper, &open);
@@ -174,32 +177,70 @@ readahead_of(const struct stand *stand)
 	return kb;
 }
 
-/* weir:MODEL@VERSION of the first version, by which tools know the mount. */
+/* Who it is for; source is weir:MODEL@VERSION of the first version, by which
+ * tools know the mount. */
+static struct mountpoint_how
+mount_how(const struct stand *s, const struct target *target,
+    char source[static SOURCE_SIZE])
+{
+	const struct msg_version *v = keeper_session(s->keeper)->versions;
+	char hex[DIGEST_HEX_SIZE];
+
+	snprintf(source, SOURCE_SIZE, "weir:%s@%.12s", v->model,
+	    digest_hex(&v->version, hex));
+	return (struct mountpoint_how){ .source = source,
+		.uid = target->uid,
+		.gid = target->gid,
+		.readahead_kb = readahead_of(s) };
+}
+
+static int
+send_mount(const struct stand *s)
+{
+	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
+
+	c.fds[0] = fcntl(s->mount.fd, F_DUPFD_CLOEXEC, 0);
+	if (c.fds[0] < 0)
+		return log_sys("dup");
+	return control_send(s->control, &c);
+}
+
 int
 stand_mount(struct stand *s, struct mountpoint_place *place,
     const struct target *target)
 {
-	const struct msg_version *v = keeper_session(s->keeper)->versions;
-	char source[SOURCE_SIZE], hex[DIGEST_HEX_SIZE];
-	const struct mountpoint_how how = { .source = source,
-		.uid = target->uid,
-		.gid = target->gid,
-		.readahead_kb = readahead_of(s) };
-	OWNED_CONTROL c = control_of(CONTROL_MOUNTED);
-	int err;
+	char source[SOURCE_SIZE];
+	const struct mountpoint_how how = mount_how(s, target, source);
+	int err = mountpoint_mount(place, &how, &s->mount);
 
-	snprintf(source, sizeof(source), "weir:%s@%.12s", v->model,
-	    digest_hex(&v->version, hex));
-	err = mountpoint_mount(place, &how, &s->mount);
 	if (err != 0)
 		return err;
-	c.fds[0] = fcntl(s->mount.fd, F_DUPFD_CLOEXEC, 0);
-	if (c.fds[0] < 0)
-		return log_sys("dup");
 	/* Held open, it could not be unmounted. */
 	close(place->dir);
 	place->dir = -1;
-	return control_send(s->control, &c);
+	return send_mount(s);
+}
+
+int
+stand_mount_apart(struct stand *s, const struct target *target)
+{
+	char source[SOURCE_SIZE];
+	const struct mountpoint_how how = mount_how(s, target, source);
+	int err = mountpoint_apart(&how, &s->mount, &s->apart);
+
+	return err != 0 ? err : send_mount(s);
+}
+
+int
+stand_replace(struct stand *s, const struct stand *old)
+{
+	int err = mountpoint_replace(s->apart, &old->mount);
+
+	if (err != 0)
+		return err;
+	close(s->apart);
+	s->apart = -1;
+	return 0;
 }
 
 void

@@ -27,6 +27,7 @@ struct stand {
 	int control;  /* to the worker; -1: none */
 	pid_t worker; /* 0: it has ended */
 	struct mountpoint_made mount;
+	int apart;		  /* where it is mounted nowhere yet; else -1 */
 	struct programs programs; /* that were asked for */
 	bool prepared;		  /* so its worker said */
 	bool ready;
@@ -60,6 +61,12 @@ int stand_start(struct stand *s, const struct stand_how *how) MUST_USE;
 int stand_mount(struct stand *s, struct mountpoint_place *place,
     const struct target *target) MUST_USE;
 void stand_readahead(const struct stand *s);
+
+/* The same in two steps, for root on a newer kernel: without a place, and then in
+ * the place of another one's mount, with no moment between the two.  Of the first
+ * ERR_DENIED, not logged: it cannot be done here. */
+int stand_mount_apart(struct stand *s, const struct target *target) MUST_USE;
+int stand_replace(struct stand *s, const struct stand *old) MUST_USE;
 
 /* Whether both show the same versions, by the same names. */
 bool stand_same(const struct stand *a, const struct stand *b);

@@ -55,6 +55,57 @@ wait_for 60 sh -c "weir session ls --json | jq -e '.sessions | length == 1'"
 ok $? 'which ends with it'
 is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 'one mount is there'
 
+# Who opens it by its path meanwhile finds one version or the other, each time.
+cat >"$tmp/opens.py" <<'PY'
+import os, sys
+path, stop, went, seen = sys.argv[1], sys.argv[2], 0, set()
+while not os.path.exists(stop):
+    try:
+        with open(path, "rb") as f:
+            seen.add(f.read(16))
+        for _ in range(200):  # without asking who serves it
+            os.close(os.open(path, os.O_PATH))
+        went += 1
+    except OSError as e:
+        print("after", went, e)
+        sys.exit(1)
+print(went > 0 and len(seen) == 2, went)
+PY
+mv "$tmp/m/w.bin" "$tmp/second.bin"
+# refreshed N: one version and the other in turn, while somebody opens
+refreshed()
+{
+	rm -f "$tmp/stop"
+	python3 "$tmp/opens.py" "$mnt/llama/prod/w.bin" "$tmp/stop" \
+	    >"$tmp/opened" 2>&1 &
+	opener=$!
+	n=0
+	while [ $n -lt "$1" ]; do
+		n=$((n + 1))
+		[ "$(link)" = "@${one#llama@}" ] && next=$two || next=$one
+		promoted "$next" prod
+		weir session refresh "$mnt" 2>"$tmp/.err"
+		ok $? "refresh $n, while somebody opens" ||
+		    diag "$(cat "$tmp/.err")"
+	done
+	: >"$tmp/stop"
+	wait $opener
+}
+
+# Only root mounts one beneath the other.
+if [ "$(id -u)" -eq 0 ]; then
+	exec 7<"$mnt/llama/prod/w.bin"
+	refreshed "${REFRESHES:-4}"
+	ok $? 'each open finds a file'
+	like "$(cat "$tmp/opened")" '^True ' 'of the one version or the other' ||
+	    diag "$(cat "$tmp/opened")"
+	is "$(sha256sum <&7)" "$(sha256sum <"$tmp/second.bin")" \
+	    'what was open is read to its end'
+	exec 7<&-
+	is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 'one mount is there'
+	is "$(link)" "@${two#llama@}" 'of the second version'
+fi
+
 # What is refused leaves the mount as it is.
 head -c 5000000 /dev/urandom >"$tmp/m/w.bin"
 three=$(weir put llama "$tmp/m" 2>/dev/null)
@@ -72,6 +123,18 @@ exits 0 'umount' weir umount "$mnt"
 wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'closes the last session'
 is "$(find "$WEIR_STATE_DIR/mounts" -type s | wc -l)" 0 'no socket is left'
+
+# A mount that leaves its place before the next one is there must be found out.
+if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/bin" &&
+    cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin/" &&
+    cp "$BUILD/tests/mutants/weir-mount-gap" "$tmp/bin/weir-mount"; then
+	exits 0 'one that leaves first' "$tmp/bin/weir" mount llama:prod "$mnt"
+	! refreshed 1
+	ok $? 'is found out' || diag "$(cat "$tmp/opened")"
+	like "$(cat "$tmp/opened")" 'No such file' 'by nothing being there'
+	exits 0 'umount' weir umount "$mnt"
+	wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
+fi
 
 # Around a command the mount may be refreshed, too, and lasts as long.
 promoted "$(echo a >"$tmp/m/a" && weir put llama "$tmp/m" 2>/dev/null)" prod
