@@ -6,13 +6,14 @@ usage: readme.py FILE.json    keep what a bench has written as docs/bench.json, 
        readme.py --write      write the tables anew
        readme.py --check      exit 1, and say which, where a table is not what is made of docs/bench.json
 
-The table of the README lies between lines `<!-- bench -->` and `<!-- /bench -->`, the growth tables in docs/performance.md
-between `<!-- growth -->` and `<!-- /growth -->`.  No figure between them is typed by hand.
+The README has medians and ratios between lines `<!-- bench -->` and `<!-- /bench -->`; docs/performance.md has the spread and
+CPU-seconds as well between those of `rows`, and the growth tables between those of `growth`.  No figure between them is typed
+by hand.
 """
 import json, pathlib, sys
 
 KEPT = pathlib.Path("docs/bench.json")
-TABLES = {"README.md": "bench", "docs/performance.md": "growth"}
+README, PERFORMANCE = pathlib.Path("README.md"), pathlib.Path("docs/performance.md")
 ROWS = {
     "mmap": "cold mmap", "processes": "8 processes map one file, cold", "read": "1 MiB reads, cold",
     "threads": "16 threads, 2 MiB reads, cold", "pieces": "16 threads, 16 MiB reads, cold",
@@ -30,42 +31,57 @@ def number(v):
     return f"{v:,.0f}" if v >= 100 else f"{v:.3g}"
 
 
+def median(e):
+    return f"{number(e['median'])} {e['unit']}"
+
+
 def figure(e):
+    """A median, its spread and what it took of the processors."""
     spread = "" if e["min"] == e["max"] else f" ({number(e['min'])}–{number(e['max'])})"
     cpu = f", {number(e['cpu_seconds_a_gb'])} CPU-s" if "cpu_seconds_a_gb" in e else ""
-    return f"{number(e['median'])} {e['unit']}{spread}{cpu}"
+    return f"{median(e)}{spread}{cpu}"
 
 
-def row(name, whos, about):
-    """weir's own figure, each other one beside it with weir's ratio to it."""
-    ours = whos.get("weir")
-    label = ROWS[name].format(**about)
+def row(name, d, say):
+    """weir's own figure, and its ratio to each that was measured beside it."""
+    whos = d["rows"][name]
+    ours, label = whos.get("weir"), ROWS[name].format(**d)
     if ours is None:
-        return f"| {label} | {'; '.join(f'{who}: {figure(e)}' for who, e in whos.items())} | |"
-    others = [f"{NAMES.get(who, who)} {figure(e)}: **{ours['median'] / e['median']:.2f}** x"
+        return f"| {label} | {'; '.join(f'{who}: {say(e)}' for who, e in whos.items())} | |"
+    others = [f"**{ours['median'] / e['median']:.2f}** x {NAMES.get(who, who)}" + (f" {say(e)}" if say is figure else "")
               for who, e in whos.items() if who != "weir"]
-    return f"| {label} | {figure(ours)} | {'; '.join(others)} |"
+    return f"| {label} | {say(ours)} | {'; '.join(others)} |"
+
+
+def rows(d, say):
+    return ["| row | weir | beside it |", "|---|---|---|"] + [row(name, d, say) for name in ROWS if name in d["rows"]]
+
+
+def how(d):
+    lines = [f"`{d['command']}`, {d['date']}, on {d['machine']}: load average {d['load']}, stores on {d['stores']}, "
+             f"{d['size_mb']:,} MiB of random bytes, medians of {d['rounds']} rounds, interleaved.", ""]
+    if d["load"] > 2:
+        lines += ["Others wanted the processors at the same time, which is in all that is measured by the clock.", ""]
+    return lines
 
 
 def bench(d):
+    return how(d) + rows(d, median)
+
+
+def spread(d):
     core = d["rows"].get("core", {})
-    lines = [f"`{d['command']}`, {d['date']}, on {d['machine']}: load average {d['load']}, stores on {d['stores']}, "
-             f"{d['size_mb']:,} MiB of random bytes, {d['rounds']} rounds interleaved. Medians (smallest–largest); CPU-s are "
-             "CPU-seconds a GB of reader, kernel and server together.", ""]
-    if d["load"] > 2:
-        lines += ["Others wanted the processors at the same time, which is in all that is measured by the clock: the CPU-seconds "
-                  "are what to go by.", ""]
+    lines = how(d) + ["In brackets: smallest–largest. CPU-s: CPU-seconds a GB, of reader, kernel and server together.", ""]
     if core:
         lines += ["One core does, in GB/s: " + ", ".join(f"{who} {number(e['median'])}" for who, e in core.items()) + ".", ""]
-    lines += ["| row | weir | beside it, and weir's ratio to it |", "|---|---|---|"]
-    return lines + [row(name, d["rows"][name], d) for name in ROWS if name in d["rows"]]
+    return lines + rows(d, figure)
 
 
 def growth(d):
     lines = []
-    for rows in d["growth"].values():
-        lines += ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-        lines += ["| " + " | ".join(f"{v:,}" if isinstance(v, int) else number(v) for v in r.values()) + " |" for r in rows]
+    for table in d["growth"].values():
+        lines += ["| " + " | ".join(table[0]) + " |", "|" + "---|" * len(table[0])]
+        lines += ["| " + " | ".join(f"{v:,}" if isinstance(v, int) else number(v) for v in r.values()) + " |" for r in table]
         lines.append("")
     return lines[:-1]
 
@@ -83,16 +99,16 @@ def main():
     if not sys.argv[1].startswith("--"):
         KEPT.write_text(pathlib.Path(sys.argv[1]).read_text())
     data, status = json.loads(KEPT.read_text()), 0
-    for path, name in TABLES.items():
-        text = pathlib.Path(path).read_text()
-        new = replaced(text, name, {"bench": bench, "growth": growth}[name](data))
+    for path, name, make in (README, "bench", bench), (PERFORMANCE, "rows", spread), (PERFORMANCE, "growth", growth):
+        text = path.read_text()
+        new = replaced(text, name, make(data))
         if new == text:
             continue
         if sys.argv[1] == "--check":
             print(f"{path}: its table is not what docs/bench.json says: python3 tests/bench/readme.py --write")
             status = 1
         else:
-            pathlib.Path(path).write_text(new)
+            path.write_text(new)
     return status
 
 
