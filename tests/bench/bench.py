@@ -317,7 +317,7 @@ def fstype(path):
 
 
 def main():
-    p = argparse.ArgumentParser(usage=__doc__)
+    p = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     p.add_argument("build")
     p.add_argument("--size-mb", type=int, default=4096)
     p.add_argument("--rounds", type=int, default=5)
