@@ -24,9 +24,8 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 #define CLOCK "clock"
 #define CLOCK_MS "clock_ms"
 
-/* Absent: 0. */
-static int
-number_get(struct catalogue *c, size_t statement, const char *name,
+int
+catalogue_number(struct catalogue *c, size_t statement, const char *name,
     uint64_t *out)
 {
 	OWNED_QUERY q = { 0 };
@@ -45,7 +44,7 @@ number_get(struct catalogue *c, size_t statement, const char *name,
 static int
 meta_get(struct catalogue *c, const char *name, uint64_t *out)
 {
-	return number_get(c, META_GET, name, out);
+	return catalogue_number(c, META_GET, name, out);
 }
 
 static int
@@ -68,7 +67,7 @@ open_at(struct catalogue **out, const char *path, bool create)
 	if (err == 0)
 		err = meta_get(c, APPLIED, &c->applied);
 	if (err == 0)
-		err = number_get(c, NOTE_GET, WATCHED, &c->watched);
+		err = catalogue_number(c, NOTE_GET, WATCHED, &c->watched);
 	if (err == 0)
 		err = meta_get(c, COUNTED, &c->counted);
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)

@@ -108,34 +108,19 @@ catalogue_secret_file(struct catalogue *c, struct digest *out)
 	return err;
 }
 
-/* 0 when it was never set. */
-static int
-meta(struct catalogue *c, const char *name, int64_t *out)
-{
-	OWNED_QUERY q = { 0 };
-	int err = sql_begin(&q, c->sql, META_GET, SQL_BIND(SQL_TEXT(name)));
-
-	if (err == 0)
-		err = sql_next(&q);
-	if (err != 0 && err != ERR_NOT_FOUND)
-		return err;
-	*out = err == 0 ? sql_number(&q, 0) : 0;
-	return 0;
-}
-
 int
 catalogue_secret_locked(struct catalogue *c, int64_t *ms)
 {
-	return meta(c, LOCKED_SINCE, ms);
+	uint64_t since;
+	int err = catalogue_number(c, META_GET, LOCKED_SINCE, &since);
+
+	if (err == 0)
+		*ms = (int64_t)since;
+	return err;
 }
 
 int
 catalogue_secret_rekey(struct catalogue *c, uint64_t *epoch)
 {
-	int64_t n;
-	int err = meta(c, REKEY, &n);
-
-	if (err == 0)
-		*epoch = (uint64_t)n;
-	return err;
+	return catalogue_number(c, META_GET, REKEY, epoch);
 }

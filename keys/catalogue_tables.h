@@ -181,6 +181,10 @@ int catalogue_removal_purge(struct catalogue *c, const char *model,
  * the transaction at hand. */
 int catalogue_object_doom(struct catalogue *c, uint64_t shred,
     const char *family) MUST_USE;
+/* What a statement that takes a name, META_GET or the like, has under it; absent:
+ * 0. */
+int catalogue_number(struct catalogue *c, size_t statement, const char *name,
+    uint64_t *out) MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */
 int catalogue_begin(struct catalogue *c) MUST_USE;
