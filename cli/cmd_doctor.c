@@ -3,14 +3,14 @@
 #include <stdlib.h>
 
 #include "cli/cmd.h"
-#include "cli/host.h"
+#include "cli/doctor.h"
 #include "cli/out.h"
 #include "vault/err.h"
 
 struct doctor {
 	struct out_table *table;
 	json_t *findings;
-	unsigned int count[HOST_FAIL + 1];
+	unsigned int count[DOCTOR_FAIL + 1];
 	int r;
 };
 
@@ -32,15 +32,15 @@ tell_more(struct doctor *d, const char *before, const char *text)
 }
 
 static void
-take(void *arg, const struct host_finding *f)
+take(void *arg, const struct doctor_finding *f)
 {
 	struct doctor *d = arg;
-	const char *cells[] = { host_state_name(f->state), f->name, f->text };
+	const char *cells[] = { doctor_state_name(f->state), f->name, f->text };
 	json_t *j;
 
 	d->count[f->state]++;
 	j = json_pack("{s:s, s:s, s:o, s:o*, s:o*}", "check", f->name, "state",
-	    host_state_name(f->state), "text", out_text(f->text), "mend",
+	    doctor_state_name(f->state), "text", out_text(f->text), "mend",
 	    f->mend[0] != '\0' ? out_text(f->mend) : NULL, "advice",
 	    f->advice[0] != '\0' ? out_text(f->advice) : NULL);
 	if (j == NULL || json_array_append_new(d->findings, j) != 0)
@@ -70,10 +70,10 @@ cmd_doctor(struct options *o, int argc, char **argv)
 	d.findings = json_array();
 	if ((r = out_set(j, "findings", d.findings)) != 0)
 		return r;
-	host_look(o, take, &d);
+	doctor_look(o, take, &d);
 	if (d.r != 0)
 		return d.r;
-	r = out_set(j, "ok", json_boolean(d.count[HOST_FAIL] == 0));
+	r = out_set(j, "ok", json_boolean(d.count[DOCTOR_FAIL] == 0));
 	if (r != 0)
 		return r;
 
@@ -81,5 +81,5 @@ cmd_doctor(struct options *o, int argc, char **argv)
 		out_table_print(table);
 	else if ((r = out_json(j)) != 0)
 		return r;
-	return d.count[HOST_FAIL] > 0 ? CMD_FINDINGS : 0;
+	return d.count[DOCTOR_FAIL] > 0 ? CMD_FINDINGS : 0;
 }

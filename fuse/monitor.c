@@ -12,11 +12,11 @@
 
 #include <systemd/sd-event.h>
 
-#include "fuse/announce.h"
 #include "fuse/control.h"
 #include "fuse/daemon.h"
 #include "fuse/door.h"
 #include "fuse/launch.h"
+#include "fuse/mounted.h"
 #include "fuse/mountpoint.h"
 #include "fuse/stand.h"
 #include "fuse/target.h"
@@ -93,13 +93,13 @@ static void open_door(struct monitor *m);
 static int
 on_first_ready(struct monitor *m)
 {
-	const struct announce_how how = { .mountpoint = m->place.path,
+	const struct mounted_how how = { .mountpoint = m->place.path,
 		.session = keeper_session(m->now->keeper),
 		.versions = keeper_versions(m->now->keeper),
 		.trust = keeper_trust(m->now->keeper),
 		.json = m->how->json,
 		.quiet = m->how->quiet };
-	int err = announce_mount(&how);
+	int err = mounted_say(&how);
 
 	if (err == 0 && m->how->command != NULL) {
 		err = start_command(m);

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuse/busy.h"
 #include "fuse/fusermount.h"
-#include "fuse/users.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -560,7 +560,7 @@ mountpoint_umount(const char *path, bool force)
 	OWNED_MOUNTPOINTS l = { 0 };
 	const struct mountpoint *m = NULL;
 	struct mountpoint_place p;
-	char who[USERS_TEXT_SIZE];
+	char who[BUSY_TEXT_SIZE];
 	int err;
 
 	err = find_place(&p, path);
@@ -584,7 +584,7 @@ mountpoint_umount(const char *path, bool force)
 		if (err == ERR_CONFLICT)
 			log_error("'%s' is in use%s: close that, or weir "
 				  "umount --force '%s'",
-			    p.path, users_of(p.path, who), p.path);
+			    p.path, busy_by(p.path, who), p.path);
 	}
 	mountpoint_place_clear(&p);
 	return err;

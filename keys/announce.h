@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEIR_KEYS_ANNOUNCE_H
-#define WEIR_KEYS_ANNOUNCE_H
+#ifndef WEIR_ANNOUNCE_H
+#define WEIR_ANNOUNCE_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEIR_ANNOUNCE_H
-#define WEIR_ANNOUNCE_H
+#ifndef WEIR_MOUNTED_H
+#define WEIR_MOUNTED_H
 
 #include <stdbool.h>
 
@@ -9,7 +9,7 @@
 
 /* That a mount stands: a line for people on stderr, one object for programs on
  * stdout. */
-struct announce_how {
+struct mounted_how {
 	const char *mountpoint;
 	const struct msg_session *session;
 	const struct chain_version *versions; /* session->count */
@@ -19,6 +19,6 @@ struct announce_how {
 };
 
 /* ERR_NOMEM, ERR_IO. */
-int announce_mount(const struct announce_how *how) MUST_USE;
+int mounted_say(const struct mounted_how *how) MUST_USE;
 
 #endif

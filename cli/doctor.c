@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/host.h"
+#include "cli/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,18 +32,18 @@
 #define SPACE_WANTED (4ULL << 30)
 
 const char *
-host_state_name(enum host_state s)
+doctor_state_name(enum doctor_state s)
 {
 	static const char *const names[] = { "ok", "warn", "fail" };
 
 	return names[s];
 }
 
-static void say(struct host_finding *f, enum host_state state, const char *mend,
-    const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void say(struct doctor_finding *f, enum doctor_state state,
+    const char *mend, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 static void
-say(struct host_finding *f, enum host_state state, const char *mend,
+say(struct doctor_finding *f, enum doctor_state state, const char *mend,
     const char *fmt, ...)
 {
 	va_list ap;
@@ -57,13 +57,13 @@ say(struct host_finding *f, enum host_state state, const char *mend,
 
 /* What is to be done is not a command. */
 static void
-advise(struct host_finding *f, const char *advice)
+advise(struct doctor_finding *f, const char *advice)
 {
 	snprintf(f->advice, sizeof(f->advice), "%s", advice);
 }
 
 static void
-look_kernel(struct host_finding *f)
+look_kernel(struct doctor_finding *f)
 {
 	unsigned int major = 0, minor = 0;
 	struct utsname u;
@@ -74,17 +74,17 @@ look_kernel(struct host_finding *f)
 	if (*dot == '.')
 		minor = (unsigned int)strtoul(dot + 1, NULL, 10);
 	if (major < 5 || (major == 5 && minor < 13))
-		say(f, HOST_WARN, "",
+		say(f, DOCTOR_WARN, "",
 		    "Linux %s is older than those weir is tested on",
 		    u.release);
 	else
-		say(f, HOST_OK, "", "Linux %s", u.release);
-	if (f->state != HOST_OK)
+		say(f, DOCTOR_OK, "", "Linux %s", u.release);
+	if (f->state != DOCTOR_OK)
 		advise(f, "boot a kernel of 5.13 or later");
 }
 
 static void
-look_openat2(struct host_finding *f)
+look_openat2(struct doctor_finding *f)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
@@ -92,75 +92,75 @@ look_openat2(struct host_finding *f)
 	    sizeof(how));
 
 	if (fd >= 0) {
-		say(f, HOST_OK, "", "files are opened beneath one root");
+		say(f, DOCTOR_OK, "", "files are opened beneath one root");
 		return;
 	}
-	say(f, HOST_FAIL, "", "openat2: %s", strerrordesc_np(errno));
+	say(f, DOCTOR_FAIL, "", "openat2: %s", strerrordesc_np(errno));
 	advise(f, "boot a kernel of 5.6 or later");
 }
 
 static void
-look_landlock(struct host_finding *f)
+look_landlock(struct doctor_finding *f)
 {
 	int abi = sandbox_landlock();
 
 	if (abi > 0) {
-		say(f, HOST_OK, "",
+		say(f, DOCTOR_OK, "",
 		    "a mount's worker opens objects and no other files "
 		    "(Landlock ABI %d, of which it has: %s)",
 		    abi, sandbox_landlock_has(abi));
 		return;
 	}
-	say(f, HOST_WARN, "",
+	say(f, DOCTOR_WARN, "",
 	    "no Landlock: a mount's worker opens what files its user may");
 	advise(f, "boot with lsm=landlock,... (see /sys/kernel/security/lsm)");
 }
 
 static void
-look_seccomp(struct host_finding *f)
+look_seccomp(struct doctor_finding *f)
 {
 	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0) {
-		say(f, HOST_OK, "",
+		say(f, DOCTOR_OK, "",
 		    "a mount's worker, and what looks into new versions, have "
 		    "few system calls");
 		return;
 	}
-	say(f, HOST_WARN, "", "no seccomp filters");
+	say(f, DOCTOR_WARN, "", "no seccomp filters");
 	advise(f, "boot a kernel with CONFIG_SECCOMP_FILTER");
 }
 
 static void
-look_fuse(struct host_finding *f)
+look_fuse(struct doctor_finding *f)
 {
 	OWNED_FD fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
-		say(f, HOST_OK, "", "/dev/fuse can be opened");
+		say(f, DOCTOR_OK, "", "/dev/fuse can be opened");
 	else if (errno == ENOENT || errno == ENODEV)
-		say(f, HOST_FAIL, "sudo modprobe fuse",
+		say(f, DOCTOR_FAIL, "sudo modprobe fuse",
 		    "there is no /dev/fuse: nothing can be mounted");
 	else
-		say(f, HOST_FAIL, "sudo chmod 666 /dev/fuse", "/dev/fuse: %s",
+		say(f, DOCTOR_FAIL, "sudo chmod 666 /dev/fuse", "/dev/fuse: %s",
 		    strerrordesc_np(errno));
 }
 
 static void
-look_fusermount(struct host_finding *f)
+look_fusermount(struct doctor_finding *f)
 {
 	OWNED_MEM(char) path = tools_in_path("fusermount3");
 	struct stat st;
 
 	if (geteuid() == 0)
-		say(f, HOST_OK, "", "root mounts without it");
+		say(f, DOCTOR_OK, "", "root mounts without it");
 	else if (path == NULL)
-		say(f, HOST_FAIL, "sudo apt-get install fuse3",
+		say(f, DOCTOR_FAIL, "sudo apt-get install fuse3",
 		    "fusermount3 is missing: only root can mount");
 	else if (stat(path, &st) != 0 || (st.st_mode & S_ISUID) == 0 ||
 	    st.st_uid != 0)
-		say(f, HOST_FAIL, "sudo apt-get install --reinstall fuse3",
+		say(f, DOCTOR_FAIL, "sudo apt-get install --reinstall fuse3",
 		    "%s is not set-user-id root: only root can mount", path);
 	else
-		say(f, HOST_OK, "", "%s", path);
+		say(f, DOCTOR_OK, "", "%s", path);
 }
 
 /* Where udev runs and has weir's rule, it sets what only root may. */
@@ -183,52 +183,53 @@ udev_helps(void)
 }
 
 static void
-look_readahead(struct host_finding *f)
+look_readahead(struct doctor_finding *f)
 {
 	if (udev_helps() ||
 	    (geteuid() == 0 && access("/sys/class/bdi", W_OK) == 0))
-		say(f, HOST_OK, "",
+		say(f, DOCTOR_OK, "",
 		    "mounts read as far ahead as their grant allows");
 	else
-		say(f, HOST_WARN, "sudo weir mount REF MOUNTPOINT --user NAME",
+		say(f, DOCTOR_WARN,
+		    "sudo weir mount REF MOUNTPOINT --user NAME",
 		    "only root, or udev with weir's 60-weir.rules, can set a "
 		    "mount's read-ahead; at the kernel's 128 KiB loading is "
 		    "slower");
 }
 
 static void
-look_memlock(struct host_finding *f)
+look_memlock(struct doctor_finding *f)
 {
 	struct rlimit l;
 	char size[OUT_SIZE];
 
 	if (getrlimit(RLIMIT_MEMLOCK, &l) != 0)
-		say(f, HOST_WARN, "", "memlock limit: %s",
+		say(f, DOCTOR_WARN, "", "memlock limit: %s",
 		    strerrordesc_np(errno));
 	else if (l.rlim_cur == RLIM_INFINITY || geteuid() == 0)
-		say(f, HOST_OK, "", "memory for keys can be locked");
+		say(f, DOCTOR_OK, "", "memory for keys can be locked");
 	else if (l.rlim_cur < MEMLOCK_WANTED)
-		say(f, HOST_WARN,
+		say(f, DOCTOR_WARN,
 		    "echo '* - memlock 8192' | sudo tee "
 		    "/etc/security/limits.d/weir.conf",
 		    "only %s may be locked; a large mount's keys need 8 MiB",
 		    out_size(l.rlim_cur, size));
 	else
-		say(f, HOST_OK, "", "%s may be locked for keys",
+		say(f, DOCTOR_OK, "", "%s may be locked for keys",
 		    out_size(l.rlim_cur, size));
 }
 
 static void
-look_swap(struct host_finding *f)
+look_swap(struct doctor_finding *f)
 {
 	char name[SWAP_NAME], mend[sizeof(f->mend)];
 
 	if (!swap_find("", name)) {
-		say(f, HOST_OK, "", "no swap, or all of it encrypted");
+		say(f, DOCTOR_OK, "", "no swap, or all of it encrypted");
 		return;
 	}
 	snprintf(mend, sizeof(mend), "sudo swapoff %.200s", name);
-	say(f, HOST_WARN, mend,
+	say(f, DOCTOR_WARN, mend,
 	    "swap on %.128s is not encrypted: weir-keyd and mounts start with "
 	    "--allow-swap only",
 	    name);
@@ -237,14 +238,14 @@ look_swap(struct host_finding *f)
 }
 
 static void
-look_keys(struct host_finding *f)
+look_keys(struct doctor_finding *f)
 {
 	if (guarded_probe() == GUARDED_SECRET) {
-		say(f, HOST_OK, "",
+		say(f, DOCTOR_OK, "",
 		    "keys lie in memfd_secret, which root cannot read either");
 		return;
 	}
-	say(f, HOST_WARN, "",
+	say(f, DOCTOR_WARN, "",
 	    "keys lie in locked memory (mlock): there is no memfd_secret here, "
 	    "or too little may be locked");
 	advise(f,
@@ -253,7 +254,7 @@ look_keys(struct host_finding *f)
 }
 
 static void
-look_cpu(struct host_finding *f)
+look_cpu(struct doctor_finding *f)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -273,48 +274,48 @@ look_cpu(struct host_finding *f)
 	if (file != NULL)
 		fclose(file);
 	if (aes && sha) {
-		say(f, HOST_OK, "", "AES and SHA-256 in hardware");
+		say(f, DOCTOR_OK, "", "AES and SHA-256 in hardware");
 		return;
 	}
-	say(f, HOST_WARN, "", "the CPU has no instructions for %s%s%s",
+	say(f, DOCTOR_WARN, "", "the CPU has no instructions for %s%s%s",
 	    aes ? "" : "AES", aes || sha ? "" : " and ", sha ? "" : "SHA-256");
 	advise(f, "reading is slower here than on a host whose CPU has them");
 }
 
 static void
-look_locale(struct host_finding *f)
+look_locale(struct doctor_finding *f)
 {
 	setlocale(LC_CTYPE, "");
 	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
-		say(f, HOST_OK, "", "UTF-8");
+		say(f, DOCTOR_OK, "", "UTF-8");
 	else
-		say(f, HOST_WARN, "export LC_ALL=C.UTF-8",
+		say(f, DOCTOR_WARN, "export LC_ALL=C.UTF-8",
 		    "the locale is %s: names of files beyond ASCII will look "
 		    "wrong",
 		    nl_langinfo(CODESET));
 }
 
 static void
-look_programs(struct host_finding *f)
+look_programs(struct doctor_finding *f)
 {
 	OWNED_MEM(char) keyd = tools_find("weir-keyd");
 	OWNED_MEM(char) mount = tools_find("weir-mount");
 
 	if (keyd != NULL && mount != NULL)
-		say(f, HOST_OK, "", "weir-keyd and weir-mount are there");
+		say(f, DOCTOR_OK, "", "weir-keyd and weir-mount are there");
 	else
-		say(f, HOST_FAIL, "make install",
+		say(f, DOCTOR_FAIL, "make install",
 		    "%s is neither beside weir nor in " WEIR_LIBEXECDIR,
 		    keyd == NULL ? "weir-keyd" : "weir-mount");
 }
 
 static void
-look_files(struct host_finding *f, const struct vaultdir *v)
+look_files(struct doctor_finding *f, const struct vaultdir *v)
 {
 	static const char *const names[] = { "keyring", "epoch" };
 	struct stat st;
 
-	say(f, HOST_OK, "", "the keyring is its owner's alone");
+	say(f, DOCTOR_OK, "", "the keyring is its owner's alone");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char mend[sizeof(f->mend)];
 
@@ -322,38 +323,38 @@ look_files(struct host_finding *f, const struct vaultdir *v)
 		    names[i]);
 		if (fstatat(v->dir->fd, names[i], &st, AT_SYMLINK_NOFOLLOW) !=
 		    0) {
-			say(f, HOST_FAIL, "", "'%s' is missing: %s", names[i],
+			say(f, DOCTOR_FAIL, "", "'%s' is missing: %s", names[i],
 			    strerrordesc_np(errno));
 			advise(f, "restore it from a backup");
 		} else if ((st.st_mode & 077) != 0) {
-			say(f, HOST_FAIL, mend, "'%s' can be read by others",
+			say(f, DOCTOR_FAIL, mend, "'%s' can be read by others",
 			    names[i]);
 		}
 	}
 }
 
 static void
-look_space(struct host_finding *f, const struct vaultdir *v)
+look_space(struct doctor_finding *f, const struct vaultdir *v)
 {
 	struct statvfs s;
 	char size[OUT_SIZE];
 	uint64_t room;
 
 	if (fstatvfs(v->dir->fd, &s) != 0) {
-		say(f, HOST_WARN, "", "%s", strerrordesc_np(errno));
+		say(f, DOCTOR_WARN, "", "%s", strerrordesc_np(errno));
 		return;
 	}
 	room = (uint64_t)s.f_bavail * s.f_frsize;
 	if ((s.f_flag & ST_RDONLY) != 0) {
-		say(f, HOST_FAIL, "",
+		say(f, DOCTOR_FAIL, "",
 		    "the vault lies on a read-only file system");
 		advise(f, "mount it for writing");
 	} else if (room < SPACE_WANTED || s.f_favail < 10000) {
-		say(f, HOST_WARN, "", "%s and %llu inodes are free",
+		say(f, DOCTOR_WARN, "", "%s and %llu inodes are free",
 		    out_size(room, size), (unsigned long long)s.f_favail);
 		advise(f, "make room, or move the vault");
 	} else {
-		say(f, HOST_OK, "", "%s are free", out_size(room, size));
+		say(f, DOCTOR_OK, "", "%s are free", out_size(room, size));
 	}
 }
 
@@ -373,35 +374,35 @@ secret_file(const struct options *o)
 }
 
 static void
-look_secret(struct host_finding *f, const char *path)
+look_secret(struct doctor_finding *f, const char *path)
 {
 	char mend[sizeof(f->mend)];
 	struct stat st;
 
 	snprintf(mend, sizeof(mend), "chmod 600 '%.200s'", path);
 	if (stat(path, &st) != 0) {
-		say(f, HOST_FAIL, "", "'%.128s': %s", path,
+		say(f, DOCTOR_FAIL, "", "'%.128s': %s", path,
 		    strerrordesc_np(errno));
 		advise(f,
 		    "it is to unlock the vault; without it only a running "
 		    "keyd serves you");
 	} else if ((st.st_mode & 077) != 0) {
-		say(f, HOST_WARN, mend,
+		say(f, DOCTOR_WARN, mend,
 		    "'%.128s' unlocks the vault, and others can read it", path);
 	} else {
-		say(f, HOST_OK, "", "'%.128s' is its owner's alone", path);
+		say(f, DOCTOR_OK, "", "'%.128s' is its owner's alone", path);
 	}
 }
 
 static void
-look_acl(struct host_finding *f)
+look_acl(struct doctor_finding *f)
 {
 	OWNED_MEM(char) path = tools_in_path("setfacl");
 
 	if (path != NULL)
-		say(f, HOST_OK, "", "the vault can be shared with setfacl");
+		say(f, DOCTOR_OK, "", "the vault can be shared with setfacl");
 	else
-		say(f, HOST_WARN, "sudo apt-get install acl",
+		say(f, DOCTOR_WARN, "sudo apt-get install acl",
 		    "setfacl is missing: 'weir role add' names it where others "
 		    "are to write to the store or read the trail");
 }
@@ -414,7 +415,7 @@ swallow(void *arg, const char *line)
 }
 
 static void
-look_keyd(struct host_finding *f, const struct options *o,
+look_keyd(struct doctor_finding *f, const struct options *o,
     const struct vaultdir *v)
 {
 	OWNED(client) client = NULL;
@@ -425,7 +426,7 @@ look_keyd(struct host_finding *f, const struct options *o,
 	/* Only the owner may look at the lock. */
 	if (v->owner == geteuid() &&
 	    (vaultdir_locked(v->dir, &running) != 0 || !running)) {
-		say(f, HOST_OK, "", "idle: the next command starts one");
+		say(f, DOCTOR_OK, "", "idle: the next command starts one");
 		return;
 	}
 	quiet.unlock.no_prompt = true;
@@ -433,32 +434,33 @@ look_keyd(struct host_finding *f, const struct options *o,
 	reached = talk_open(&client, &quiet) == 0;
 	log_sink(NULL, NULL);
 	if (reached) {
-		say(f, HOST_OK, "", "answers, and calls you %s",
+		say(f, DOCTOR_OK, "", "answers, and calls you %s",
 		    client_peer(client)->principal);
 		return;
 	}
 	snprintf(mend, sizeof(mend),
 	    "sudo -u %s weir-keyd --vault '%.120s' --key-file FILE",
 	    peer_principal(v->owner, owner) + strlen("user:"), v->path);
-	say(f, HOST_FAIL, mend, "keyd is not running, or does not answer you");
+	say(f, DOCTOR_FAIL, mend,
+	    "keyd is not running, or does not answer you");
 }
 
 static void
 look_vault(const struct options *o,
-    void (*each)(void *arg, const struct host_finding *f), void *arg)
+    void (*each)(void *arg, const struct doctor_finding *f), void *arg)
 {
 	OWNED(vaultdir) v = NULL;
-	struct host_finding vault = { .name = "vault" };
-	struct host_finding keyring = { .name = "keyring" };
-	struct host_finding space = { .name = "space" };
-	struct host_finding keyd = { .name = "keyd" };
+	struct doctor_finding vault = { .name = "vault" };
+	struct doctor_finding keyring = { .name = "keyring" };
+	struct doctor_finding space = { .name = "space" };
+	struct doctor_finding keyd = { .name = "keyd" };
 	char mend[sizeof(vault.mend)];
 
 	if (o->vault == NULL)
 		return;
 	if (vaultdir_open(&v, o->vault) != 0) {
 		snprintf(mend, sizeof(mend), "weir init '%.200s'", o->vault);
-		say(&vault, HOST_FAIL, mend,
+		say(&vault, DOCTOR_FAIL, mend,
 		    "'%.128s' is no vault that can be opened", o->vault);
 		each(arg, &vault);
 		return;
@@ -472,12 +474,12 @@ look_vault(const struct options *o,
 }
 
 void
-host_look(const struct options *o,
-    void (*each)(void *arg, const struct host_finding *f), void *arg)
+doctor_look(const struct options *o,
+    void (*each)(void *arg, const struct doctor_finding *f), void *arg)
 {
 	static const struct {
 		const char *name;
-		void (*look)(struct host_finding *f);
+		void (*look)(struct doctor_finding *f);
 	} looks[] = {
 		{ "kernel", look_kernel },
 		{ "openat2", look_openat2 },
@@ -497,13 +499,13 @@ host_look(const struct options *o,
 	const char *secret = secret_file(o);
 
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
-		struct host_finding f = { .name = looks[i].name };
+		struct doctor_finding f = { .name = looks[i].name };
 
 		looks[i].look(&f);
 		each(arg, &f);
 	}
 	if (secret != NULL) {
-		struct host_finding f = { .name = "secret" };
+		struct doctor_finding f = { .name = "secret" };
 
 		look_secret(&f, secret);
 		each(arg, &f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuse/announce.h"
+#include "fuse/mounted.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -18,7 +18,7 @@
 #define LINE_SIZE 1024
 
 static void
-say_line(const struct announce_how *how)
+say_line(const struct mounted_how *how)
 {
 	const struct msg_session *s = how->session;
 	char line[LINE_SIZE] = "", name[NAME_SIZE];
@@ -97,7 +97,7 @@ path_json(const char *path)
 }
 
 static json_t *
-session_json(const struct announce_how *how)
+session_json(const struct mounted_how *how)
 {
 	const struct msg_session *s = how->session;
 	json_t *o = json_object(), *list = json_array();
@@ -117,7 +117,7 @@ session_json(const struct announce_how *how)
 }
 
 int
-announce_mount(const struct announce_how *how)
+mounted_say(const struct mounted_how *how)
 {
 	json_t *o;
 	int bad;

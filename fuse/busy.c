@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuse/users.h"
+#include "fuse/busy.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -108,15 +108,15 @@ name_of(int process, char name[static NAME_SIZE])
 }
 
 static void
-append(char buf[static USERS_TEXT_SIZE], const char *text)
+append(char buf[static BUSY_TEXT_SIZE], const char *text)
 {
 	size_t n = strlen(buf);
 
-	snprintf(buf + n, USERS_TEXT_SIZE - n, "%s", text);
+	snprintf(buf + n, BUSY_TEXT_SIZE - n, "%s", text);
 }
 
 const char *
-users_of(const char *path, char buf[static USERS_TEXT_SIZE])
+busy_by(const char *path, char buf[static BUSY_TEXT_SIZE])
 {
 	DIR *proc = open_dir(AT_FDCWD, "/proc");
 	const struct dirent *e;

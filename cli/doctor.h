@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEIR_HOST_H
-#define WEIR_HOST_H
+#ifndef WEIR_DOCTOR_H
+#define WEIR_DOCTOR_H
 
 #include "cli/options.h"
 #include "vault/owned.h"
 
 /* What this host has of what weir needs (`weir doctor`). */
 
-enum host_state {
-	HOST_OK,
-	HOST_WARN, /* works, but slower or less safe than it could */
-	HOST_FAIL, /* does not work */
+enum doctor_state {
+	DOCTOR_OK,
+	DOCTOR_WARN, /* works, but slower or less safe than it could */
+	DOCTOR_FAIL, /* does not work */
 };
-const char *host_state_name(enum host_state s);
+const char *doctor_state_name(enum doctor_state s);
 
-struct host_finding {
-	enum host_state state;
+struct doctor_finding {
+	enum doctor_state state;
 	const char *name;
 	char text[256];
 	char mend[256];	  /* a command; empty when there is none */
@@ -23,7 +23,7 @@ struct host_finding {
 };
 
 /* Look at everything, one call of each for each finding. */
-void host_look(const struct options *o,
-    void (*each)(void *arg, const struct host_finding *f), void *arg);
+void doctor_look(const struct options *o,
+    void (*each)(void *arg, const struct doctor_finding *f), void *arg);
 
 #endif
