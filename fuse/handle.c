@@ -41,6 +41,7 @@ struct handle {
 	uint32_t pid;
 	struct place *place;
 	pthread_mutex_t mutex; /* of what follows */
+	struct pattern pattern;
 	struct extents extents;
 	uint32_t other; /* the last user who asked without having opened it */
 	uint32_t others;
@@ -135,6 +136,7 @@ handle_open(struct handle **out, struct handle_set *s,
 	h->uid = uid;
 	h->pid = pid;
 	atomic_init(&h->refs, 1);
+	pattern_init(&h->pattern);
 	pthread_mutex_init(&h->mutex, NULL);
 
 	LOCKED(lock, &s->mutex);
@@ -219,23 +221,43 @@ cut(const struct handle *h, struct window_ask ask)
 	return ask;
 }
 
+enum pattern_kind
+handle_note(struct handle *h, uint64_t row, uint32_t count)
+{
+	LOCKED(lock, &h->mutex);
+
+	pattern_note(&h->pattern, row - h->file.file->first_row, count);
+	return pattern_kind(&h->pattern);
+}
+
+static struct pattern_ahead
+ahead_of(struct handle *h, uint64_t row)
+{
+	LOCKED(lock, &h->mutex);
+
+	return pattern_ahead(&h->pattern, row - h->file.file->first_row);
+}
+
 struct window_ask
 handle_miss(struct handle *h, uint64_t row, uint32_t need)
 {
+	const struct pattern_ahead ahead = ahead_of(h, row);
 	LOCKED(lock, &h->place->mutex);
 
 	return cut(h,
-	    window_miss(&h->place->window, row - h->file.file->first_row,
-		need));
+	    window_miss(&h->place->window, row - h->file.file->first_row, need,
+		&ahead));
 }
 
 bool
 handle_hit(struct handle *h, uint64_t row, struct window_ask *out)
 {
+	const struct pattern_ahead ahead = ahead_of(h, row);
 	LOCKED(lock, &h->place->mutex);
 	struct window_ask ask;
 
-	if (!window_hit(&h->place->window, row - h->file.file->first_row, &ask))
+	if (!window_hit(&h->place->window, row - h->file.file->first_row,
+		&ahead, &ask))
 		return false;
 	ask = cut(h, ask);
 	if (ask.count == 0)

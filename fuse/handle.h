@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "fuse/extents.h"
+#include "fuse/pattern.h"
 #include "fuse/window.h"
 #include "vault/manifest.h"
 #include "vault/owned.h"
@@ -52,6 +53,10 @@ bool handle_handed_on(struct handle *h, uint32_t uid, struct extent *opener);
 
 /* The file's row in the manifest's file table. */
 uint32_t handle_index(const struct handle *h);
+
+/* Note which rows of the version a read takes, once for each; how the file is
+ * read through this handle, to go by this read too. */
+enum pattern_kind handle_note(struct handle *h, uint64_t row, uint32_t count);
 
 /* window_miss and window_hit for a row of the version; the answer is cut to
  * the file's rows. */

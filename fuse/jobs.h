@@ -29,7 +29,9 @@ struct job {
 	int64_t due;	    /* not to be tried before */
 	int64_t began;	    /* when its thread took it */
 	unsigned int tries; /* of a store that failed */
-	bool answered;	    /* while its thread hung */
+	bool noted;	    /* its rows were, in its handle's pattern */
+	enum pattern_kind kind;
+	bool answered; /* while its thread hung */
 };
 
 int jobs_new(struct jobs **out) MUST_USE;

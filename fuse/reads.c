@@ -382,6 +382,10 @@ read_rows(struct reads *r, struct progress *p)
 		job_trouble(r, j, err);
 		return STEP_GONE;
 	}
+	if (!j->noted)
+		j->kind = handle_note(j->q.handle, rows[0].number,
+		    (uint32_t)count);
+	j->noted = true;
 	if (!see_to_keys(r, j, rows, count))
 		return STEP_GONE;
 	releases_ahead(r->releases, j->q.handle, rows[count - 1].number);

@@ -71,22 +71,53 @@ next_size(const struct window *w, const struct window_stream *s, uint64_t need)
 }
 
 static struct window_ask
-stream_advance(struct window *w, struct window_stream *s, uint64_t need)
+stream_put(struct window *w, struct window_stream *s, struct window_ask ask)
 {
-	struct window_ask ask = { s->next, next_size(w, s, need) };
-
-	s->next += ask.count;
+	s->next = ask.first + ask.count;
 	s->size = ask.count;
 	s->used = ++w->clock;
 	return ask;
 }
 
+static struct window_ask
+stream_advance(struct window *w, struct window_stream *s, uint64_t need)
+{
+	return stream_put(w, s,
+	    (struct window_ask){ s->next, next_size(w, s, need) });
+}
+
+/* What a read needs, and what is sure to be read behind it. */
+static struct window_ask
+warranted(const struct window *w, uint64_t row, uint32_t need,
+    const struct pattern_ahead *ahead)
+{
+	uint64_t left = ahead->end > row ? ahead->end - row : 0;
+	uint32_t count = need;
+
+	if (ahead->sure && left > count)
+		count = left < w->max ? (uint32_t)left : w->max;
+	return (struct window_ask){ row, at_most(count, w->max) };
+}
+
+static bool
+is_bounded(const struct pattern_ahead *ahead)
+{
+	return ahead->end != UINT64_MAX;
+}
+
 struct window_ask
-window_miss(struct window *w, uint64_t row, uint32_t need)
+window_miss(struct window *w, uint64_t row, uint32_t need,
+    const struct pattern_ahead *ahead)
 {
 	struct window_stream *s = stream_of(w, row);
 	struct window_ask ask;
 
+	if (is_bounded(ahead)) {
+		if (s == NULL)
+			s = stream_before(w, row);
+		return stream_put(w, s != NULL ? s : stream_oldest(w),
+		    warranted(w, row, need, ahead));
+	}
 	/* Its key was let go since: the rest of its window, once more. */
 	if (s != NULL) {
 		s->used = ++w->clock;
@@ -99,15 +130,12 @@ window_miss(struct window *w, uint64_t row, uint32_t need)
 	ask.first = row;
 	ask.count = at_most(row == 0 ? at_least(WINDOW_START, need) : need,
 	    w->max);
-	s = stream_oldest(w);
-	s->next = row + ask.count;
-	s->size = ask.count;
-	s->used = ++w->clock;
-	return ask;
+	return stream_put(w, stream_oldest(w), ask);
 }
 
 bool
-window_hit(struct window *w, uint64_t row, struct window_ask *out)
+window_hit(struct window *w, uint64_t row, const struct pattern_ahead *ahead,
+    struct window_ask *out)
 {
 	struct window_stream *s;
 
@@ -117,8 +145,9 @@ window_hit(struct window *w, uint64_t row, struct window_ask *out)
 	if (s == NULL)
 		return false;
 	s->used = ++w->clock;
-	if (s->next - row > s->size / 2)
+	if (s->next - row > s->size / 2 || s->next >= ahead->end)
 		return false;
-	*out = stream_advance(w, s, 0);
+	*out = ahead->sure ? stream_put(w, s, warranted(w, s->next, 1, ahead)) :
+			     stream_advance(w, s, 0);
 	return true;
 }
