@@ -148,10 +148,27 @@ name_fresh(struct edit *e)
 	return 0;
 }
 
+/* Two slots of one secret are lost together. */
+static int
+check_new(struct edit *e)
+{
+	const struct keyring_edit *how = e->how;
+	OWNED(keyring) other = NULL;
+	int err = keyring_prove(how->bytes, how->length, how->fresh, 0, &other);
+
+	if (err != 0)
+		return err == ERR_SECRET ? 0 : err;
+	return fail(e, ERR_CONFLICT,
+	    "the new secret opens the vault already, as secret %u: two that"
+	    " are the same are lost together, so choose another one",
+	    other->slot);
+}
+
 static int
 check_fresh(struct edit *e)
 {
 	const struct keyring_edit *how = e->how;
+	int err;
 
 	if (how->fresh == NULL)
 		return 0;
@@ -164,7 +181,8 @@ check_fresh(struct edit *e)
 	e->fresh.created = (uint64_t)how->now_ms / 1000;
 	if (e->fresh.kind == UNLOCK_PASSPHRASE)
 		e->fresh.cost = keyring_slot_cost(&how->cost);
-	return name_fresh(e);
+	err = name_fresh(e);
+	return err == 0 ? check_new(e) : err;
 }
 
 /* What opens the vault after is not what goes. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vault/err.h"
@@ -63,6 +64,19 @@ load_file(struct unlock *out, enum unlock_kind kind, const struct file *dir,
 	return err;
 }
 
+/* Said once, where a secret becomes one; weir doctor goes on about it. */
+static void
+warn_of_readers(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		log_warn("'%s' opens the vault, and others than its owner may "
+			 "get at it: chmod 600 '%s'",
+		    path, path);
+}
+
 /* A file that somebody named must be there. */
 static int
 load_named(struct unlock *out, enum unlock_kind kind, const char *path,
@@ -70,6 +84,8 @@ load_named(struct unlock *out, enum unlock_kind kind, const char *path,
 {
 	int err = load_file(out, kind, NULL, path);
 
+	if (err == 0 && new)
+		warn_of_readers(path);
 	if (err != ERR_NOT_FOUND)
 		return err;
 	if (new &&kind == UNLOCK_KEY_FILE)

@@ -8,6 +8,7 @@
 mkvault vault
 head -c 32 /dev/urandom >"$tmp/second.key"
 head -c 32 /dev/urandom >"$tmp/third.key"
+chmod 600 "$tmp/second.key" "$tmp/third.key"
 echo 'a passphrase' >"$tmp/word"
 echo 'another one' >"$tmp/new-word"
 # shellcheck disable=SC2317 # called by exits
@@ -30,7 +31,13 @@ like "$err" 'two|2 unlocking secrets at least' 'and why is said'
 exits 0 'a key file is added' \
     weir secret add --new-key-file "$tmp/second.key" --label spare --json
 json '.secret == 3' 'and has a number'
+unlike "$err" 'chmod' 'one that is its owner'\''s alone'
 exits 0 'it opens the vault' with --key-file="$tmp/second.key" ls
+exits 6 'the same one is no second secret' \
+    weir secret add --new-key-file "$tmp/second.key" --label again
+like "$err" 'already, as secret 3' 'which is said'
+exits 6 'nor does it take the place of itself' \
+    weir secret passwd 3 --new-key-file "$tmp/second.key"
 exits 0 'a recovery key is added' weir secret add --new-recovery
 printf '%s\n' "$out" >"$tmp/second-recovery"
 like "$out" '^([A-Z2-7]{4}-){12}[A-Z2-7]{4}$' 'and printed, alone'
@@ -99,4 +106,10 @@ cp "$tmp/before" "$vault/keyring"
 exits 0 'an older keyring opens' weir ls
 like "$err" 'not what the trail' 'and is noticed'
 idle
+head -c 32 /dev/urandom >"$tmp/open.key"
+chmod 644 "$tmp/open.key"
+exits 0 'one that everybody may read is taken' \
+    weir secret add --new-key-file "$tmp/open.key" --label open
+like "$err" "others.*chmod 600 '$tmp/open.key'" 'with a warning'
+exits 0 'and goes again' weir secret rm open
 done_testing

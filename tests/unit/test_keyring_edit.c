@@ -154,6 +154,7 @@ nothing_is_changed_without_a_secret_that_opens(void **state)
 {
 	struct place *p = *state;
 	struct keyring_edit how = edit_of(p);
+	OWNED_UNLOCK word = secret_of(UNLOCK_PASSPHRASE, "hunter2");
 
 	how.proof = &p->second;
 	how.fresh = &p->second;
@@ -161,7 +162,7 @@ nothing_is_changed_without_a_secret_that_opens(void **state)
 	assert_non_null(strstr(p->why, "nothing was changed"));
 	how.fresh = NULL;
 	how.drop = "1";
-	assert_int_equal(add(p, &p->recovery, NULL), 0);
+	assert_int_equal(add(p, &word, NULL), 0);
 	how.bytes = p->bytes;
 	how.length = p->length;
 	assert_int_equal(edit(p, &how), ERR_SECRET);
@@ -223,6 +224,30 @@ a_secret_is_changed_in_its_place(void **state)
 	assert_int_equal(opened_by(p, &p->recovery), 2);
 }
 
+/* They would be lost together. */
+static void
+one_secret_is_not_two(void **state)
+{
+	struct place *p = *state;
+	struct keyring_edit how = edit_of(p);
+	OWNED_UNLOCK typed = { 0 };
+	const uint8_t *text;
+	size_t n;
+
+	assert_int_equal(add(p, &p->first, "again"), ERR_CONFLICT);
+	assert_non_null(strstr(p->why, "already, as secret 1"));
+	/* A recovery key is taken as a passphrase, too. */
+	text = secret_text_bytes(p->recovery.secret, &n);
+	typed.kind = UNLOCK_PASSPHRASE;
+	assert_int_equal(secret_text_from(&typed.secret, text, n), 0);
+	assert_int_equal(add(p, &typed, NULL), ERR_CONFLICT);
+	assert_non_null(strstr(p->why, "already, as secret 2"));
+	how.fresh = &p->first;
+	how.drop = "first";
+	assert_int_equal(edit(p, &how), ERR_CONFLICT);
+	assert_int_equal(add(p, &p->second, "again"), 0);
+}
+
 /* That one was forgotten. */
 static void
 the_recovery_key_changes_another_secret(void **state)
@@ -273,8 +298,15 @@ there_are_32_at_most(void **state)
 	struct place *p = *state;
 	struct keyring_edit how;
 
-	for (int i = 2; i < KEYRING_SLOTS_MAX; i++)
-		assert_int_equal(add(p, &p->second, NULL), 0);
+	for (int i = 2; i < KEYRING_SLOTS_MAX; i++) {
+		char text[] = "the content of key file NN, 32 bytes at least";
+		OWNED_UNLOCK one = { 0 };
+
+		text[24] = (char)('0' + i / 10);
+		text[25] = (char)('0' + i % 10);
+		one = secret_of(UNLOCK_KEY_FILE, text);
+		assert_int_equal(add(p, &one, NULL), 0);
+	}
 	assert_int_equal(add(p, &p->second, NULL), ERR_LIMIT);
 	how = edit_of(p);
 	how.fresh = &p->second;
@@ -417,6 +449,7 @@ main(void)
 		TEST(two_secrets_stay_at_least),
 		TEST(the_secret_that_goes_is_no_proof),
 		TEST(a_secret_is_changed_in_its_place),
+		TEST(one_secret_is_not_two),
 		TEST(the_recovery_key_changes_another_secret),
 		TEST(a_number_is_not_given_twice),
 		TEST(labels_are_told_apart),
