@@ -13,6 +13,8 @@
 BUILD = build
 CC = gcc
 JOBS := $(shell nproc 2>/dev/null || echo 1)
+# Tests wait for mounts and processes a third of their time.
+TEST_JOBS := $(shell expr $(JOBS) + $(JOBS) / 2)
 FUZZ_SECONDS = 60
 CRASH_ROUNDS = 200
 # What crash-sweep may take for each of its halves, and must look at.
@@ -559,7 +561,7 @@ lint: objects
 		tests/lint/selftest.sh
 
 check-unit: $(UNIT) $(FUZZ)
-	@$(TAP) --jobs $(JOBS) --tier '$(TIER) unit' $(sort $(UNIT) $(FUZZ))
+	@$(TAP) --jobs $(TEST_JOBS) --tier '$(TIER) unit' $(sort $(UNIT) $(FUZZ))
 
 # Minutes, and tools that nothing else needs: not in 'make check'.
 check-deb: all
@@ -568,10 +570,10 @@ check-deb: all
 
 CLI_TESTS = $(sort $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh)))
 check-cli: tests
-	@$(TAP) --jobs $(JOBS) --tier '$(TIER) cli' $(CLI_TESTS)
+	@$(TAP) --jobs $(TEST_JOBS) --tier '$(TIER) cli' $(CLI_TESTS)
 
 check-crash: tests
-	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --disk --jobs $(JOBS) \
+	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(TAP) --disk --jobs $(TEST_JOBS) \
 		--tier '$(TIER) crash' \
 		$(sort $(wildcard tests/crash/*.sh))
 
@@ -612,7 +614,7 @@ check-tsan:
 	@$(MAKE) BUILD=build-tsan CC=clang SAN=thread tsan-tests
 
 tsan-tests: all $(TSAN_BINS)
-	@$(TAP) --jobs $(JOBS) --tier '$(TIER)' $(TSAN_BINS) $(TSAN_CLI_TESTS)
+	@$(TAP) --jobs $(TEST_JOBS) --tier '$(TIER)' $(TSAN_BINS) $(TSAN_CLI_TESTS)
 
 fuzz-build: $(FUZZ)
 fuzz:
