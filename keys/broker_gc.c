@@ -313,11 +313,9 @@ begin(struct broker_call *c, bool dry, json_t *list)
 	if (err != 0)
 		return err;
 	err = broker_gc_prune(c->b);
-	if (err != 0) {
-		broker_record_failed(c->b, err,
+	if (err != 0)
+		return broker_record_stop(c->b, err,
 		    "the catalogue cannot be written");
-		return err == ERR_SPACE ? err : ERR_IO;
-	}
 	/* What it cannot remove it says, and the next one finds. */
 	(void)!store_sweep(c->b->how.store);
 	return 0;

@@ -80,8 +80,7 @@ store_failed(struct broker *b, int err)
 {
 	if (err == ERR_NOMEM)
 		return err;
-	broker_record_failed(b, err, "the catalogue cannot be written");
-	return err == ERR_SPACE ? err : ERR_IO;
+	return broker_record_stop(b, err, "the catalogue cannot be written");
 }
 
 static int

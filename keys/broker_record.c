@@ -36,6 +36,13 @@ broker_record_failed(struct broker *b, int err, const char *what)
 	return err;
 }
 
+int
+broker_record_stop(struct broker *b, int err, const char *what)
+{
+	broker_record_failed(b, err, what);
+	return b->failed == ERR_SPACE ? ERR_SPACE : ERR_IO;
+}
+
 /* Take a durable entry into the catalogue. */
 static int
 apply(struct broker *b, uint64_t index, const uint8_t *bytes, size_t n)

@@ -25,10 +25,8 @@ static const char ends[] = "a version of it is shredded";
 static int
 cannot_finish(struct broker *b, int err)
 {
-	if (b->failed == 0)
-		broker_record_failed(b, err,
-		    "a shred cannot be finished now, and is at the next start");
-	return err == ERR_SPACE ? err : ERR_IO;
+	return broker_record_stop(b, err,
+	    "a shred cannot be finished now, and is at the next start");
 }
 
 /* --- the epoch --- */

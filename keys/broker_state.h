@@ -349,6 +349,10 @@ void broker_record_release(struct broker *b, struct broker_pendings *list);
 /* The broker can do no more; said once. */
 int broker_record_failed(struct broker *b, int err, const char *what);
 
+/* The same, and what whoever asked is told: ERR_SPACE if a full disk was the first
+ * that went wrong, else ERR_IO. */
+int broker_record_stop(struct broker *b, int err, const char *what);
+
 /* --- broker_guard.c: refusals do not fill the disk --- */
 
 /* Have a refusal recorded, by this entry or by one for many. */

@@ -27,6 +27,11 @@ failed_at(sqlite3 *db, const char *what)
 	case SQLITE_FULL:
 		err = ERR_SPACE;
 		break;
+	case SQLITE_IOERR: /* the shared memory beside a WAL that cannot grow */
+		err = err_from_errno(sqlite3_system_errno(db)) == ERR_SPACE ?
+		    ERR_SPACE :
+		    ERR_IO;
+		break;
 	case SQLITE_NOMEM:
 		err = ERR_NOMEM;
 		break;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """nothing-lost, nothing-half-done: a failing, killing or halved system call at every place.
 
-usage: inject.py BUILD [--places 60] [--seed N] [--only ACT] [--jobs N] [--seconds N]
+usage: inject.py BUILD [--places 60] [--seed N] [--only ACT] [--kind KIND] [--nth N] [--jobs N] [--seconds N]
 
 The acts of a vault's life (Acts) run on a copy of a small vault with their keyd, and one fault comes to them:
 
@@ -14,7 +14,7 @@ The acts of a vault's life (Acts) run on a copy of a small vault with their keyd
 
 Afterwards, without faults: `audit verify` and `check --read-data` pass, what reported success is there, a full disk was called
 one, and the same command works.  --places 0 takes every place; otherwise that many, chosen at random.  --seconds ends after
-that time, and says how far it came.
+that time, and says how far it came.  A place that a run found wrong is tried again by --only, --kind and --nth.
 """
 import argparse, collections, concurrent.futures, fcntl, hashlib, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, threading, time
 
@@ -358,7 +358,8 @@ class Sweep:
             acts = {name: act for name, act in acts.items() if name != "session"}
         self.names = {act: name for name, act in acts.items()}
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            self.places = [p for places in pool.map(lambda act: self.with_slot(lambda s: list(s.places(act))), acts.values()) for p in places]
+            self.places = [p for places in pool.map(lambda act: self.with_slot(lambda s: list(s.places(act))), acts.values()) for p in places
+                       if args.kind in (None, p[3]) and args.nth in (None, p[2])]
 
     def with_slot(self, f):
         with self.lock:
@@ -413,6 +414,8 @@ def main():
     p.add_argument("--places", type=int, default=60)
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--only", choices=ACTS, help="places of this act alone")
+    p.add_argument("--kind", help="faults of this kind alone")
+    p.add_argument("--nth", type=int, help="the nth calls alone")
     p.add_argument("--jobs", type=int, default=4, help="most of the time of each is a wait for its keyd to leave")
     p.add_argument("--seconds", type=float, default=1e9)
     args = p.parse_args()
