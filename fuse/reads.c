@@ -327,6 +327,15 @@ struct progress {
 	size_t done;
 };
 
+/* The end of a chunk was read. */
+static void
+see_to_spent(struct reads *r, const struct job *j, const struct digest *object)
+{
+	if (r->how.spent != NULL && j->kind != PATTERN_RANDOM &&
+	    handle_file(j->q.handle)->window > 1)
+		spent_add(r->how.spent, object);
+}
+
 enum step { STEP_DONE, STEP_LET_GO, STEP_GONE };
 
 /* The part of one chunk that the job wants next.  STEP_LET_GO: its key was let
@@ -354,6 +363,8 @@ read_row(struct reads *r, struct progress *p, const struct version_row *row)
 		return STEP_GONE;
 	}
 	store_answered(r);
+	if (from + n == row->row.length)
+		see_to_spent(r, p->job, &row->row.object);
 	p->done += n;
 	return STEP_DONE;
 }
@@ -422,13 +433,16 @@ job_run(struct reads *r, struct job *j, uint8_t *buf)
 	jobs_done(j);
 }
 
-/* Nothing has been read for a while: no plain byte stays. */
+/* Nothing has been read for a while: no plain byte stays, and what is spent
+ * goes. */
 static void
 tidy(struct reads *r, uint8_t *buf)
 {
 	secret_wipe(buf, READS_MAX);
 	if (r->how.opened != NULL)
 		opened_wipe(r->how.opened);
+	if (r->how.spent != NULL)
+		spent_flush(r->how.spent);
 }
 
 static void *

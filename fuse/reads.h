@@ -12,6 +12,7 @@
 #include "fuse/link.h"
 #include "fuse/report.h"
 #include "vault/owned.h"
+#include "vault/spent.h"
 #include "vault/version.h"
 
 /*
@@ -20,6 +21,9 @@
  * failed a moment ago is parked and holds none of them.  An answer is whole:
  * never short but at the end of the file, never EAGAIN.  What waits for longer
  * than the stall time fails with EIO.
+ *
+ * Where keys come in windows, sealed chunks leave the host's page cache when
+ * they were read to their end (spent.h), but for a handle that is read anywhere.
  *
  * Where keys come one chunk at a time (a browse grant) a reader is given no
  * weights that it did not ask for: a request that may be the kernel's
@@ -39,6 +43,7 @@ struct reads_how {
 	struct link *link;
 	struct report *report;
 	struct opened *opened; /* of the versions; may be NULL */
+	struct spent *spent;   /* may be NULL */
 	uint32_t stall_ms;
 	uint32_t threads;
 };

@@ -233,6 +233,9 @@ take_apart(struct worker *w)
 	free(w->versions);
 	free(w->manifests);
 	free(w->windows);
+	if (w->spent != NULL)
+		spent_flush(w->spent);
+	spent_free(w->spent);
 	store_free(w->store);
 	control_setup_clear(&w->setup);
 	free(w->reason);

@@ -120,6 +120,7 @@ make_parts(struct worker *w)
 	reads.link = w->link;
 	reads.report = w->report;
 	reads.opened = w->opened;
+	reads.spent = w->spent;
 	return err != 0 ? err : reads_new(&w->reads, &reads);
 }
 
@@ -280,6 +281,8 @@ take_setup(struct worker *w)
 		return err;
 	m.fds[0] = -1;
 	err = store_dir_adopt(&w->store, store);
+	if (err == 0)
+		err = spent_new(&w->spent, w->store);
 	if (err == 0)
 		err = make_arrays(w);
 	if (err == 0)

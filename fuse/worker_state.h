@@ -40,6 +40,7 @@ struct worker {
 	uint16_t count; /* of versions */
 	struct store *store;
 	struct opened *opened; /* NULL: there is no room for it */
+	struct spent *spent;
 	struct version **versions;
 	const struct manifest **manifests;
 	uint32_t *windows;

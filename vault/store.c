@@ -57,6 +57,13 @@ store_get(struct store *s, const struct digest *name, uint64_t offset,
 	return s->ops.get(s->arg, name, offset, buf, n, got);
 }
 
+void
+store_uncache(struct store *s, const struct digest *name)
+{
+	if (s->ops.uncache != NULL)
+		s->ops.uncache(s->arg, name);
+}
+
 /* What is to be stored. */
 struct parcel {
 	const struct digest *name;

@@ -43,6 +43,8 @@ struct store_ops {
 	/* As store_age; may be NULL: the store does not know. */
 	int (*age)(void *arg, const struct digest *name, struct store_age *out);
 	int (*sweep)(void *arg);
+	/* As store_uncache; may be NULL. */
+	void (*uncache)(void *arg, const struct digest *name);
 	void (*free)(void *arg);
 };
 
@@ -60,6 +62,10 @@ int store_has(struct store *s, const struct digest *name, uint64_t *size)
  * ERR_NOT_FOUND (not logged), ERR_IO. */
 int store_get(struct store *s, const struct digest *name, uint64_t offset,
     void *buf, size_t n, size_t *got) MUST_USE;
+
+/* The host need not keep an object in memory: it was read to its end.  A hint;
+ * whoever reads it again gets it from the disk. */
+void store_uncache(struct store *s, const struct digest *name);
 
 /*
  * Store an object: n bytes, header_length of header (whose digest is name,
