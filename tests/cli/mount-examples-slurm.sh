@@ -4,81 +4,13 @@
 # docs/mounting.md, "Slurm", with a Slurm: munged, slurmctld and slurmd of their
 # own on this host run the prolog and the epilog around jobs of two users.
 . "$(dirname "$0")/lib.sh"
-requires root fuse useradd setpriv munged slurmctld slurmd srun sbatch sinfo squeue \
+. "$(dirname "$0")/../lib/service.sh"
+requires munged slurmctld slurmd srun sbatch sinfo squeue \
     scontrol jq python3
 
-# An account goes when the last process of it has gone.
-# shellcheck disable=SC2317 # by way of cleanup_fn
-drop_account()
-{
-	wait_for 60 no_process_of "$1"
-	userdel "$1"
-}
-
-# shellcheck disable=SC2317 # by way of wait_for
-no_process_of()
-{
-	! pgrep -u "$1"
-}
-
 examples=$top/docs/mounting
-keyd=weirk$$
-alice=weira$$
-bob=weirb$$
-chmod 755 "$tmp"
-for u in $keyd $alice $bob; do
-	useradd --no-create-home --shell /bin/sh "$u" ||
-	    skip_all 'useradd does not work here'
-	cleanup_fn drop_account "$u"
-	mkdir -m 700 "$tmp/home-$u"
-	chown "$u" "$tmp/home-$u"
-done
-become()
-{
-	who=$1
-	shift
-	cd "$tmp/home-$who" || exit 1
-	WEIR_STATE_DIR=$tmp/home-$who WEIR_KEYS=$tmp/home-$who exec setpriv \
-	    --reuid "$who" --regid "$(id -g "$who")" --clear-groups -- "$@"
-}
-as()
-{
-	(become "$@")
-}
-mkdir -m 755 "$tmp/bin" "$tmp/srv" "$tmp/m" "$WEIR_TRUST_DIR"
-cp "$BUILD"/weir "$BUILD"/weir-keyd "$BUILD"/weir-mount "$tmp/bin/"
-PATH=$tmp/bin:$PATH
-
-# --- a vault that an account of its own serves ---
-
-vault=$tmp/srv
-WEIR_VAULT=$vault
-WEIR_KEY_PASSPHRASE_FILE=$tmp/passphrase
-export WEIR_VAULT WEIR_KEY_PASSPHRASE_FILE
-echo 'of a person' >"$tmp/passphrase"
-head -c 32 /dev/urandom >"$tmp/key"
-chown "$keyd" "$vault" "$tmp/key"
-chmod 400 "$tmp/key"
-as "$keyd" weir --key-file "$tmp/key" init "$vault" >"$tmp/recovery" 2>&1
-become "$keyd" weir-keyd --vault "$vault" --key-file "$tmp/key" \
-    >"$tmp/keyd.log" 2>&1 &
-service=$!
-cleanup_fn end_process $service
-wait_for 60 test -S "$vault/run/keyd.sock"
-ok $? 'keyd runs as a service' || diag "$(cat "$tmp/keyd.log")"
-head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
-chmod a+r "$tmp/m/w.bin"
-ref=$(as "$keyd" weir put llama "$tmp/m" 2>"$tmp/.err")
-for c in 'key gen carol' 'trust init --key carol --yes' \
-    "sign $ref --key carol --yes" \
-    "promote $ref prod --key carol --reason t --yes" \
-    "grant add llama --to user:$alice --loads 50 --reason t" \
-    'role add mounter --to user:root'; do
-	# shellcheck disable=SC2086 # a word each
-	as "$keyd" weir $c >/dev/null 2>"$tmp/.err" ||
-	    { ok 1 "weir $c"; diag "$(cat "$tmp/.err")"; }
-done
-as "$keyd" weir trust show --export >"$WEIR_TRUST_DIR/srv.json" 2>"$tmp/.err"
+service_accounts
+service_vault
 
 # --- a cluster of one node ---
 
@@ -234,10 +166,7 @@ ok $? 'without keyd the prolog fails, and the node is drained' ||
 wait_for 60 job_is PENDING
 ok $? 'the job is queued again' || diag "$(squeue)"
 like "$(cat "$tmp/prolog.err")" 'weir-keyd' 'what is wrong is in slurmd'\''s log'
-become "$keyd" weir-keyd --vault "$vault" --key-file "$tmp/key" \
-    >"$tmp/keyd.log" 2>&1 &
-cleanup_fn end_process $!
-wait_for 60 test -S "$vault/run/keyd.sock"
+service_keyd
 scontrol update nodename="$node" state=resume
 # Slurm would wait two minutes.
 scontrol release "$id"
