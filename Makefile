@@ -358,8 +358,8 @@ $(BUILD)/tests/mutants/weir-keyd-pinless: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/pinless_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-keyd-moved: private LINK += $(call wraps,\
-	accounting_boot broker_record_clock budget_judge budget_debit \
-	catalogue_budget_apply)
+	accounting_boot accounting_boot_id broker_record_clock entry_begin \
+	accounting_begin accounting_fold budget_judge budget_debit catalogue_budget_apply)
 $(BUILD)/tests/mutants/weir-keyd-moved: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/moved_keyd.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBKEYS) $(LIBVAULT)
@@ -404,10 +404,11 @@ $(BUILD)/tests/mutants/test_trust_loose: \
 
 # Clocks that the test moves.
 $(BUILD)/tests/unit/test_broker_budget: private LINK += $(call wraps,\
-	accounting_boot broker_record_clock)
+	accounting_boot accounting_boot_id broker_record_clock entry_begin)
 $(BUILD)/tests/mutants/test_budget_blind: private LINK += $(call wraps,\
 	budget_judge budget_debit catalogue_budget_apply \
-	accounting_boot broker_record_clock)
+	accounting_begin accounting_fold \
+	accounting_boot accounting_boot_id broker_record_clock entry_begin)
 $(BUILD)/tests/mutants/test_budget_blind: \
 		$(BUILD)/tests/unit/test_broker_budget.o \
 		$(BUILD)/tests/mutants/blind_budget.o $(LIBHELP) $(LIBS)

@@ -2,6 +2,7 @@
 #include "keys/broker.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,13 +103,20 @@ find_request(uint16_t type)
 static int
 record_start(struct broker *b)
 {
+	const int64_t boot_s = accounting_boot();
+	uint8_t boot[ACCOUNTING_BOOT];
+	char hex[2 * ACCOUNTING_BOOT + 1];
 	OWNED_ENTRY e = { 0 };
 
 	broker_record_begin(&e, ENTRY_KEYD_START);
 	entry_number(&e, "pid", (uint64_t)getpid());
 	entry_text(&e, "mode", b->how.service ? "service" : "embedded");
 	entry_text(&e, "weir", b->how.program);
-	entry_number(&e, "clock", broker_budget_clock(b));
+	entry_number(&e, "clock", accounting_at(&b->accounting, boot_s));
+	accounting_boot_id(boot);
+	sodium_bin2hex(hex, sizeof(hex), boot, sizeof(boot));
+	entry_text(&e, "boot", sodium_is_zero(boot, sizeof(boot)) ? NULL : hex);
+	entry_number(&e, "uptime", boot_s > 0 ? (uint64_t)boot_s : 0);
 	entry_text(&e, "rules", b->how.rules);
 	if (b->how.keyring->slot != 0)
 		entry_number(&e, "secret", b->how.keyring->slot);
@@ -132,17 +140,16 @@ int
 broker_new(struct broker **out, const struct broker_how *how)
 {
 	OWNED(broker) b = calloc(1, sizeof(*b));
-	int64_t wall_ms;
-	uint64_t last;
+	struct accounting_start now = { .boot_s = accounting_boot() };
 	int err;
 
 	if (b == NULL)
 		return ERR_NOMEM;
 	b->how = *how;
 	b->started_ms = broker_record_clock();
-	last = catalogue_clock(how->catalogue, &wall_ms);
-	b->accounting = accounting_begin(last, wall_ms, b->started_ms,
-	    accounting_boot());
+	accounting_boot_id(now.boot);
+	b->accounting = accounting_begin(catalogue_clock(how->catalogue),
+	    b->started_ms, &now);
 	STAILQ_INIT(&b->pending);
 	STAILQ_INIT(&b->publishing);
 	STAILQ_INIT(&b->slow);

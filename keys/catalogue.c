@@ -21,8 +21,12 @@ static const char *const counters[CATALOGUE_COUNTERS] = {
 #define APPLIED "applied"
 #define WATCHED "watched"
 #define COUNTED "counted"
+/* Of struct accounting_past. */
 #define CLOCK "clock"
-#define CLOCK_MS "clock_ms"
+#define CLOCK_MARK "clock_ms"
+#define START_BOOT "start_boot"
+#define START_CLOCK "start_clock"
+#define START_S "start_s"
 
 int
 catalogue_number(struct catalogue *c, size_t statement, const char *name,
@@ -55,10 +59,67 @@ meta_set(struct catalogue *c, const char *name, uint64_t value)
 }
 
 static int
+boot_get(struct catalogue *c)
+{
+	OWNED_QUERY q = { 0 };
+	const void *bytes;
+	size_t length;
+	int err = sql_begin(&q, c->sql, META_GET,
+	    SQL_BIND(SQL_TEXT(START_BOOT)));
+
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	if (err != 0)
+		return err;
+	bytes = sql_bytes(&q, 0, &length);
+	if (bytes != NULL && length == sizeof(c->past.boot))
+		memcpy(c->past.boot, bytes, length);
+	return 0;
+}
+
+static int
+clock_get(struct catalogue *c)
+{
+	struct accounting_past *p = &c->past;
+	uint64_t mark = 0, boot_s = 0;
+	int err = meta_get(c, CLOCK, &p->clock);
+
+	if (err == 0)
+		err = meta_get(c, CLOCK_MARK, &mark);
+	if (err == 0)
+		err = meta_get(c, START_CLOCK, &p->start.base);
+	if (err == 0)
+		err = meta_get(c, START_S, &boot_s);
+	p->mark_ms = (int64_t)mark;
+	p->start.boot_s = (int64_t)boot_s;
+	return err == 0 ? boot_get(c) : err;
+}
+
+static int
+clock_set(struct catalogue *c)
+{
+	const struct accounting_past *p = &c->past;
+	int err = meta_set(c, CLOCK, p->clock);
+
+	if (err == 0)
+		err = meta_set(c, CLOCK_MARK, (uint64_t)p->mark_ms);
+	if (err == 0)
+		err = meta_set(c, START_CLOCK, p->start.base);
+	if (err == 0)
+		err = meta_set(c, START_S, (uint64_t)p->start.boot_s);
+	if (err == 0)
+		err = sql_run(c->sql, META_SET,
+		    SQL_BIND(SQL_TEXT(START_BOOT),
+			SQL_BYTES(p->boot, sizeof(p->boot))));
+	return err;
+}
+
+static int
 open_at(struct catalogue **out, const char *path, bool create)
 {
 	OWNED(catalogue) c = calloc(1, sizeof(*c));
-	uint64_t wall = 0;
 	int err;
 
 	if (c == NULL)
@@ -73,12 +134,9 @@ open_at(struct catalogue **out, const char *path, bool create)
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_get(c, counters[i], &c->last[i]);
 	if (err == 0)
-		err = meta_get(c, CLOCK, &c->clock);
-	if (err == 0)
-		err = meta_get(c, CLOCK_MS, &wall);
+		err = clock_get(c);
 	if (err != 0)
 		return err;
-	c->clock_ms = (int64_t)wall;
 	/* Nobody knows what the tables of budgets hold. */
 	if (c->counted == 0 && c->applied != 0)
 		err = catalogue_budget_drop(c);
@@ -124,11 +182,10 @@ catalogue_applied(const struct catalogue *c)
 	return c->counted < c->applied ? c->counted : c->applied;
 }
 
-uint64_t
-catalogue_clock(const struct catalogue *c, int64_t *wall_ms)
+const struct accounting_past *
+catalogue_clock(const struct catalogue *c)
 {
-	*wall_ms = c->clock_ms;
-	return c->clock;
+	return &c->past;
 }
 
 uint64_t
@@ -183,9 +240,7 @@ catalogue_flush(struct catalogue *c)
 	for (size_t i = 0; err == 0 && i < CATALOGUE_COUNTERS; i++)
 		err = meta_set(c, counters[i], c->last[i]);
 	if (err == 0)
-		err = meta_set(c, CLOCK, c->clock);
-	if (err == 0)
-		err = meta_set(c, CLOCK_MS, (uint64_t)c->clock_ms);
+		err = clock_set(c);
 	if (err == 0)
 		err = sql_exec(c->sql, "commit");
 	if (err == 0)

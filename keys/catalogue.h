@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/accounting.h"
 #include "keys/alert.h"
 #include "keys/budget.h"
 #include "keys/grant.h"
@@ -365,8 +366,8 @@ int catalogue_budget_get(struct catalogue *c, const char *family,
 /* Drop all of it: the next start makes it again from the whole trail, by
  * catalogue_applied and catalogue_apply. */
 int catalogue_budget_drop(struct catalogue *c) MUST_USE;
-/* Accounting time of the last entry that has it, and when that was. */
-uint64_t catalogue_clock(const struct catalogue *c, int64_t *wall_ms);
+/* What the entries so far say of accounting time. */
+const struct accounting_past *catalogue_clock(const struct catalogue *c);
 
 /*
  * Statements: what people signed, and what came of it.  One that waited

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
@@ -363,17 +365,39 @@ static apply_function *const functions[ENTRY_KINDS] = {
 	[ENTRY_BUDGET_RESET] = catalogue_budget_apply,
 };
 
-/* The last entry that tells of accounting time. */
+/* A boot that is not known is none that keyd could start in again. */
+static struct accounting_start
+start_of(const struct entry_view *e)
+{
+	const char *boot = entry_view_text(e, "boot");
+	struct accounting_start s = { .boot_s = 0 };
+	uint64_t uptime;
+	size_t n;
+
+	if (boot == NULL || entry_view_number(e, "uptime", &uptime) != 0 ||
+	    uptime > INT64_MAX)
+		return s;
+	s.boot_s = (int64_t)uptime;
+	if (sodium_hex2bin(s.boot, sizeof(s.boot), boot, strlen(boot), NULL, &n,
+		NULL) != 0 ||
+	    n != sizeof(s.boot))
+		memset(s.boot, 0, sizeof(s.boot));
+	return s;
+}
+
+/* An entry that tells of accounting time. */
 static void
 note_clock(struct catalogue *c, const struct entry_view *e)
 {
+	struct accounting_start start = { .boot_s = 0 };
+	const bool starts = e->kind == ENTRY_KEYD_START;
 	uint64_t clock;
 
 	if (entry_view_number(e, "clock", &clock) != 0)
 		return;
-	if (clock > c->clock)
-		c->clock = clock;
-	c->clock_ms = e->time_ms;
+	if (starts)
+		start = start_of(e);
+	accounting_fold(&c->past, clock, e->time_ms, starts ? &start : NULL);
 }
 
 /* An entry that was applied before, but for what budgets count. */

@@ -151,8 +151,7 @@ struct catalogue {
 	uint64_t watched;
 	uint64_t counted; /* the same of budgets: behind, they are made again */
 	uint64_t last[CATALOGUE_COUNTERS]; /* highest number given out */
-	uint64_t clock;			   /* accounting time, and when */
-	int64_t clock_ms;
+	struct accounting_past past;
 	bool dirty; /* since the last flush */
 	bool begun; /* a transaction, not committed */
 };

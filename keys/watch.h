@@ -29,8 +29,9 @@ struct watch_rules; /* keys/watch_rules.h */
 struct watch_event {
 	uint64_t index; /* WATCH_KNOWN: of no entry */
 	enum entry_kind kind;
-	int64_t time_ms; /* what the entry says */
-	uint64_t clock;	 /* accounting seconds, of entries that have it */
+	int64_t time_ms;  /* what the entry says */
+	uint64_t clock;	  /* accounting seconds, of entries that have it */
+	const char *boot; /* keyd.start: the kernel's id of it */
 	const char *by;
 	const char *principal; /* `for` of a session */
 	const char *host;

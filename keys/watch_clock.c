@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "keys/accounting.h"
 #include "keys/watch_parts.h"
@@ -44,12 +46,16 @@ check_order(struct watch *w, const struct watch_event *e)
 	return err;
 }
 
-/* Over a restart the wall clock says how much time has passed, a day at most:
+/* Over a reboot the wall clock says how much time has passed, a day at most:
  * nobody can tell a long stop from a clock that was put forward. */
 static bool
-stopped_long(const struct watch_event *e, int64_t ahead_ms, uint64_t passed)
+stopped_long(const struct watch *w, const struct watch_event *e,
+    int64_t ahead_ms, uint64_t passed)
 {
-	return e->kind == ENTRY_KEYD_START && ahead_ms > 0 &&
+	const bool same_boot = e->boot != NULL && w->boot[0] != 0 &&
+	    strcmp(e->boot, w->boot) == 0;
+
+	return e->kind == ENTRY_KEYD_START && !same_boot && ahead_ms > 0 &&
 	    passed >= ACCOUNTING_GAP;
 }
 
@@ -67,7 +73,7 @@ check_jump(struct watch *w, const struct watch_event *e)
 		.entry_count = 1,
 	};
 
-	if (llabs(ahead) <= limit || stopped_long(e, ahead, passed) ||
+	if (llabs(ahead) <= limit || stopped_long(w, e, ahead, passed) ||
 	    !watch_may(w, WATCH_CLOCK_JUMP, NULL, NULL))
 		return 0;
 	return watch_say(w, &about, "timedatectl status",
@@ -115,5 +121,8 @@ watch_clock(struct watch *w, const struct watch_event *e)
 	w->last_clock = e->clock;
 	w->last_time_ms = e->time_ms;
 	w->last_clock_index = e->index;
+	if (e->kind == ENTRY_KEYD_START)
+		(void)snprintf(w->boot, sizeof(w->boot), "%s",
+		    e->boot != NULL ? e->boot : "");
 	return err;
 }

@@ -141,6 +141,7 @@ of_other(struct watch_event *e)
 	e->reason = text(e->json, "reason");
 	e->request = text(e->json, "request");
 	e->rule = text(e->json, "rule");
+	e->boot = text(e->json, "boot");
 	e->grant = number(e->json, "grant");
 	e->type = grant_type(e->json);
 	e->loads = number(e->json, "loads");

@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include "keys/accounting.h"
 #include "keys/watch.h"
 #include "keys/watch_rules.h"
 
@@ -177,7 +178,8 @@ struct watch {
 	int64_t last_time_ms; /* of the last entry that has a clock */
 	uint64_t last_clock;
 	uint64_t last_clock_index;
-	uint64_t last_session; /* the highest number */
+	char boot[2 * ACCOUNTING_BOOT + 1]; /* that keyd last started in */
+	uint64_t last_session;		    /* the highest number */
 	struct watch_whos whos;
 	struct watch_whats whats;
 	struct watch_readings readings;

@@ -14,7 +14,7 @@ run()
 cd "$top" || exit 1
 run none
 ok $? 'without a hole all tests pass'
-for hole in generous hasty late forgetful; do
+for hole in generous hasty late forgetful rebooting unmarked; do
 	! run "$hole" && grep -qE 'FAILED TEST|^not ok' "$tmp/out"
 	ok $? "$hole: found out"
 done

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # budget-holds over weeks, by a real mount: a chunk every two hours, with a keyd
-# whose clocks the test puts forward.  Neither waiting for less than 30 days nor
-# stopping keyd while its clocks are moved gives anything more.
+# whose clocks the test moves.  Neither waiting for less than 30 days gives anything
+# more, nor starting keyd again with the wall clock put forward, nor a reboot by which
+# it leaps.
 . "$(dirname "$0")/lib.sh"
 requires root fuse jq python3 setpriv
 
@@ -26,10 +27,11 @@ python3 "$top/tests/lib/mkmodel.py" safetensors \
 WEIR_MOVED=$tmp/moved
 export WEIR_MOVED
 echo 0 >"$WEIR_MOVED"
-# at SECONDS: since the beginning
+# at SECONDS [AHEAD [BOOT]]: since the beginning; how far the wall clock is ahead of
+# that; and the number of the boot
 at()
 {
-	echo "$1" >"$WEIR_MOVED.new"
+	echo "$@" >"$WEIR_MOVED.new"
 	mv "$WEIR_MOVED.new" "$WEIR_MOVED"
 }
 ref=$(weir put llama "$tmp/tree" 2>/dev/null)
@@ -76,18 +78,39 @@ ok $? 'what was given can be read again'
 at $((28 * DAY))
 ! drip 40
 ok $? 'nor after four weeks'
-# The mount starts another one: held still meanwhile, it sees no clock move.
-keyd=$(weir status --json | jq .keyd.pid)
-kill -STOP "$keyd"
-at $((200 * DAY))
-kill -KILL "$keyd"
-wait_for 60 sh -c "weir session ls --json | jq -e '.sessions[0].state ==
-    \"open\"'"
-sleep 2
-[ "$(weir status --json | jq .keyd.pid)" -ne "$keyd" ]
+# moved AT...: keyd stops, and another one, which the mount starts, sees that.  Held
+# still meanwhile, this one sees no clock move.
+moved()
+{
+	keyd=$(weir status --json | jq .keyd.pid)
+	kill -STOP "$keyd"
+	at "$@"
+	kill -KILL "$keyd"
+	wait_for 60 sh -c "weir session ls --json | jq -e '.sessions[0].state ==
+	    \"open\"'"
+	sleep 2
+	[ "$(weir status --json | jq .keyd.pid)" -ne "$keyd" ]
+}
+# Of the last start of keyd.
+clock()
+{
+	weir audit ls --kind keyd.start --json | jq -s 'max_by(.index).clock'
+}
+moved $((28 * DAY)) $((300 * DAY))
 ok $? 'keyd is another one'
 ! drip 41
-ok $? 'nor when keyd was stopped, and its clocks put forward by months'
+ok $? 'nor when the wall clock was put forward by months in between'
+[ "$(clock)" -lt $((29 * DAY)) ]
+ok $? 'which is no time'
+moved $((200 * DAY)) $((300 * DAY)) 1
+! drip 41
+ok $? 'nor over a reboot by which it leaps'
+is "$(($(clock) / DAY))" 29 'which is a day'
+moved $((200 * DAY)) 0 2
+! drip 41
+ok $? 'nor when it goes back'
+moved $((200 * DAY)) $((300 * DAY)) 3
+is "$(($(clock) / DAY))" 29 'and forth, which is no more than that'
 at $((232 * DAY))
 drip 42
 ok $? 'but when 30 days have passed while keyd ran'

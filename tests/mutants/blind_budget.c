@@ -6,11 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/accounting.h"
 #include "keys/budget.h"
 #include "vault/entry.h"
 
 struct catalogue;
 
+struct accounting __real_accounting_begin(const struct accounting_past *p,
+    int64_t wall_ms, const struct accounting_start *now);
+struct accounting __wrap_accounting_begin(const struct accounting_past *p,
+    int64_t wall_ms, const struct accounting_start *now);
+void __real_accounting_fold(struct accounting_past *p, uint64_t clock,
+    int64_t wall_ms, const struct accounting_start *start);
+void __wrap_accounting_fold(struct accounting_past *p, uint64_t clock,
+    int64_t wall_ms, const struct accounting_start *start);
 int __real_budget_judge(struct budget *b, const struct budget_ask *ask,
     struct budget_debit *out);
 int __wrap_budget_judge(struct budget *b, const struct budget_ask *ask,
@@ -62,4 +71,26 @@ int
 __wrap_catalogue_budget_apply(struct catalogue *c, const struct entry_view *e)
 {
 	return mutant_is("forgetful") ? 0 : __real_catalogue_budget_apply(c, e);
+}
+
+/* Each start is taken for a boot. */
+struct accounting
+__wrap_accounting_begin(const struct accounting_past *p, int64_t wall_ms,
+    const struct accounting_start *now)
+{
+	struct accounting_past past = *p;
+
+	if (mutant_is("rebooting"))
+		memset(past.boot, 0, sizeof(past.boot));
+	return __real_accounting_begin(&past, wall_ms, now);
+}
+
+/* The wall clock as it was last, and not the furthest that it was. */
+void
+__wrap_accounting_fold(struct accounting_past *p, uint64_t clock,
+    int64_t wall_ms, const struct accounting_start *start)
+{
+	__real_accounting_fold(p, clock, wall_ms, start);
+	if (mutant_is("unmarked"))
+		p->mark_ms = wall_ms;
 }

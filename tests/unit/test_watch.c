@@ -382,6 +382,25 @@ a_long_stop_is_no_jump_of_the_clock(void **state)
 }
 
 static void
+a_long_stop_in_one_boot_is_told_from_a_jump(void **state)
+{
+	struct sentry *l = *state;
+	struct watch_event e = { .kind = ENTRY_KEYD_START,
+		.by = "keyd",
+		.uid = -1,
+		.boot = "5d0f4fd0f2f24dd9a1e8a4a4d4f5c001" };
+
+	sentry_tell(l, &e);
+	l->clock += 3 * DAY;
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 0);
+	l->clock += 3 * DAY;
+	l->ahead_ms += 400000;
+	sentry_tell(l, &e);
+	only(l, "clock-jump");
+}
+
+static void
 numbers_of_entries_that_go_back_are_said(void **state)
 {
 	struct sentry *l = *state;
@@ -542,6 +561,7 @@ main(void)
 		T(a_session_opened_by_another_is_of_who_reads_first),
 		T(a_clock_that_jumps_is_said),
 		T(a_long_stop_is_no_jump_of_the_clock),
+		T(a_long_stop_in_one_boot_is_told_from_a_jump),
 		T(numbers_of_entries_that_go_back_are_said),
 		T(accounting_time_that_goes_back_is_said),
 		T(keys_that_were_never_read_with_are_said),
