@@ -35,17 +35,14 @@ note_free(void *arg)
 	(void)arg;
 }
 
-static struct store *
-make(const struct store_ops *ops, struct spent **out)
+static void
+begin(const struct store_ops *ops, struct store **s, struct spent **p)
 {
-	struct store *s;
-
 	for (int i = 0; i < NAMES; i++)
 		atomic_store(&uncached[i], 0);
 	atomic_store(&times, 0);
-	assert_int_equal(store_new(&s, ops, NULL), 0);
-	assert_int_equal(spent_new(out, s), 0);
-	return s;
+	assert_int_equal(store_new(s, ops, NULL), 0);
+	assert_int_equal(spent_new(p, *s), 0);
 }
 
 static const struct store_ops noting = { .uncache = note_uncache,
@@ -62,10 +59,11 @@ add(struct spent *p, int i)
 static void
 an_object_goes_when_so_many_others_were_read(void **state)
 {
+	OWNED(store) s = NULL;
 	OWNED(spent) p = NULL;
-	OWNED(store) s = make(&noting, &p);
 
 	(void)state;
+	begin(&noting, &s, &p);
 	for (int i = 0; i < SPENT_KEPT; i++)
 		add(p, i);
 	assert_int_equal(atomic_load(&times), 0);
@@ -79,10 +77,11 @@ an_object_goes_when_so_many_others_were_read(void **state)
 static void
 one_that_is_read_again_meanwhile_goes_once(void **state)
 {
+	OWNED(store) s = NULL;
 	OWNED(spent) p = NULL;
-	OWNED(store) s = make(&noting, &p);
 
 	(void)state;
+	begin(&noting, &s, &p);
 	for (int round = 0; round < 100; round++)
 		for (int i = 0; i < SPENT_KEPT; i++)
 			add(p, i);
@@ -95,10 +94,11 @@ one_that_is_read_again_meanwhile_goes_once(void **state)
 static void
 those_that_are_left_go_when_nothing_is_read(void **state)
 {
+	OWNED(store) s = NULL;
 	OWNED(spent) p = NULL;
-	OWNED(store) s = make(&noting, &p);
 
 	(void)state;
+	begin(&noting, &s, &p);
 	spent_flush(p);
 	assert_int_equal(atomic_load(&times), 0);
 	for (int i = 0; i < SPENT_KEPT + 3; i++)
@@ -117,10 +117,11 @@ static void
 a_store_that_keeps_nothing_is_told_nothing(void **state)
 {
 	static const struct store_ops silent = { .free = note_free };
+	OWNED(store) s = NULL;
 	OWNED(spent) p = NULL;
-	OWNED(store) s = make(&silent, &p);
 
 	(void)state;
+	begin(&silent, &s, &p);
 	for (int i = 0; i < 2 * SPENT_KEPT; i++)
 		add(p, i);
 	spent_flush(p);
@@ -142,11 +143,12 @@ add_many(void *arg)
 static void
 threads_lose_none(void **state)
 {
+	OWNED(store) s = NULL;
 	OWNED(spent) p = NULL;
-	OWNED(store) s = make(&noting, &p);
 	pthread_t threads[THREADS];
 
 	(void)state;
+	begin(&noting, &s, &p);
 	atomic_store(&turn, 0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, add_many, p),
