@@ -67,13 +67,29 @@ broker_alert_ls(struct broker_call *c)
 
 /* --- alert.ack --- */
 
+struct about {
+	bool found;
+	char principal[PEER_SIZE]; /* whom it is about; empty: nobody alone */
+};
+
 static int
 find(void *arg, const struct catalogue_alert *a)
 {
-	bool *found = arg;
+	struct about *about = arg;
 
-	*found = a->id != 0;
+	about->found = a->id != 0;
+	(void)snprintf(about->principal, sizeof(about->principal), "%s",
+	    a->principal);
 	return 0;
+}
+
+/* Nobody closes a case against themselves.  An embedded keyd has one user, whom
+ * it does not bind. */
+static bool
+own_case(const struct broker_call *c, const struct about *about)
+{
+	return c->b->how.service &&
+	    strcmp(about->principal, c->from->principal) == 0;
 }
 
 static int
@@ -82,7 +98,7 @@ ack(struct broker_call *c, const struct msg_alert_ack *m)
 	const struct catalogue_alerts which = { .id = m->alert, .acked = true };
 	enum alert_disposition d;
 	OWNED_ENTRY e = { 0 };
-	bool found = false;
+	struct about about = { .found = false };
 	int err;
 
 	if (alert_disposition_parse(&d, m->disposition) != 0)
@@ -92,13 +108,19 @@ ack(struct broker_call *c, const struct msg_alert_ack *m)
 		return broker_call_fail(c, ERR_USAGE,
 		    "the note is longer than %d bytes", ALERT_NOTE_MAX);
 	err = m->alert != 0 ?
-	    catalogue_alert_each(c->b->how.catalogue, &which, find, &found) :
+	    catalogue_alert_each(c->b->how.catalogue, &which, find, &about) :
 	    0;
 	if (err != 0)
 		return broker_call_fail(c, err, "the catalogue cannot be read");
-	if (!found)
+	if (!about.found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
 		    "there is no alert %ju; 'weir alert ls --all' lists them",
+		    (uintmax_t)m->alert);
+	if (own_case(c, &about))
+		return broker_call_refuse(c, "an alert about who asks",
+		    "alert %ju is about you: another reviewer or owner"
+		    " acknowledges it ('weir role ls' lists them; an owner makes"
+		    " one: weir role add reviewer user:NAME)",
 		    (uintmax_t)m->alert);
 	broker_call_entry(c, &e, ENTRY_ALERT_ACK);
 	entry_number(&e, "alert", m->alert);

@@ -33,14 +33,14 @@ teardown(void **state)
 
 /* As the watch would. */
 static void
-raise_alert(struct desk *d, uint64_t number, const char *model)
+raise_about(struct desk *d, uint64_t number, const char *model, const char *who)
 {
 	const struct digest version = { { 0xab } };
 	struct watch_alert a = {
 		.rule = "browse-half",
 		.severity = WATCH_HIGH,
 		.score = 1.2345,
-		.principal = "user:bob",
+		.principal = who,
 		.model = model,
 		.version = &version,
 		.session = 9,
@@ -54,6 +54,12 @@ raise_alert(struct desk *d, uint64_t number, const char *model)
 	broker_record_begin(&e, ENTRY_ALERT);
 	alert_write(&e, number, &a);
 	DESK_MUST(broker_record_wait(d->broker, &e));
+}
+
+static void
+raise_alert(struct desk *d, uint64_t number, const char *model)
+{
+	raise_about(d, number, model, "user:bob");
 }
 
 static json_t *
@@ -196,6 +202,50 @@ only_reviewers_acknowledge_and_managers_look(void **state)
 }
 
 static void
+nobody_acknowledges_what_is_about_themselves(void **state)
+{
+	struct desk_person owner, daemon, bob;
+	struct desk *d = *state;
+
+	desk_person_come(&owner, d, 0);
+	desk_person_come(&daemon, d, 1);
+	desk_person_come(&bob, d, 2);
+	DESK_MUST(
+	    desk_role(&owner, MSG_ROLE_ADD, "reviewer", "", "user:daemon"));
+	DESK_MUST(desk_role(&owner, MSG_ROLE_ADD, "reviewer", "", "user:bin"));
+	raise_about(d, 1, "llama", "user:daemon");
+	raise_about(d, 2, "llama", "user:root");
+	raise_about(d, 3, "llama", NULL);
+	assert_int_equal(ack(&daemon, 1, "benign", ""), ERR_DENIED);
+	assert_int_equal(ack(&owner, 2, "benign", ""), ERR_DENIED);
+	assert_int_equal(desk_count(d, "alert.ack"), 0);
+	assert_int_equal(desk_count(d, "refused"), 2);
+	assert_int_equal(ack(&bob, 1, "benign", ""), 0);
+	/* Nor after somebody else has. */
+	assert_int_equal(ack(&daemon, 1, "benign", ""), ERR_DENIED);
+	assert_int_equal(ack(&daemon, 2, "real", ""), 0);
+	assert_int_equal(ack(&daemon, 3, "real", ""), 0);
+	desk_person_go(&owner);
+	desk_person_go(&daemon);
+	desk_person_go(&bob);
+}
+
+static void
+the_only_user_of_an_embedded_vault_may(void **state)
+{
+	struct desk_person owner;
+	struct desk d;
+
+	(void)state;
+	desk_new(&d, false);
+	desk_person_come(&owner, &d, 0);
+	raise_about(&d, 1, "llama", "user:root");
+	assert_int_equal(ack(&owner, 1, "benign", ""), 0);
+	desk_person_go(&owner);
+	desk_free(&d);
+}
+
+static void
 an_ack_of_nothing_or_with_another_word_is_refused(void **state)
 {
 	struct desk_person owner;
@@ -264,6 +314,8 @@ main(void)
 		T(lists_are_of_one_model_one_alert_or_what_is_new),
 		T(what_was_said_last_of_an_alert_stands),
 		T(only_reviewers_acknowledge_and_managers_look),
+		T(nobody_acknowledges_what_is_about_themselves),
+		T(the_only_user_of_an_embedded_vault_may),
 		T(an_ack_of_nothing_or_with_another_word_is_refused),
 		T(alerts_are_there_after_a_crash),
 		T(those_whom_it_may_be_about_are_not_told_that_there_is_one),
