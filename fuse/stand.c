@@ -228,7 +228,16 @@ stand_mount_apart(struct stand *s, const struct target *target)
 	const struct mountpoint_how how = mount_how(s, target, source);
 	int err = mountpoint_apart(&how, &s->mount, &s->apart);
 
-	return err != 0 ? err : send_mount(s);
+	if (err != 0)
+		return err;
+	err = send_mount(s);
+	if (err == 0)
+		return 0;
+	/* Another way to mount may be tried. */
+	mountpoint_made_clear(&s->mount);
+	close(s->apart);
+	s->apart = -1;
+	return err;
 }
 
 int
