@@ -16,7 +16,7 @@
 static int
 unreadable(struct broker_offer *o, int err)
 {
-	return broker_call_fail(o->c, err, "the catalogue cannot be read");
+	return broker_call_unreadable(o->c, err);
 }
 
 static int

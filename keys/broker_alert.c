@@ -111,7 +111,7 @@ ack(struct broker_call *c, const struct msg_alert_ack *m)
 	    catalogue_alert_each(c->b->how.catalogue, &which, find, &about) :
 	    0;
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (!about.found)
 		return broker_call_fail(c, ERR_NOT_FOUND,
 		    "there is no alert %ju; 'weir alert ls --all' lists them",

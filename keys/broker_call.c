@@ -26,6 +26,12 @@ broker_call_malformed(struct broker_call *c)
 	    "%s: the message is not well-formed", c->request->name);
 }
 
+int
+broker_call_unreadable(struct broker_call *c, int err)
+{
+	return broker_call_fail(c, err, "the catalogue cannot be read");
+}
+
 void
 broker_call_entry(struct broker_call *c, struct entry *e, enum entry_kind kind)
 {
@@ -158,7 +164,7 @@ broker_call_roles(struct broker_call *c, unsigned int *held)
 	    held);
 
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 

@@ -49,7 +49,7 @@ broker_channel_trust(struct broker_call *c)
 		    take_root, &r);
 	if (err != 0) {
 		json_decref(r.list);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	}
 	return broker_call_json(c,
 	    json_pack("{s:I, s:o}", "number",
@@ -162,7 +162,7 @@ prove(struct broker_call *c, const struct broker_target *t)
 	int err = catalogue_statement_root(c->b->how.catalogue, &root);
 
 	if (err != 0 && err != ERR_NOT_FOUND)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	j = json_pack("{s:s, s:s*, s:s, s:I}", "model", t->ref.name, "channel",
 	    t->ref.channel[0] != '\0' ? t->ref.channel : NULL, "version",
 	    t->hex, "root", (json_int_t)(root != NULL ? root->number : 0));
@@ -175,7 +175,7 @@ prove(struct broker_call *c, const struct broker_target *t)
 		err = set_verdict(j, c, t);
 	if (err != 0) {
 		json_decref(j);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	}
 	return broker_call_json(c, j);
 }
@@ -245,7 +245,7 @@ broker_channel_log(struct broker_call *c)
 	    t.ref.channel, take_promotion, &l);
 	if (err != 0) {
 		json_decref(l.list);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	}
 	return broker_call_json(c, json_pack("{s:o}", "log", l.list));
 }

@@ -161,6 +161,19 @@ broker_check_start(struct broker_call *c, struct broker_check *k)
 	return 0;
 }
 
+int
+broker_check_secret(struct broker_call *c, struct broker_check *k, int err)
+{
+	k->type = c->request->type;
+	if (err == 0)
+		err = broker_check_start(c, k);
+	if (err != 0)
+		broker_check_free(k);
+	else
+		c->b->secret_busy = true;
+	return err;
+}
+
 static struct broker_check *
 take_checked(struct broker *b)
 {

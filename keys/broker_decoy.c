@@ -75,7 +75,7 @@ check_model(struct broker_call *c, const char *model)
 		    " decoy add %s --like REF --reason TEXT",
 		    model, model);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ check_change(struct broker_call *c, const struct msg_decoy *m, bool add)
 		return broker_call_fail(c, ERR_USAGE, "a reason is missing");
 	err = catalogue_decoy_has(c->b->how.catalogue, m->model, &has);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (add && has)
 		return broker_call_fail(c, ERR_CONFLICT,
 		    "%s is a decoy already", m->model);

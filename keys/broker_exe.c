@@ -23,8 +23,7 @@ write_unlisted(struct broker_call *c, const struct session *s,
 		    catalogue_grant_get(c->b->how.catalogue, id, &g);
 
 		if (err != 0 && err != ERR_NOT_FOUND)
-			return broker_call_fail(c, err,
-			    "the catalogue cannot be read");
+			return broker_call_unreadable(c, err);
 		last = id;
 		if (err != 0 || grant_exe_lists(g.exes, exe))
 			continue;

@@ -473,9 +473,7 @@ look(struct explaining *x)
 	/* Whoever has no role does not learn what there is. */
 	if (err == 0 && x->knows && !x->past)
 		err = explain_reference(x);
-	return err == 0 ?
-	    0 :
-	    broker_call_fail(x->c, err, "the catalogue cannot be read");
+	return err == 0 ? 0 : broker_call_unreadable(x->c, err);
 }
 
 int

@@ -275,8 +275,7 @@ purge(struct broker_call *c, json_t *list)
 		err = catalogue_removal_due(c->b->how.catalogue,
 		    broker_record_clock(), &due);
 		if (err != 0)
-			return broker_call_fail(c, err,
-			    "the catalogue cannot be read");
+			return broker_call_unreadable(c, err);
 		err = record_begin(c, &due);
 		if (err != 0)
 			return err;
@@ -300,8 +299,7 @@ begin(struct broker_call *c, bool dry, json_t *list)
 		err = catalogue_removal_due(c->b->how.catalogue,
 		    broker_record_clock(), &due);
 		if (err != 0)
-			return broker_call_fail(c, err,
-			    "the catalogue cannot be read");
+			return broker_call_unreadable(c, err);
 		some = versions_of(&due);
 		err = json_array_extend(list, some) == 0 ? 0 : ERR_NOMEM;
 		json_decref(some);
@@ -428,8 +426,7 @@ sweep(struct broker_call *c, const struct msg_sweep *m)
 		int err = sweep_one(c->b, m, &m->names[i], &one, &r.bytes);
 
 		if (err != 0)
-			return broker_call_fail(c, err,
-			    "the catalogue cannot be read");
+			return broker_call_unreadable(c, err);
 		what[i] = (uint8_t)one;
 		if (one == MSG_SWEPT_REMOVED && !m->dry)
 			c->from->gc.objects++;

@@ -120,7 +120,7 @@ find_approvers(struct broker_call *c, const struct msg_grant_add *m,
 	int err = broker_trust_root(c->b, &root);
 
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (root != NULL)
 		a = trust_root_approvers(root, m->model, m->to);
 	if (a.may < a.need)
@@ -203,7 +203,7 @@ rm(struct broker_call *c, const struct msg_id_reason *m)
 	if (err == ERR_NOT_FOUND)
 		return no_grant(c, m->id);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	broker_call_entry(c, &e, ENTRY_GRANT_RM);
 	entry_number(&e, "grant", m->id);
 	entry_text(&e, "reason", m->reason[0] != '\0' ? m->reason : NULL);

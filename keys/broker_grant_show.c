@@ -148,7 +148,7 @@ find_grant(struct broker_call *c, uint64_t id, struct grant *out)
 	if (err == ERR_NOT_FOUND)
 		err = catalogue_grant_removed(c->b->how.catalogue, id, out);
 	if (err != 0 && err != ERR_NOT_FOUND)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (err == 0 && strcmp(out->to, c->from->principal) != 0) {
 		int asked = broker_call_roles(c, &held);
 

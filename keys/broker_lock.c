@@ -30,20 +30,6 @@ broker_lock_free(struct broker_unlock *u)
 	free(u);
 }
 
-bool
-broker_lock_bars(uint16_t type)
-{
-	static const uint16_t barred[] = { MSG_PUT_BEGIN, MSG_PUT_KEYS,
-		MSG_PUT_COMMIT, MSG_VERSION_GET, MSG_SESSION_OPEN, MSG_RELEASE,
-		MSG_STATEMENT_ADD, MSG_STATEMENT_SIGN, MSG_VERSION_VERIFY,
-		MSG_SIGN_OMS, MSG_SHRED_BEGIN, MSG_REKEY };
-
-	for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
-		if (barred[i] == type)
-			return true;
-	return false;
-}
-
 int
 broker_lock_says(struct broker_call *c)
 {
@@ -132,14 +118,12 @@ broker_lock_unlock(struct broker_call *c)
 {
 	struct broker_unlock *u = calloc(1, sizeof(*u));
 	struct broker_check *k = calloc(1, sizeof(*k));
-	int err = 0;
 
 	if (u == NULL || k == NULL) {
 		free(u);
 		free(k);
 		return ERR_NOMEM;
 	}
-	k->type = MSG_UNLOCK;
 	k->unlock = u;
 	u->vault = c->b->how.vault->dir;
 	if (msg_unlock_read(&u->m, &c->body) != 0) {
@@ -150,14 +134,7 @@ broker_lock_unlock(struct broker_call *c)
 		broker_check_free(k);
 		return reply(c, true, 0);
 	}
-	err = broker_secret_settled(c);
-	if (err == 0)
-		err = broker_check_start(c, k);
-	if (err != 0)
-		broker_check_free(k);
-	else
-		c->b->secret_busy = true;
-	return err;
+	return broker_check_secret(c, k, broker_secret_settled(c));
 }
 
 /* A wrong secret is told of, as in a change of them. */

@@ -15,10 +15,13 @@ void broker_secret_free(struct broker_secret *s);
  * sentence. */
 int broker_secret_settled(struct broker_call *c) MUST_USE;
 
+/* As broker_check_start, of what there is one of at a time: k is taken over, and freed where
+ * nothing comes of it; err is what was wrong before, and then comes back. */
+int broker_check_secret(struct broker_call *c, struct broker_check *k, int err)
+    MUST_USE;
+
 /* --- broker_lock.c: a keyd without keys --- */
 
-/* Whether a request needs them. */
-bool broker_lock_bars(uint16_t type);
 /* Answer that there are none. */
 int broker_lock_says(struct broker_call *c);
 /* At start: one that was locked stays so. */

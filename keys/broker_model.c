@@ -74,7 +74,7 @@ look_up(struct broker_call *c, struct broker_target *t)
 	if (err == ERR_CONFLICT)
 		return ambiguous(c, r);
 	if (err != 0 && err != ERR_NOT_FOUND)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 
@@ -371,7 +371,7 @@ my_grants(struct broker_call *c, const char *model, struct grant **grants,
 	    model, grants, n);
 
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 
@@ -484,7 +484,7 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 		err = catalogue_version_labels(c->b->how.catalogue, t->ref.name,
 		    &t->version, &labels);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	m = (struct msg_version){
 		.model = v.model,
 		.version = v.version,

@@ -113,7 +113,7 @@ broker_offer_of(struct broker_offer *out, struct broker_call *c,
 		return err;
 	err = broker_trust_root(c->b, &o.root);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (o.root == NULL && o.next == NULL)
 		return broker_trust_need_root(c, &o.root);
 	choose_roots(&o);

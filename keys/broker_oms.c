@@ -89,7 +89,7 @@ find_version(struct broker_call *c, const char *reference,
 		    "there is no %s; `weir ls %s` lists what there is", t.shown,
 		    t.ref.name);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 
@@ -125,7 +125,7 @@ need_unrevoked(struct broker_call *c, const struct catalogue_version *v)
 	if (err == 0 && root != NULL)
 		err = broker_trust_believe(c->b, root, &want, &belief);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (root != NULL && belief.verdict == TRUST_REVOKED)
 		return broker_call_fail(c, ERR_CONFLICT,
 		    "the version has been revoked (%s)",

@@ -153,8 +153,7 @@ choose(const struct opening *o, struct wanted *w)
 	err = catalogue_grant_list(o->c->b->how.catalogue, o->principal,
 	    t->ref.name, &grants, &n);
 	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the catalogue cannot be read");
+		return broker_call_unreadable(o->c, err);
 	answer = grant_choose(grants, n, &want, &g);
 	if (wish.err != 0)
 		return broker_call_fail(o->c, wish.err,
@@ -235,8 +234,7 @@ check_accepted(const struct opening *o, const struct broker_target *t)
 		    " signed; an owner makes one: weir trust init");
 	err = broker_trust_believe(o->c->b, o->root, &want, &belief);
 	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the catalogue cannot be read");
+		return broker_call_unreadable(o->c, err);
 	if (belief.verdict == TRUST_OK ||
 	    (is_unsigned && belief.verdict != TRUST_REVOKED))
 		return 0;
@@ -263,8 +261,7 @@ admit_all(struct opening *o)
 	int err = broker_trust_root(o->c->b, &o->root);
 
 	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the catalogue cannot be read");
+		return broker_call_unreadable(o->c, err);
 	for (uint16_t i = 0; err == 0 && i < o->m->count; i++)
 		err = admit(o, &o->wanted[i], o->m->refs[i]);
 	o->model = NULL;

@@ -64,7 +64,7 @@ broker_put_uploader(struct broker_call *c, const char *model)
 	snprintf(r.to, sizeof(r.to), "%s", c->from->principal);
 	err = catalogue_role_has(c->b->how.catalogue, &r, &has);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (has)
 		return 0;
 	snprintf(reason, sizeof(reason), "not uploader of %s", model);
@@ -448,7 +448,7 @@ find_old(struct broker_call *c, const struct broker_upload *u,
 	    &m->version, out);
 
 	if (err != 0 && err != ERR_NOT_FOUND)
-		broker_call_fail(c, err, "the catalogue cannot be read");
+		broker_call_unreadable(c, err);
 	return err;
 }
 

@@ -55,15 +55,12 @@ check(struct broker_call *c)
 		    "the shred of %s@%.12s is not finished: run 'weir shred"
 		    " %s@%.12s' again first",
 		    s.model, s.version, s.model, s.version);
-	return err == ERR_NOT_FOUND ?
-	    0 :
-	    broker_call_fail(c, err, "the catalogue cannot be read");
+	return err == ERR_NOT_FOUND ? 0 : broker_call_unreadable(c, err);
 }
 
 static int
-start(struct broker_call *c, struct broker_check *k)
+prepare(struct broker_call *c, struct broker_rekey *r)
 {
-	struct broker_rekey *r = k->rekey;
 	size_t n;
 	int err = check(c);
 
@@ -87,7 +84,7 @@ start(struct broker_call *c, struct broker_check *k)
 		.drop = r->m.drop,
 		.now_ms = broker_record_clock(),
 	};
-	return broker_check_start(c, k);
+	return 0;
 }
 
 int
@@ -102,15 +99,10 @@ broker_rekey_rekey(struct broker_call *c)
 		free(k);
 		return ERR_NOMEM;
 	}
-	k->type = MSG_REKEY;
 	k->rekey = r;
 	err = msg_rekey_read(&r->m, &c->body) != 0 ? broker_call_malformed(c) :
-						     start(c, k);
-	if (err != 0)
-		broker_check_free(k);
-	else
-		c->b->secret_busy = true;
-	return err;
+						     prepare(c, r);
+	return broker_check_secret(c, k, err);
 }
 
 /* A wrong proof is told of, and is a wrong secret for who gave it. */

@@ -72,7 +72,7 @@ check_grant(struct broker_call *c, const struct broker_session *s,
 		return broker_call_refuse(c, "grant removed",
 		    "grant %ju was removed", (uintmax_t)v->grant);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	*out = g;
 	return check_stands(c, s, v, &g);
 }

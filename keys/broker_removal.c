@@ -26,12 +26,6 @@ broker_removal_since(const struct broker *b)
 	return since;
 }
 
-static int
-unreadable(struct broker_call *c, int err)
-{
-	return broker_call_fail(c, err, "the catalogue cannot be read");
-}
-
 /* What is named by a channel may be another version in a moment. */
 static int
 check_reference(struct broker_call *c, const struct broker_target *t)
@@ -80,7 +74,7 @@ broker_removal_channels(struct broker_call *c, const struct broker_target *t)
 		    STATEMENT_REVOCATION, t->ref.name, &t->version,
 		    keep_revoked, &revoked);
 	if (err != 0)
-		return unreadable(c, err);
+		return broker_call_unreadable(c, err);
 	if (channel[0] == '\0' || revoked)
 		return 0;
 	return broker_call_fail(c, ERR_CONFLICT,
@@ -150,7 +144,7 @@ not_there(struct broker_call *c, const struct broker_target *t)
 		    " when it can be brought back: weir undelete %s",
 		    t->shown, t->ref.name, t->shown);
 	if (err != ERR_NOT_FOUND && err != ERR_CONFLICT)
-		return unreadable(c, err);
+		return broker_call_unreadable(c, err);
 	return broker_call_fail(c, ERR_NOT_FOUND,
 	    "there is no %s; 'weir ls' lists what there is", t->shown);
 }
@@ -229,7 +223,7 @@ find_removed(struct broker_call *c, struct broker_target *t)
 		    " can be brought back",
 		    t->shown);
 	if (err != 0)
-		return unreadable(c, err);
+		return broker_call_unreadable(c, err);
 	digest_hex(&t->version, t->hex);
 	return 0;
 }

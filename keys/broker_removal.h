@@ -49,4 +49,14 @@ int broker_gc_remove(struct broker *b, const struct digest *name,
 int broker_gc_prune(struct broker *b) MUST_USE;
 void broker_gc_free_all(struct broker *b);
 
+/* --- the handlers --- */
+
+int broker_removal_rm(struct broker_call *c);
+int broker_removal_undelete(struct broker_call *c);
+int broker_gc_begin(struct broker_call *c);
+int broker_gc_sweep(struct broker_call *c);
+int broker_gc_end(struct broker_call *c);
+int broker_shred_begin(struct broker_call *c);
+int broker_shred_sweep(struct broker_call *c);
+
 #endif

@@ -117,7 +117,7 @@ check_change(struct broker_call *c, const struct catalogue_role *r, bool add)
 	if (err == 0)
 		err = catalogue_role_owners(c->b->how.catalogue, &owners);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (add && has)
 		return broker_call_fail(c, ERR_CONFLICT,
 		    "%s has the role of %s already", r->to, role_name(r->role));

@@ -137,12 +137,11 @@ start(struct broker_call *c, struct broker_secret *s, bool add)
 		broker_secret_free(s);
 		return ERR_NOMEM;
 	}
-	k->type = c->request->type;
 	k->secret = s;
 	err = broker_secret_settled(c);
 	if (err == 0)
 		err = read_keyring(c, &s->bytes, &n);
-	if (err == 0) {
+	if (err == 0)
 		s->how = (struct keyring_edit){
 			.bytes = s->bytes,
 			.length = n,
@@ -154,13 +153,7 @@ start(struct broker_call *c, struct broker_secret *s, bool add)
 			.now_ms = broker_record_clock(),
 			.drop = s->drop,
 		};
-		err = broker_check_start(c, k);
-	}
-	if (err != 0)
-		broker_check_free(k);
-	else
-		c->b->secret_busy = true;
-	return err;
+	return broker_check_secret(c, k, err);
 }
 
 int

@@ -46,7 +46,7 @@ not_open(struct broker_call *c, uint64_t id)
 	int asked;
 
 	if (err != 0 && err != ERR_NOT_FOUND)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	asked = may_close(c, s, &may);
 	if (asked != 0)
 		return asked;

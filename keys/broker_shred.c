@@ -160,7 +160,7 @@ broker_shred_resume(struct broker *b)
 static int
 unreadable(struct broker_call *c, int err)
 {
-	return broker_call_fail(c, err, "the catalogue cannot be read");
+	return broker_call_unreadable(c, err);
 }
 
 static int

@@ -255,8 +255,9 @@ struct broker_request {
 	uint16_t type;
 	const char *name;
 	unsigned int wanted; /* roles, one of which is needed; 0: see handle */
-	/* 0, or the error to answer with c->sentence. */
-	int (*handle)(struct broker_call *c);
+	/* Those that need keys a locked vault refuses (PROTOCOL.md, "Lock"). */
+	enum broker_needs { BROKER_NEEDS_NONE, BROKER_NEEDS_KEYS } keys;
+	int (*handle)(struct broker_call *c); /* the error, with sentence */
 };
 
 /* --- broker_call.c: how a handler answers and records --- */
@@ -265,8 +266,9 @@ struct broker_request {
 int broker_call_fail(struct broker_call *c, int err, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* The request's body is not what it should be. */
+/* The request's body, or the catalogue, is not what it should be. */
 int broker_call_malformed(struct broker_call *c);
+int broker_call_unreadable(struct broker_call *c, int err);
 
 /*
  * Answer ERR_DENIED with this sentence once the refusal is recorded: a `refused`
@@ -590,14 +592,7 @@ int broker_alert_ack(struct broker_call *c);
 int broker_decoy_ls(struct broker_call *c);
 int broker_decoy_add(struct broker_call *c);
 int broker_decoy_rm(struct broker_call *c);
-int broker_removal_rm(struct broker_call *c);
-int broker_removal_undelete(struct broker_call *c);
-int broker_gc_begin(struct broker_call *c);
-int broker_gc_sweep(struct broker_call *c);
-int broker_gc_end(struct broker_call *c);
 int broker_backup_backup(struct broker_call *c);
-int broker_shred_begin(struct broker_call *c);
-int broker_shred_sweep(struct broker_call *c);
 int broker_shred_certificate(struct broker_call *c);
 
 #endif

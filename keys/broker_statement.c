@@ -102,8 +102,7 @@ check_same(struct broker_offer *o)
 	err = catalogue_statement_each(o->c->b->how.catalogue, o->f->model,
 	    find_same, &same);
 	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the catalogue cannot be read");
+		return broker_call_unreadable(o->c, err);
 	if (same.id != 0)
 		return broker_call_fail(o->c, ERR_CONFLICT,
 		    "grant %ju waits already, as A%ju: sign that",
@@ -128,8 +127,7 @@ check_room(struct broker_offer *o)
 	if (err == ERR_NOT_FOUND)
 		err = catalogue_statement_waiting(catalogue, model, &n);
 	if (err != 0)
-		return broker_call_fail(o->c, err,
-		    "the catalogue cannot be read");
+		return broker_call_unreadable(o->c, err);
 	if (n >= WAITING_MAX)
 		return broker_call_fail(o->c, ERR_LIMIT,
 		    "%d statements of %s wait already; withdraw some: weir"
@@ -231,7 +229,7 @@ find(struct broker_call *c, uint64_t id, struct broker_held *out)
 	if (err == 0)
 		err = broker_trust_hold(row, out);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return 0;
 }
 
@@ -550,7 +548,7 @@ broker_statement_ls(struct broker_call *c)
 	    &l);
 	if (err != 0) {
 		json_decref(l.l.list);
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	}
 	return broker_call_json(c, json_pack("{s:o}", "statements", l.l.list));
 }

@@ -65,7 +65,7 @@ set_alerts(struct broker_call *c, json_t *j)
 		return err;
 	err = catalogue_alert_count(c->b->how.catalogue, &count);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	return json_object_set_new(j, "alerts",
 		   json_pack("{s:I, s:I}", "unacknowledged", (json_int_t)count,
 		       "undelivered",
@@ -93,7 +93,7 @@ broker_status_status(struct broker_call *c)
 	if (err == 0)
 		err = catalogue_secret_locked(c->b->how.catalogue, &since);
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	entry_time_text(since, locked);
 	j = json_pack(
 	    "{s:s, s:s, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:I, s:I, s:s, s:s*}",

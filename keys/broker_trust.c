@@ -69,7 +69,7 @@ broker_trust_need_root(struct broker_call *c, struct trust_root **out)
 	int err = broker_trust_root(c->b, out);
 
 	if (err != 0)
-		return broker_call_fail(c, err, "the catalogue cannot be read");
+		return broker_call_unreadable(c, err);
 	if (*out == NULL)
 		return broker_call_fail(c, ERR_NOT_FOUND,
 		    "this vault has no trust root that says who may sign; an"
