@@ -30,7 +30,6 @@ struct taking {
 	const struct walk_item *item;
 	struct manifest_file *row;
 	struct model_source src;
-	struct digester *digester;
 	const struct file *file; /* of the tree, or NULL */
 	const uint8_t *bytes;	 /* a stream's, whole, or NULL */
 };
@@ -152,7 +151,6 @@ take_chunk(struct taking *t, struct cut *cut, uint64_t offset, size_t n)
 		err = t->src.read(t->src.arg, room, n, offset);
 	if (err != 0)
 		return err;
-	digester_add(t->digester, room, n);
 	cut_widths(cut, offset, n, plain.widths);
 	pipeline_add(t->how->pipeline, &plain);
 	t->row->rows++;
@@ -197,7 +195,6 @@ take_source(struct taking *t, struct model_info *info)
 	if (err != 0)
 		return err;
 	row->size = t->src.size;
-	row->digest = digester_end(t->digester);
 	row->class = info->class;
 	row->header_bytes = info->class == MANIFEST_WEIGHTS ?
 	    info->header_bytes :
@@ -329,12 +326,10 @@ take_long(struct taking *t, struct stdin_bytes *in)
 			return err;
 		if (plain.length == 0)
 			break;
-		digester_add(t->digester, room, plain.length);
 		pipeline_add(t->how->pipeline, &plain);
 		row->size += plain.length;
 		row->rows++;
 	}
-	row->digest = digester_end(t->digester);
 	return 0;
 }
 
@@ -363,13 +358,13 @@ intake_file_take(const struct intake_file_how *how,
 {
 	__attribute__((
 	    cleanup(model_info_clear))) struct model_info info = { 0 };
-	OWNED(digester) digester = NULL;
 	struct taking t = { .how = how, .item = item, .row = row };
-	int err = digester_new(&digester);
+	int err = pipeline_begin(how->pipeline, &row->digest);
 
 	if (err != 0)
 		return err;
-	t.digester = digester;
-	return walk_is_stream(how->walk, item) ? take_stream(&t, &info) :
-						 take_file(&t, &info);
+	err = walk_is_stream(how->walk, item) ? take_stream(&t, &info) :
+						take_file(&t, &info);
+	pipeline_end(how->pipeline);
+	return err;
 }

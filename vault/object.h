@@ -152,8 +152,13 @@ struct object_payload;
 /* plain: length bytes, 1 .. limit of the type (else ERR_LIMIT). */
 int object_payload_new(struct object_payload **out, enum object_type type,
     uint64_t index, const void *plain, size_t length) MUST_USE;
-/* A chunk's, with what is known about it: packed where its bytes lie, which are
- * from malloc and taken over, also on failure. */
+/*
+ * A chunk's, with what is known about it: packed where its bytes lie, and
+ * sealed there by object_seal_chunks.  They stay the caller's, who leaves them
+ * alone while the payload lives, as OBJECT_CHUNK_HEAD bytes before them, which
+ * are for the header.
+ */
+#define OBJECT_CHUNK_HEAD 5760
 struct object_plain {
 	uint8_t *bytes;
 	size_t length; /* as above */
@@ -161,14 +166,19 @@ struct object_plain {
 	const uint8_t *widths; /* of each segment's elements (codec.h);
 				     NULL: CODEC_BYTES */
 };
-int object_payload_adopt(struct object_payload **out,
+int object_payload_over(struct object_payload **out,
     const struct object_plain *plain) MUST_USE;
-void object_payload_free(struct object_payload *p); /* wipes */
+/* Wipes what is not sealed; of a caller's bytes, too. */
+void object_payload_free(struct object_payload *p);
 OWNED_TYPE(object_payload);
 
 /* FORMAT.md, "Chunk keys".  l as in lanes.h.  ERR_NOMEM. */
-int object_sealing_digest(struct digest *out, const struct object_payload *p,
+int object_sealing_digest(struct digest *out, struct object_payload *p,
     struct lanes *l) MUST_USE;
+/* Of n of them, whose blocks are hashed side by side: those of one small chunk
+ * do not fill the lanes. */
+int object_sealing_digests(struct digest *out, struct object_payload *const *p,
+    size_t n, struct lanes *l) MUST_USE;
 
 /*
  * Seal under key: the header and then the body are appended to w (one
@@ -179,6 +189,22 @@ int object_sealing_digest(struct digest *out, const struct object_payload *p,
 int object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
     const uint8_t salt[static 32], struct lanes *l, struct writer *w,
     struct digest *name, uint32_t *header_length) MUST_USE;
+
+/*
+ * The same for n chunks from object_payload_over, each in place, their blocks
+ * hashed side by side.  On failure they can only be freed.  ERR_NOMEM.
+ */
+struct object_sealing {
+	struct object_payload *payload;
+	const uint8_t *key; /* KEY_SIZE bytes */
+
+	struct digest name;   /* set, as what follows: */
+	const uint8_t *bytes; /* header and body, while the caller's last */
+	size_t length;
+	uint32_t header_length;
+};
+int object_seal_chunks(struct object_sealing *s, size_t n, struct lanes *l)
+    MUST_USE;
 
 /* Key derivations of FORMAT.md; out is 32 bytes. */
 void object_chunk_key(uint8_t out[static KEY_SIZE], const struct family_key *f,

@@ -12,19 +12,29 @@
 
 #define SEGMENTS_MAX ((64U << 20) / OBJECT_SEGMENT)
 
-/* Segments sealed before their blocks are hashed: their bytes are near still. */
-#define SEAL_SEGMENTS 8
+static_assert(OBJECT_CHUNK_HEAD >= OBJECT_HEADER_FIXED +
+	    OBJECT_CHUNK_SEGMENTS *
+		(OBJECT_ROW_FIXED + OBJECT_SEGMENT_BLOCKS * DIGEST_SIZE),
+    "a chunk's header fits before it");
 
-struct object_range {
-	uint32_t first;
-	uint32_t count;
+/* Blocks that are hashed side by side: as many as there are lanes, while their
+ * bytes are near still. */
+#define BLOCKS 16
+
+struct blocks {
+	struct lanes *lanes;
+	size_t count;
+	struct lanes_bytes in[BLOCKS];
+	struct digest *out[BLOCKS];
 };
 
 struct object_payload {
 	struct object *o; /* filled as far as is known */
 	uint8_t *bytes;	  /* to be sealed: o->body_length of them */
 	size_t capacity;
-	bool sealed;
+	bool borrowed; /* the bytes are the caller's */
+	bool sealed;   /* or it was tried */
+	bool in_place; /* the bytes are sealed ones */
 };
 
 /* Compress each segment of p->bytes behind the one before, in the same place:
@@ -53,21 +63,23 @@ pack(struct object_payload *p, const struct object_plain *plain)
 	}
 }
 
-/* Takes over plain's bytes. */
+/* Takes over plain's bytes, unless they are borrowed. */
 static int
-payload_adopt(struct object_payload **out, enum object_type type,
-    uint64_t index, const struct object_plain *plain)
+payload_new(struct object_payload **out, enum object_type type, uint64_t index,
+    const struct object_plain *plain, bool borrowed)
 {
 	OWNED(object_payload) p = calloc(1, sizeof(*p));
 	uint32_t segments = object_segments(plain->length);
 
 	if (p == NULL) {
 		secret_wipe(plain->bytes, plain->length);
-		free(plain->bytes);
+		if (!borrowed)
+			free(plain->bytes);
 		return ERR_NOMEM;
 	}
 	p->bytes = plain->bytes;
 	p->capacity = plain->length;
+	p->borrowed = borrowed;
 	p->o = calloc(1, sizeof(*p->o) + segments * sizeof(*p->o->segments));
 	if (p->o == NULL)
 		return ERR_NOMEM;
@@ -99,66 +111,66 @@ object_payload_new(struct object_payload **out, enum object_type type,
 	if (p.bytes == NULL)
 		return ERR_NOMEM;
 	memcpy(p.bytes, plain, length);
-	return payload_adopt(out, type, index, &p);
+	return payload_new(out, type, index, &p, false);
 }
 
 int
-object_payload_adopt(struct object_payload **out,
+object_payload_over(struct object_payload **out,
     const struct object_plain *plain)
 {
 	assert(plain->length > 0 && plain->length <= OBJECT_CHUNK_MAX);
-	return payload_adopt(out, OBJECT_CHUNK, 0, plain);
+	return payload_new(out, OBJECT_CHUNK, 0, plain, true);
 }
 
 void
 object_payload_free(struct object_payload *p)
 {
+	size_t sealed;
+
 	if (p == NULL)
 		return;
+	sealed = p->in_place ? p->o->body_length : 0;
 	if (p->bytes != NULL)
-		secret_wipe(p->bytes, p->capacity);
-	free(p->bytes);
+		secret_wipe(p->bytes + sealed, p->capacity - sealed);
+	if (!p->borrowed)
+		free(p->bytes);
 	object_free(p->o);
 	free(p);
 }
 
-/* Add the digests of the blocks of range's bytes to be sealed. */
 static void
-add_blocks(struct digester *d, const struct object_payload *p, struct lanes *l,
-    struct object_range range)
+blocks_hash(struct blocks *b)
 {
-	struct lanes_bytes in[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS] = { 0 };
-	struct digest blocks[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS];
-	const struct object_segment *s = &p->o->segments[range.first];
-	size_t n = 0;
+	struct digest found[BLOCKS];
 
-	for (uint32_t i = 0; i < range.count; i++)
-		n += object_block_bytes(&in[n], &s[i],
-		    p->bytes + s[i].body_offset);
-	lanes_digest(l, in, n, blocks);
-	digester_add(d, blocks, n * sizeof(blocks[0]));
+	lanes_digest(b->lanes, b->in, b->count, found);
+	for (size_t i = 0; i < b->count; i++)
+		*b->out[i] = found[i];
+	b->count = 0;
 }
 
-/* The segments of o from i on that are worked at together. */
-static struct object_range
-range_at(const struct object *o, uint32_t i)
+/* The digests of s's blocks in these bytes are wanted; s->blocks has them after
+ * the next blocks_hash. */
+static void
+blocks_add(struct blocks *b, struct object_segment *s, const uint8_t *bytes)
 {
-	uint32_t left = o->segment_count - i;
+	const size_t n = object_block_bytes(&b->in[b->count], s, bytes);
 
-	return (struct object_range){ i,
-		left < SEAL_SEGMENTS ? left : SEAL_SEGMENTS };
+	for (size_t i = 0; i < n; i++)
+		b->out[b->count + i] = &s->blocks[i];
+	b->count += n;
+	if (b->count + OBJECT_SEGMENT_BLOCKS > BLOCKS)
+		blocks_hash(b);
 }
 
-int
-object_sealing_digest(struct digest *out, const struct object_payload *p,
-    struct lanes *l)
+/* The digest over the fields and the blocks' digests. */
+static int
+digest_fields(struct digest *out, const struct object *o)
 {
 	static const char domain[] = "weir sealing v2";
 	uint8_t head[sizeof(domain) - 1 + 24 + 9 * SEGMENTS_MAX], *at = head;
-	const struct object *o = p->o;
 	OWNED(digester) d = NULL;
 
-	assert(!p->sealed);
 	if (digester_new(&d) != 0)
 		return ERR_NOMEM;
 	memcpy(at, domain, sizeof(domain) - 1);
@@ -174,10 +186,42 @@ object_sealing_digest(struct digest *out, const struct object_payload *p,
 		at = object_put(at, o->segments[i].sealed_length, 4);
 	}
 	digester_add(d, head, (size_t)(at - head));
-	for (uint32_t i = 0; i < o->segment_count; i += SEAL_SEGMENTS)
-		add_blocks(d, p, l, range_at(o, i));
+	for (uint32_t i = 0; i < o->segment_count; i++) {
+		const struct object_segment *s = &o->segments[i];
+
+		digester_add(d, s->blocks,
+		    object_blocks(s->sealed_length) * sizeof(s->blocks[0]));
+	}
 	*out = digester_end(d);
 	return 0;
+}
+
+int
+object_sealing_digests(struct digest *out, struct object_payload *const *p,
+    size_t n, struct lanes *l)
+{
+	struct blocks b = { .lanes = l };
+	int err = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct object *o = p[i]->o;
+
+		assert(!p[i]->sealed);
+		for (uint32_t s = 0; s < o->segment_count; s++)
+			blocks_add(&b, &o->segments[s],
+			    p[i]->bytes + o->segments[s].body_offset);
+	}
+	blocks_hash(&b);
+	for (size_t i = 0; i < n && err == 0; i++)
+		err = digest_fields(&out[i], p[i]->o);
+	return err;
+}
+
+int
+object_sealing_digest(struct digest *out, struct object_payload *p,
+    struct lanes *l)
+{
+	return object_sealing_digests(out, &p, 1, l);
 }
 
 /* Seal segment i to where it belongs in body; keep its tag. */
@@ -204,46 +248,29 @@ seal_segment(struct object_payload *p, struct gcm *gcm, uint32_t i,
 	return err;
 }
 
-/* Seal so many segments, and keep the digests of their blocks. */
-static int
-seal_some(struct object_payload *p, struct gcm *gcm, struct lanes *l,
-    struct object_range range, uint8_t *body)
-{
-	struct lanes_bytes in[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS] = { 0 };
-	struct digest found[SEAL_SEGMENTS * OBJECT_SEGMENT_BLOCKS];
-	struct object_segment *s = &p->o->segments[range.first];
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < range.count; i++) {
-		int err = seal_segment(p, gcm, range.first + i, body);
-
-		if (err != 0)
-			return err;
-		n += object_block_bytes(&in[n], &s[i], body + s[i].body_offset);
-	}
-	lanes_digest(l, in, n, found);
-	n = 0;
-	for (uint32_t i = 0; i < range.count; i++)
-		for (uint32_t b = 0; b < object_blocks(s[i].sealed_length); b++)
-			s[i].blocks[b] = found[n++];
-	return 0;
-}
-
+/* The blocks' digests stand after blocks_hash. */
 static int
 seal_body(struct object_payload *p, const uint8_t key[static KEY_SIZE],
-    struct lanes *l, uint8_t *body)
+    struct blocks *b, uint8_t *body)
 {
 	SECRET(uint8_t, okm, 64);
 	OWNED(gcm) gcm = NULL;
-	uint32_t count = p->o->segment_count;
+	struct object *o = p->o;
 	int err;
 
-	object_okm(okm, key, p->o->type);
-	memcpy(p->o->commitment, okm + OBJECT_OKM_COMMITMENT,
-	    sizeof(p->o->commitment));
+	assert(!p->sealed);
+	p->sealed = true;
+	object_okm(okm, key, o->type);
+	memcpy(o->commitment, okm + OBJECT_OKM_COMMITMENT,
+	    sizeof(o->commitment));
 	err = gcm_sealer_new(&gcm, okm);
-	for (uint32_t i = 0; i < count && err == 0; i += SEAL_SEGMENTS)
-		err = seal_some(p, gcm, l, range_at(p->o, i), body);
+	for (uint32_t i = 0; i < o->segment_count && err == 0; i++) {
+		struct object_segment *s = &o->segments[i];
+
+		err = seal_segment(p, gcm, i, body);
+		if (err == 0)
+			blocks_add(b, s, body + s->body_offset);
+	}
 	return err;
 }
 
@@ -299,12 +326,11 @@ object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
     struct digest *name, uint32_t *header_length)
 {
 	struct object *o = p->o;
+	struct blocks b = { .lanes = l };
 	const size_t start = w->length;
 	uint8_t *header;
 	int err;
 
-	assert(!p->sealed);
-	p->sealed = true;
 	o->header_length = header_length_of(o);
 	if (o->header_length + o->body_length > w->max - w->length)
 		return ERR_LIMIT;
@@ -312,14 +338,51 @@ object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
 	if (header == NULL)
 		return ERR_NOMEM;
 	memcpy(o->salt, salt, sizeof(o->salt));
-	err = seal_body(p, key, l, header + o->header_length);
+	err = seal_body(p, key, &b, header + o->header_length);
 	if (err != 0) {
 		w->length = start;
 		return err;
 	}
+	blocks_hash(&b);
 	write_header(o, header);
 	*name = digest_of(header, o->header_length);
 	*header_length = o->header_length;
+	return 0;
+}
+
+/* The header of a body that is sealed in place. */
+static void
+seal_head(struct object_sealing *s)
+{
+	struct object_payload *p = s->payload;
+	struct object *o = p->o;
+	uint8_t *header = p->bytes - header_length_of(o);
+
+	o->header_length = header_length_of(o);
+	write_header(o, header);
+	p->in_place = true;
+	s->bytes = header;
+	s->length = o->header_length + o->body_length;
+	s->header_length = o->header_length;
+	s->name = digest_of(header, o->header_length);
+}
+
+int
+object_seal_chunks(struct object_sealing *s, size_t n, struct lanes *l)
+{
+	struct blocks b = { .lanes = l };
+	int err = 0;
+
+	for (size_t i = 0; i < n && err == 0; i++) {
+		assert(s[i].payload->borrowed);
+		err = seal_body(s[i].payload, s[i].key, &b,
+		    s[i].payload->bytes);
+	}
+	if (err != 0)
+		return err;
+	blocks_hash(&b);
+	for (size_t i = 0; i < n; i++)
+		seal_head(&s[i]);
 	return 0;
 }
 

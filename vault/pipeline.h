@@ -13,11 +13,15 @@
 #include "vault/store.h"
 
 /*
- * Plain chunks in, objects in the store out: a pool of threads compresses,
- * asks for keys by the batch, seals and stores, while the caller reads on.  What
- * is under way is bounded (PIPELINE_BATCHES x PIPELINE_BYTES).  One thread calls
- * these functions; keys->chunk_keys is called from the pool's threads, one
- * call at a time.
+ * Plain chunks in, objects in the store out, and each file's digest: a pool of
+ * threads hashes files, compresses, asks for keys by the batch, seals and
+ * stores, while the caller reads on.  What is under way is bounded
+ * (PIPELINE_BATCHES x PIPELINE_BYTES).  One thread calls these functions;
+ * keys->chunk_keys is called from the pool's threads, one call at a time.
+ *
+ * A file's digest is one message, which no second processor can help with: a
+ * piece of it that can be hashed is always hashed first, and the rest of the
+ * work fills the other processors.  No more threads compute than there are.
  */
 #define PIPELINE_BATCHES 3
 #define PIPELINE_BYTES (32U << 20)
@@ -47,6 +51,14 @@ int pipeline_new(struct pipeline **out, const struct pipeline_how *how)
 /* Waits for what is under way. */
 void pipeline_free(struct pipeline *p);
 OWNED_TYPE(pipeline);
+
+/*
+ * The chunks that are added from here to pipeline_end are a file.  Its digest
+ * is in *digest once pipeline_finish has returned 0; until then, or until
+ * pipeline_free, it is not the caller's.
+ */
+int pipeline_begin(struct pipeline *p, struct digest *digest) MUST_USE;
+void pipeline_end(struct pipeline *p);
 
 /*
  * Room for the next chunk of n bytes (1 .. OBJECT_CHUNK_MAX), to be filled

@@ -70,7 +70,7 @@ digest_of_text(const char *text, uint32_t n)
 
 /* The chunk key for these plain bytes in the family 00 01 … 1f. */
 static void
-chunk_key(uint8_t key[static KEY_SIZE], const struct object_payload *p)
+chunk_key(uint8_t key[static KEY_SIZE], struct object_payload *p)
 {
 	OWNED(family_key) family = NULL;
 	struct digest d;
