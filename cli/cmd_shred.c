@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/ask.h"
 #include "cli/cmd.h"
@@ -71,6 +74,32 @@ sweep(struct shred *s, const char *reference)
 	return 0;
 }
 
+/* What comes after is final: where its certificate goes is found out before. */
+static int
+check_path(const struct shred *s)
+{
+	OWNED_MEM(char) dir = strdup(s->path != NULL ? s->path : ".");
+	struct stat st;
+	char *slash;
+
+	if (dir == NULL)
+		return ERR_NOMEM;
+	if (s->path != NULL && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return log_err(ERR_USAGE,
+		    "'%s' is no file to write a certificate into: nothing was "
+		    "shredded",
+		    s->path);
+	slash = strrchr(dir, '/');
+	if (slash != NULL)
+		*(slash == dir ? slash + 1 : slash) = '\0';
+	if (access(slash != NULL ? dir : ".", W_OK) == 0)
+		return 0;
+	return log_err(err_from_errno(errno),
+	    "the certificate cannot be written into '%s': %s; nothing was "
+	    "shredded: name a file that can be: --certificate FILE",
+	    slash != NULL ? dir : ".", strerrordesc_np(errno));
+}
+
 static int
 ask(const struct shred *s)
 {
@@ -107,7 +136,11 @@ keep(const struct shred *s, const char *text, const json_t *begun)
 	r = file_replace(NULL, s->path != NULL ? s->path : name, text,
 	    strlen(text), 0644);
 	if (r != 0)
-		return r;
+		return log_err(r,
+		    "the version is shredded, and its certificate is not "
+		    "written: 'weir shred %s --certificate FILE' gives it "
+		    "again",
+		    s->reference);
 	if (!s->o->quiet)
 		log_info("the certificate is in '%s': keep it; 'weir audit "
 			 "verify --certificate FILE --log-key VKEY' checks it",
@@ -183,7 +216,8 @@ cmd_shred(struct options *o, int argc, char **argv)
 		    "--all' lists them",
 		    ref.name, ref.name);
 	s.reference = operands.items[0];
-	if ((r = ask(&s)) != 0 || (r = talk_open(&client, o)) != 0)
+	if ((r = check_path(&s)) != 0 || (r = ask(&s)) != 0 ||
+	    (r = talk_open(&client, o)) != 0)
 		return r;
 	s.client = client;
 	return run(&s);

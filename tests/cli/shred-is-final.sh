@@ -24,6 +24,16 @@ serve()
 	wait_for 30 test -S "$vault/run/keyd.sock"
 }
 
+# What is being verified still is not shredded yet.
+# shellcheck disable=SC2317 # wait_for calls it
+shredded()
+{
+	weir shred "$first" --yes --reason 'asked for' \
+	    --certificate "$tmp/$1.json" --json >"$tmp/shredded" 2>"$tmp/.err"
+	status=$?
+	[ "$status" -ne 6 ] || ! grep -q 'by the verifier' "$tmp/.err"
+}
+
 # scene NAME PROGRAM: a vault with two versions, a copy of it as it was, and the
 # first one shredded
 scene()
@@ -35,9 +45,7 @@ scene()
 	weir grant add llama --to "$me" --loads 9 --export --reason t >/dev/null
 	# With its write-ahead log, as it lies there.
 	cp -a "$vault" "$tmp/$1.before"
-	weir shred "$first" --yes --reason 'asked for' \
-	    --certificate "$tmp/$1.json" --json >"$tmp/shredded" 2>"$tmp/.err"
-	status=$?
+	wait_for 60 shredded "$1"
 	end_process "$keyd"
 	wait_for 10 test ! -e "$vault/run/keyd.sock"
 }
@@ -111,6 +119,11 @@ exits 2 'shred without --yes' weir shred "$second"
 like "$err" 'gone for ever, .*: shred it\? .*--yes' 'is told what it would do'
 like "$err" '--yes' 'asks'
 exits 2 'shred of a channel' weir shred llama:latest --yes
+exits 5 'a certificate that has no place to go' weir shred "$second" --yes \
+    --certificate "$tmp/nowhere/c.json"
+like "$err" "'$tmp/nowhere'.*nothing was shredded" 'is told of before'
+exits 2 'nor is a directory one' weir shred "$second" --yes --certificate "$tmp"
+exits 0 'and nothing was shredded' weir show "$second"
 cd "$tmp" || exit 1
 exits 0 'shred again' weir shred "$second" --yes
 like "$err" 'make one now' 'says to make a backup'
@@ -122,7 +135,7 @@ exits 3 "another vault's certificate" weir audit verify --certificate \
 	weir audit checkpoint --json | jq -r .vkey)"
 
 scene hoard "$mutant"
-is "$status" 0 'a keyd that keeps the old epoch'
+is "$status" 0 'a keyd that keeps the old epoch' || diag "$(cat "$tmp/.err")"
 attack hoard 2
 ok $? 'the control: gives the version back'
 is "$(describe "$tmp/out.hoard" 2>/dev/null)" "$(describe "$tmp/a")" 'whole'
