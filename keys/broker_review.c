@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "keys/grant.h"
 #include "vault/err.h"
 
@@ -212,7 +213,28 @@ struct review {
 	struct listing l;
 	json_t *items;
 	int64_t at_ms;
+	struct trust_root *root; /* in force; NULL: none, or it is of another
+				  * time */
 };
+
+/* What was approved stays so: who looks through the grants decides. */
+static int
+find_approvers(json_t *list, const struct review *r, const struct grant *g)
+{
+	char why[BROKER_WHY], what[BROKER_WHY + 64];
+	bool stale;
+	int err;
+
+	if (g->approvals == 0 || r->root == NULL)
+		return 0;
+	err = broker_trust_stale(r->b, r->root, g, &stale, why);
+	if (err != 0 || !stale)
+		return err;
+	snprintf(what, sizeof(what),
+	    "would not be approved now: %s; weir grant rm %ju", why,
+	    (uintmax_t)g->id);
+	return find(list, what);
+}
 
 static int
 set_time(json_t *j, const char *key, int64_t ms)
@@ -245,6 +267,8 @@ describe(const struct review *r, const struct grant *g, const struct use *u,
 	uint64_t loads = 0;
 	int err = loads_of(r->b, g, u, &loads);
 
+	if (err == 0)
+		err = find_approvers(findings, r, g);
 	if (err == 0)
 		err = find_all(findings, g, u, loads);
 	j = broker_grant_json(g, false);
@@ -311,10 +335,12 @@ broker_review_review(struct broker_call *c)
 	};
 	struct catalogue_grants which = { .principal = "", .removed = true };
 	struct msg_list m;
+	bool now;
 	int err = broker_call_list(c, BROKER_LIST_ID, &m);
 
 	if (err != 0)
 		return err;
+	now = m.id == 0;
 	if (m.id > INT64_MAX)
 		err = ERR_FORMAT;
 	else if (m.id != 0)
@@ -324,8 +350,13 @@ broker_review_review(struct broker_call *c)
 	msg_list_clear(&m);
 	if (err != 0)
 		return broker_call_lost(c);
+	if (now)
+		err = broker_trust_root(c->b, &r.root);
+	if (err != 0)
+		return broker_call_unreadable(c, err);
 	r.items = json_array();
 	err = catalogue_grant_each(c->b->how.catalogue, &which, review_grant,
 	    &r);
+	trust_root_free(r.root);
 	return broker_call_listing(c, err, "grants", r.items, &r.l);
 }

@@ -271,6 +271,26 @@ broker_trust_count(const struct trust_count *n, const struct trust_root *r,
 	    n->have < n->need ? missing : "");
 }
 
+int
+broker_trust_stale(struct broker *b, const struct trust_root *r,
+    const struct grant *g, bool *stale, char why[static BROKER_WHY])
+{
+	struct catalogue_statement *row = NULL;
+	OWNED_HELD h = { 0 };
+	struct trust_count n;
+	int err = catalogue_statement_approval(b->how.catalogue, g, &row);
+
+	if (err == 0)
+		err = broker_trust_hold(row, &h);
+	if (err != 0)
+		return err;
+	trust_count_of(&n, r, h.s);
+	/* Without a rule managers add such a grant alone. */
+	*stale = n.need > 0 && !trust_count_met(&n);
+	broker_trust_count(&n, r, why);
+	return 0;
+}
+
 /* The statement that was not accepted. */
 static void
 why_of(const struct broker_held *h, enum trust_verdict verdict,

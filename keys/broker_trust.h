@@ -64,6 +64,11 @@ void broker_trust_why(const struct broker_belief *b, const struct trust_root *r,
 void broker_trust_count(const struct trust_count *n, const struct trust_root *r,
     char out[static BROKER_WHY]);
 
+/* Of a grant that was approved: whether those who approved it would do so no more
+ * under r, and how many of them count; why as of broker_trust_count. */
+int broker_trust_stale(struct broker *b, const struct trust_root *r,
+    const struct grant *g, bool *stale, char why[static BROKER_WHY]) MUST_USE;
+
 /* "P7" */
 #define BROKER_NAME 24
 char *broker_trust_name(const struct catalogue_statement *s,

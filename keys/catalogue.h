@@ -421,6 +421,9 @@ int catalogue_statement_root(struct catalogue *c,
     struct catalogue_statement **out) MUST_USE;
 int catalogue_statement_roots(struct catalogue *c, uint64_t after,
     catalogue_statement_take *each, void *arg) MUST_USE;
+/* That by which a grant was approved.  ERR_NOT_FOUND. */
+int catalogue_statement_approval(struct catalogue *c, const struct grant *g,
+    struct catalogue_statement **out) MUST_USE;
 /* A channel's promotion of this serial, the newest for 0.  ERR_NOT_FOUND.  Its
  * last 1,000, the oldest first. */
 int catalogue_statement_promotion(struct catalogue *c, const char *model,

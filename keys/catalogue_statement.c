@@ -350,6 +350,21 @@ catalogue_statement_roots(struct catalogue *c, uint64_t after,
 }
 
 int
+catalogue_statement_approval(struct catalogue *c, const struct grant *g,
+    struct catalogue_statement **out)
+{
+	OWNED(catalogue_statement) s = NULL;
+	int err = first(c, STATEMENT_ROOTS,
+	    SQL_BIND(SQL_NUMBER(STATEMENT_GRANT), SQL_NUMBER(g->id - 1)), &s);
+
+	if (err != 0 || s->number != g->id)
+		return err != 0 ? err : ERR_NOT_FOUND;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+int
 catalogue_statement_promotion(struct catalogue *c, const char *model,
     const char *channel, uint64_t serial, struct catalogue_statement **out)
 {

@@ -100,6 +100,26 @@ exits 6 'nobody need approve it again' weir grant approve "$id" --key dave \
 exits 0 'the list' weir grant ls --json
 json "[.grants[] | select(.grant == $id)][0] | .approvals == 2 and
     .approved != null and .terms == null" 'has when it was'
+# A key that has left takes nothing back, and is said to whoever reviews.
+stale()
+{
+	exits 0 'a review' weir grant review --json
+	json "[.grants[] | select(.grant == $id) | .findings[] |
+	    select(test(\"$1\"))] | length == $2" "$3"
+}
+stale 'approved now' 0 'of a grant whose approvers count'
+exits 0 'dave approves no more' policy '["carol", "erin"]' 1
+stale 'approved now' 0 'one of whom is enough'
+exits 0 'and nor does carol' policy '["dave", "erin"]' 2
+pin
+stale 'would not be approved now: 1 of 2 signatures counts under trust root 4 .dave.; .*weir grant rm' 1 \
+    'and of one whose do not any more'
+exits 0 'which lets be read' weir get --allow-unsigned "$ref" "$tmp/still"
+exits 0 'in a table, too' weir grant review
+like "$out" 'would not be approved now' 'in words'
+exits 0 'as it was' policy '["carol", "dave", "erin"]' 2
+pin
+stale 'approved now' 0 'it is as before'
 weir grant rm "$id" >/dev/null 2>&1
 
 # Of all that keyd takes up again at its start, waiting is a part.
@@ -117,7 +137,7 @@ exits 0 'two of two, one of them whom it is to' policy '["carol", "erin"]' 2
 pin
 exits 2 'a grant that nobody may approve' weir grant add llama --to "$me" \
     --loads 1 --reason t
-like "$err" "nobody could approve it: a grant for llama takes 2 approvals by trust root 3, and of those who may give them only 1 is not $me.*weir trust set" \
+like "$err" "nobody could approve it: a grant for llama takes 2 approvals by trust root 6, and of those who may give them only 1 is not $me.*weir trust set" \
     'is refused, with the reason'
 exits 0 'one to somebody else' weir grant add llama --to user:nobody --loads 1 \
     --reason t
