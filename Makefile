@@ -332,6 +332,9 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 $(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
 	seen_channel)
 
+$(BUILD)/tests/unit/test_crew: private LINK += $(call wraps,\
+	pthread_create)
+
 $(BUILD)/tests/unit/test_broker_hours: private LINK += $(call wraps,\
 	broker_record_clock)
 

@@ -340,19 +340,6 @@ broker_gc_begin(struct broker_call *c)
 
 /* --- gc.sweep --- */
 
-static enum msg_swept
-remove_one(struct broker *b, const struct digest *name)
-{
-	int err;
-
-	if (!remember(b, name))
-		return MSG_SWEPT_PINNED;
-	err = store_remove(b->how.store, name);
-	return err == 0		 ? MSG_SWEPT_REMOVED :
-	    err == ERR_NOT_FOUND ? MSG_SWEPT_ABSENT :
-				   MSG_SWEPT_FAILED;
-}
-
 /* What is to become of an object that nobody needed when somebody last looked:
  * REMOVED if it can go. */
 static int
@@ -384,51 +371,79 @@ judge(struct broker *b, const struct digest *name, enum msg_swept *out,
 	return 0;
 }
 
-int
-broker_gc_remove(struct broker *b, const struct digest *name,
-    enum msg_swept *out)
-{
-	struct store_age age;
-	int err = judge(b, name, out, &age);
-
-	if (err == 0 && *out == MSG_SWEPT_REMOVED)
-		*out = remove_one(b, name);
-	return err;
-}
+/* What goes of a list: where in it that stands, how long it is. */
+struct going {
+	struct digest names[MSG_SWEEP_MAX];
+	int errs[MSG_SWEEP_MAX];
+	uint32_t at[MSG_SWEEP_MAX];
+	uint64_t sizes[MSG_SWEEP_MAX];
+	size_t count;
+};
 
 static int
-sweep_one(struct broker *b, const struct msg_sweep *m,
-    const struct digest *name, enum msg_swept *out, uint64_t *bytes)
+judge_all(struct broker *b, const struct msg_sweep *m, enum msg_swept *what,
+    struct going *g)
 {
 	int64_t young = broker_record_clock() - (int64_t)m->grace_ms;
-	struct store_age age;
-	int err = judge(b, name, out, &age);
 
-	if (err != 0 || *out != MSG_SWEPT_REMOVED)
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct store_age age;
+		int err = judge(b, &m->names[i], &what[i], &age);
+
+		if (err != 0)
+			return err;
+		if (what[i] != MSG_SWEPT_REMOVED)
+			continue;
+		if (m->grace_ms > 0 && age.wanted_ms > young)
+			what[i] = MSG_SWEPT_YOUNG;
+		else if (!m->dry && !remember(b, &m->names[i]))
+			what[i] = MSG_SWEPT_PINNED;
+		if (what[i] != MSG_SWEPT_REMOVED)
+			continue;
+		g->names[g->count] = m->names[i];
+		g->sizes[g->count] = age.size;
+		g->at[g->count++] = i;
+	}
+	return 0;
+}
+
+int
+broker_gc_remove(struct broker *b, const struct msg_sweep *m,
+    enum msg_swept *what, uint64_t *bytes)
+{
+	OWNED_MEM(struct going) g = calloc(1, sizeof(*g));
+	int err = g != NULL ? judge_all(b, m, what, g) : ERR_NOMEM;
+
+	*bytes = 0;
+	if (err != 0)
 		return err;
-	if (m->grace_ms > 0 && age.wanted_ms > young)
-		*out = MSG_SWEPT_YOUNG;
-	else if (!m->dry)
-		*out = remove_one(b, name);
-	if (*out == MSG_SWEPT_REMOVED)
-		*bytes += age.size;
+	if (!m->dry)
+		store_remove_many(b->how.store, g->names, g->count, g->errs);
+	for (size_t i = 0; i < g->count; i++) {
+		enum msg_swept *one = &what[g->at[i]];
+
+		if (g->errs[i] != 0)
+			*one = g->errs[i] == ERR_NOT_FOUND ? MSG_SWEPT_ABSENT :
+							     MSG_SWEPT_FAILED;
+		else
+			*bytes += g->sizes[i];
+	}
 	return 0;
 }
 
 static int
 sweep(struct broker_call *c, const struct msg_sweep *m)
 {
+	enum msg_swept all[MSG_SWEEP_MAX];
 	uint8_t what[MSG_SWEEP_MAX];
 	struct msg_sweep_reply r = { .count = m->count, .what = what };
+	int err = broker_gc_remove(c->b, m, all, &r.bytes);
 
+	if (err != 0)
+		return broker_call_unreadable(c, err);
 	for (uint32_t i = 0; i < m->count; i++) {
-		enum msg_swept one;
-		int err = sweep_one(c->b, m, &m->names[i], &one, &r.bytes);
-
-		if (err != 0)
-			return broker_call_unreadable(c, err);
-		what[i] = (uint8_t)one;
-		if (one == MSG_SWEPT_REMOVED && !m->dry)
+		what[i] = (uint8_t)all[i];
+		if (all[i] == MSG_SWEPT_REMOVED && !m->dry)
 			c->from->gc.objects++;
 	}
 	if (!m->dry)

@@ -42,9 +42,10 @@ void broker_gc_let_go(struct broker *b, uint64_t upload);
 /* Which pages the version being committed needs: nothing leads to them yet. */
 int broker_gc_stage(struct broker *b, const char *model,
     const struct broker_check *k) MUST_USE;
-/* Remove an object, unless somebody needs it. */
-int broker_gc_remove(struct broker *b, const struct digest *name,
-    enum msg_swept *out) MUST_USE;
+/* Remove objects, unless somebody needs them: what became of each of m, and how
+ * many bytes went (dry: would go). */
+int broker_gc_remove(struct broker *b, const struct msg_sweep *m,
+    enum msg_swept *what, uint64_t *bytes) MUST_USE;
 /* Forget which objects versions needed that are gone. */
 int broker_gc_prune(struct broker *b) MUST_USE;
 void broker_gc_free_all(struct broker *b);

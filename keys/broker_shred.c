@@ -102,19 +102,23 @@ sweep(struct broker *b, const struct catalogue_shred *s, size_t *left)
 	struct catalogue *c = b->how.catalogue;
 	OWNED_MEM(struct digest)
 	names = calloc(MSG_SWEEP_MAX, sizeof(*names));
+	struct msg_sweep m = { .names = names };
+	enum msg_swept swept[MSG_SWEEP_MAX];
 	uint8_t what[MSG_SWEEP_MAX];
+	uint64_t bytes;
 	int err;
 
 	if (names == NULL)
 		return ERR_NOMEM;
 	err = catalogue_shred_doomed(c, s->id, names, MSG_SWEEP_MAX, left);
+	m.count = (uint32_t)*left;
+	if (err == 0)
+		err = broker_gc_remove(b, &m, swept, &bytes);
 	for (size_t i = 0; err == 0 && i < *left; i++) {
-		enum msg_swept one;
-
-		err = broker_gc_remove(b, &names[i], &one);
-		if (err == 0 && one == MSG_SWEPT_FAILED)
+		if (swept[i] == MSG_SWEPT_FAILED)
 			err = ERR_IO;
-		what[i] = one == MSG_SWEPT_REMOVED || one == MSG_SWEPT_ABSENT ?
+		what[i] = swept[i] == MSG_SWEPT_REMOVED ||
+			swept[i] == MSG_SWEPT_ABSENT ?
 		    1 :
 		    2;
 	}

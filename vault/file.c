@@ -412,16 +412,15 @@ file_sync_parent(const struct file *dir)
 	return 0;
 }
 
-/* FILE_TEMPORARY and 32 random hex digits. */
-static int
-temporary_name(char *buf, size_t size)
+int
+file_temporary(char buf[static FILE_TEMPORARY_SIZE])
 {
 	uint64_t random[2];
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return log_sys("getrandom");
-	snprintf(buf, size, FILE_TEMPORARY "%016jx%016jx", (uintmax_t)random[0],
-	    (uintmax_t)random[1]);
+	snprintf(buf, FILE_TEMPORARY_SIZE, FILE_TEMPORARY "%016jx%016jx",
+	    (uintmax_t)random[0], (uintmax_t)random[1]);
 	return 0;
 }
 
@@ -440,13 +439,13 @@ write_new(const struct file *parent, const char *name, const void *bytes,
 	return err;
 }
 
-/* Not every file system knows RENAME_NOREPLACE; link(2) never replaces. */
-static int
-rename_new(int parent, const char *from, const char *to)
+/* Not every file system knows RENAME_NOREPLACE (NFS); link(2) never replaces. */
+int
+file_rename_new(int parent, const char *from, const char *to)
 {
 	if (renameat2(parent, from, parent, to, RENAME_NOREPLACE) == 0)
 		return 0;
-	if (errno != EINVAL)
+	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
 	if (linkat(parent, from, parent, to, 0) != 0)
 		return -1;
@@ -460,19 +459,19 @@ put_at(const struct file *dir, const char *path, const void *bytes, size_t n,
     mode_t mode, bool replace)
 {
 	OWNED(file) parent = NULL;
-	char buf[SHOWN_SIZE], name[64];
+	char buf[SHOWN_SIZE], name[FILE_TEMPORARY_SIZE];
 	const char *leaf;
 	int err;
 
 	err = need_parent(&parent, &leaf, dir, path);
 	if (err == 0)
-		err = temporary_name(name, sizeof(name));
+		err = file_temporary(name);
 	if (err != 0)
 		return err;
 	err = write_new(parent, name, bytes, n, mode);
 	if (err == 0 &&
 	    (replace ? renameat(parent->fd, name, parent->fd, leaf) :
-		       rename_new(parent->fd, name, leaf)) != 0)
+		       file_rename_new(parent->fd, name, leaf)) != 0)
 		err = !replace && errno == EEXIST ?
 		    ERR_CONFLICT :
 		    log_sys("rename to '%s'", shown(buf, dir, path));

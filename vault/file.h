@@ -20,6 +20,12 @@ struct file {
 /* What the names of file_replace's temporary files begin with; one that is
  * left over belongs to a process that died. */
 #define FILE_TEMPORARY ".tmp-"
+#define FILE_TEMPORARY_SIZE 64
+
+/* A name that nothing has: FILE_TEMPORARY and 32 random hex digits. */
+int file_temporary(char buf[static FILE_TEMPORARY_SIZE]) MUST_USE;
+/* A name that is free: 0, or -1 and errno, EEXIST if it is not. */
+int file_rename_new(int parent, const char *from, const char *to) MUST_USE;
 
 /* Close and free. */
 void file_free(struct file *f);

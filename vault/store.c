@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vault/crew.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -194,6 +195,29 @@ int
 store_remove(struct store *s, const struct digest *name)
 {
 	return s->ops.remove(s->arg, name);
+}
+
+struct removal {
+	struct store *s;
+	const struct digest *names;
+	int *errs;
+};
+
+static void
+remove_one(void *arg, size_t i)
+{
+	const struct removal *r = arg;
+
+	r->errs[i] = store_remove(r->s, &r->names[i]);
+}
+
+void
+store_remove_many(struct store *s, const struct digest *names, size_t n,
+    int *errs)
+{
+	struct removal r = { s, names, errs };
+
+	crew_run(n, remove_one, &r);
 }
 
 /* Exactly n bytes; an object that ends before is damaged. */

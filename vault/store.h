@@ -83,7 +83,7 @@ int store_put(struct store *s, const struct digest *name, const void *bytes,
  * The same for many objects: AN OBJECT COUNTS AS STORED ONLY WHEN store_flush,
  * CALLED AFTER ITS store_put_later, HAS RETURNED 0.  A directory store syncs
  * each file before it gets its name, in the caller's thread, and each touched
- * directory once in store_flush; when syncing a directory, or a file that was
+ * directory once in store_flush, many at a time; when syncing a directory, or a file that was
  * there already, failed, every later put and flush of this store fails with ERR_IO (nobody can tell what lasts).
  */
 int store_put_later(struct store *s, const struct digest *name,
@@ -104,6 +104,9 @@ int store_age(struct store *s, const struct digest *name, struct store_age *out)
     MUST_USE;
 /* ERR_NOT_FOUND.  Gone for good after store_flush. */
 int store_remove(struct store *s, const struct digest *name) MUST_USE;
+/* The same for many, side by side; errs[i] is what came of names[i]. */
+void store_remove_many(struct store *s, const struct digest *names, size_t n,
+    int *errs);
 
 /*
  * Fetch and parse an object's header: checked against its name and type.

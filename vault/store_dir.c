@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "vault/crew.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -19,8 +18,6 @@
 
 /* "ab/" and 64 digits. */
 #define PATH_SIZE (3 + DIGEST_HEX_SIZE)
-
-#define TEMPORARY_SIZE 64
 
 static void
 dir_free(void *arg)
@@ -190,18 +187,6 @@ open_parent(struct file **out, struct store_dir *d, const struct digest *name)
 	return err;
 }
 
-static int
-temporary_name(char buf[static TEMPORARY_SIZE])
-{
-	uint64_t random[2];
-
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return log_sys("getrandom");
-	snprintf(buf, TEMPORARY_SIZE, FILE_TEMPORARY "%016jx%016jx",
-	    (uintmax_t)random[0], (uintmax_t)random[1]);
-	return 0;
-}
-
 /* False with errno set. */
 static bool
 write_all(int fd, const uint8_t *bytes, size_t n)
@@ -242,21 +227,6 @@ write_temporary(struct store_dir *d, const struct file *parent,
 	return 0;
 }
 
-/* 0 or -1 and errno: EEXIST if the name is taken. */
-static int
-rename_new(int parent, const char *from, const char *to)
-{
-	if (renameat2(parent, from, parent, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	/* A file system that does not know the flag (NFS). */
-	if (linkat(parent, from, parent, to, 0) != 0)
-		return -1;
-	unlinkat(parent, from, 0);
-	return 0;
-}
-
 static int
 give_name(struct store_dir *d, const struct file *parent, const char *temporary,
     const struct digest *name, bool replace)
@@ -268,7 +238,7 @@ give_name(struct store_dir *d, const struct file *parent, const char *temporary,
 	if (replace)
 		r = renameat(parent->fd, temporary, parent->fd, leaf);
 	else
-		r = rename_new(parent->fd, temporary, leaf);
+		r = file_rename_new(parent->fd, temporary, leaf);
 	if (r == 0)
 		return 0;
 	if (!replace && errno == EEXIST)
@@ -283,12 +253,12 @@ dir_put(void *arg, const struct digest *name, const void *bytes, size_t n,
 	const struct parcel p = { name, bytes, n };
 	struct store_dir *d = arg;
 	OWNED(file) parent = NULL;
-	char temporary[TEMPORARY_SIZE];
+	char temporary[FILE_TEMPORARY_SIZE];
 	int err;
 
 	if (d->dead)
 		return ERR_IO;
-	err = temporary_name(temporary);
+	err = file_temporary(temporary);
 	if (err == 0)
 		err = open_parent(&parent, d, name);
 	if (err != 0)
@@ -332,32 +302,51 @@ give_back(struct store_dir *d, const struct dirt *dirt)
 	d->root_dirty = d->root_dirty || dirt->root;
 }
 
+/* A flush: directory which[i], and what came of it. */
+struct syncing {
+	struct store_dir *d;
+	size_t count;
+	uint8_t which[256];
+	int errs[256];
+};
+
+static void
+sync_one(void *arg, size_t i)
+{
+	struct syncing *s = arg;
+	OWNED(file) dir = NULL;
+	char ab[3];
+	int err;
+
+	snprintf(ab, sizeof(ab), "%02x", s->which[i]);
+	err = file_open(&dir, s->d->root, ab, O_RDONLY | O_DIRECTORY, 0);
+	if (err == ERR_NOT_FOUND)
+		err = log_err(ERR_IO, "'%s/%s' has gone", s->d->root->name, ab);
+	else if (err == 0 && file_sync(dir) != 0)
+		err = ERR_IO;
+	s->errs[i] = err;
+}
+
 /* Sync what is in dirt and take it out.  ERR_IO, and nothing else, when
  * syncing failed: that must not be tried again. */
 static int
 sync_dirt(struct store_dir *d, struct dirt *dirt)
 {
-	for (unsigned int i = 0; i < 256; i++) {
-		OWNED(file) dir = NULL;
-		char ab[3];
-		int err;
+	struct syncing s = { .d = d };
+	int err = 0;
 
-		if (!dirt->dirs[i])
-			continue;
-		snprintf(ab, sizeof(ab), "%02x", i);
-		err = file_open(&dir, d->root, ab, O_RDONLY | O_DIRECTORY, 0);
-		if (err == ERR_NOT_FOUND)
-			return log_err(ERR_IO, "'%s/%s' has gone",
-			    d->root->name, ab);
-		if (err != 0)
-			return err;
-		if (file_sync(dir) != 0)
-			return ERR_IO;
-		dirt->dirs[i] = false;
+	for (unsigned int i = 0; i < 256; i++)
+		if (dirt->dirs[i])
+			s.which[s.count++] = (uint8_t)i;
+	crew_run(s.count, sync_one, &s);
+	for (size_t i = 0; i < s.count; i++) {
+		dirt->dirs[s.which[i]] = s.errs[i] != 0;
+		if (s.errs[i] != 0 && err != ERR_IO)
+			err = s.errs[i];
 	}
-	if (dirt->root && file_sync(d->root) != 0)
-		return ERR_IO;
-	return 0;
+	if (err == 0 && dirt->root && file_sync(d->root) != 0)
+		err = ERR_IO;
+	return err;
 }
 
 /* One at a time: who finds nothing to do must know that the one who took it

@@ -337,6 +337,38 @@ follows_no_link_to_another_place(void **state)
 	assert_int_equal(fd, -1);
 }
 
+static void
+many_are_removed_and_each_is_told_of(void **state)
+{
+	enum { MANY = 100 };
+	OWNED_SCRATCH dir = scratch_new();
+	OWNED(store) s = open_store(&dir);
+	struct digest names[2 * MANY + 1];
+	int errs[2 * MANY + 1];
+	uint64_t size;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++) {
+		OWNED_SAMPLE o = chunk(100 + i);
+		OWNED_SAMPLE absent = chunk(1000 + i);
+
+		assert_int_equal(put(s, &o, NULL), 0);
+		names[2 * i] = o.name;
+		names[2 * i + 1] = absent.name;
+	}
+	/* The last one stays. */
+	names[2 * MANY] = names[2 * MANY - 2];
+	store_remove_many(s, names, 2 * MANY - 2, errs);
+	assert_int_equal(store_flush(s), 0);
+	for (size_t i = 0; i < 2 * MANY - 2; i++) {
+		assert_int_equal(errs[i], i % 2 == 0 ? 0 : ERR_NOT_FOUND);
+		assert_int_equal(store_has(s, &names[i], &size), ERR_NOT_FOUND);
+	}
+	assert_int_equal(store_has(s, &names[2 * MANY], &size), 0);
+	store_remove_many(s, &names[2 * MANY], 1, errs);
+	assert_int_equal(errs[0], 0);
+}
+
 struct seen {
 	struct store *store;
 	uint64_t count, bytes;
@@ -557,6 +589,7 @@ main(void)
 		cmocka_unit_test(a_store_is_made_and_opened),
 		cmocka_unit_test(follows_no_link_to_another_place),
 		cmocka_unit_test(a_list_has_every_object_and_no_junk),
+		cmocka_unit_test(many_are_removed_and_each_is_told_of),
 		cmocka_unit_test(a_list_stops_at_an_error_and_allows_removal),
 		cmocka_unit_test(a_header_is_checked_against_its_name_and_type),
 		cmocka_unit_test(pages_of_every_size_are_opened),

@@ -314,6 +314,57 @@ a_directory_that_was_not_synced_is_never_believed(void **state)
 	assert_int_equal(put(again, &other, NULL), 0);
 }
 
+/* Whichever of many directories it is that cannot be synced. */
+static void
+a_flush_of_many_directories_believes_none_when_one_fails(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1; n <= 65; n += 16) {
+		OWNED_SCRATCH dir = scratch_new();
+		OWNED(store) s = open_store(&dir);
+		bool seen[256] = { false };
+		unsigned int dirs = 0;
+
+		for (size_t i = 1; i <= 150; i++) {
+			OWNED_SAMPLE o = chunk(i);
+
+			dirs += !seen[o.name.bytes[0]];
+			seen[o.name.bytes[0]] = true;
+			assert_int_equal(put_later(s, &o), 0);
+		}
+		assert_true(dirs > 64);
+		fault_fail(FAULT_SYNC, n, EIO);
+		assert_int_equal(store_flush(s), ERR_IO);
+		assert_true(fault_off());
+		assert_int_equal(store_flush(s), ERR_IO);
+	}
+}
+
+static void
+a_flush_syncs_each_directory_once(void **state)
+{
+	OWNED_SCRATCH dir = scratch_new();
+	OWNED(store) s = open_store(&dir);
+	bool seen[256] = { false };
+	unsigned int dirs = 0;
+
+	(void)state;
+	for (size_t i = 1; i <= 150; i++) {
+		OWNED_SAMPLE o = chunk(i);
+
+		dirs += !seen[o.name.bytes[0]];
+		seen[o.name.bytes[0]] = true;
+		assert_int_equal(put_later(s, &o), 0);
+	}
+	fault_watch(FAULT_SYNC);
+	assert_int_equal(store_flush(s), 0);
+	/* And the root, for their own names. */
+	assert_int_equal(fault_seen(), dirs + 1);
+	assert_int_equal(store_flush(s), 0);
+	assert_int_equal(fault_seen(), dirs + 1);
+	fault_off();
+}
+
 static void
 what_somebody_else_stored_is_synced_too(void **state)
 {
@@ -562,6 +613,9 @@ main(void)
 		    a_flush_syncs_each_touched_directory_and_the_root_once),
 		cmocka_unit_test(
 		    a_directory_that_was_not_synced_is_never_believed),
+		cmocka_unit_test(
+		    a_flush_of_many_directories_believes_none_when_one_fails),
+		cmocka_unit_test(a_flush_syncs_each_directory_once),
 		cmocka_unit_test(what_somebody_else_stored_is_synced_too),
 		cmocka_unit_test(
 		    a_file_of_somebody_else_that_was_not_synced_is_never_believed),
