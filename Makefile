@@ -318,7 +318,12 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $$(addprefix $(BUILD)/,$$(LINK_$$(@F))) \
 		$(LIBHELP) $(LIBS)
 	$(link) -lcmocka
 
-$(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
+# Puts with what unit tests put with.
+SHED := $(BUILD)/tests/bench/proofread
+$(SHED): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
+	$(link) -lcmocka
+
+$(filter-out $(SHED),$(TOOLS)): $(BUILD)/%: $(BUILD)/%.o $(LIBHELP) $(LIBS)
 	$(link)
 
 $(BENCH_EXFIL): $(EXFIL_MAIN:%.c=$(BUILD)/%.o) $(EXFIL_OBJS) $(LIBS)

@@ -7,472 +7,478 @@
 #include <string.h>
 
 #include "vault/err.h"
-#include "vault/lockbox.h"
-#include "vault/log.h"
-#include "vault/model.h"
 #include "vault/object.h"
+#include "vault/proofread_parts.h"
 
-#define SLOTS_A_THREAD 2
 #define THREADS_MAX 16
+#define DESKS_MAX 8
+#define SLOTS_A_THREAD 2
+#define SLOT_ROWS 64
 
 enum slot_state { SLOT_FREE, SLOT_TAKEN, SLOT_OPENED };
 
-/* A chunk on its way from an opener to the hasher. */
+/* Chunks on their way to the hash of their file: as many as a large one has
+ * bytes, so that small ones are not handed over one by one. */
 struct slot {
 	enum slot_state state;
-	struct version_row row;
-	uint8_t key[KEY_SIZE];
-	int err;
-	uint8_t *plain; /* OBJECT_CHUNK_MAX */
+	unsigned int count;
+	struct version_row rows[SLOT_ROWS];
+	uint8_t keys[SLOT_ROWS][KEY_SIZE];
+	int err; /* of the one behind the `opened` first */
+	unsigned int opened;
+	uint8_t *plain; /* OBJECT_CHUNK_MAX, one behind another */
 };
 
-/* A page of lockbox rows beside the manifest rows that they open. */
-struct page {
-	uint64_t first;
-	size_t count;
-	struct version_row *rows; /* MANIFEST_PAGE_ROWS */
-	struct lockbox *box;
+/*
+ * A file under way.  Its hash takes one chunk after another, so that one
+ * thread at a time sits at it; chunks of it are opened by any.
+ */
+struct desk {
+	bool busy;	   /* somebody sits there */
+	bool file;	   /* there is a file */
+	uint64_t row, end; /* the next one to be taken; the file's last + 1 */
+	struct slot *slots;
+	/* Slots taken, being opened or opened, hashed: counts, of which each
+	 * one's place is the remainder. */
+	uint64_t taken, opening, hashed;
+	struct proofread_file reading;
 };
 
 struct proofread {
 	const struct proofread_how *how;
-	const struct manifest *m;
-	char *why;
-	struct page page;
-	struct tensor_list tensors; /* of the version's index */
-	size_t tensor;		    /* the next one of it */
-	struct digester *digester;
-	uint64_t done; /* bytes */
+	struct proofread_version version;
+	struct desk desks[DESKS_MAX];
+	unsigned int desk_count;
+	unsigned int slot_count; /* of a desk */
 
 	pthread_t threads[THREADS_MAX];
 	unsigned int thread_count;
-	pthread_mutex_t mutex;
-	pthread_cond_t filled; /* a slot was taken: openers */
-	pthread_cond_t opened; /* the hasher */
-	struct slot *slots;
-	unsigned int slot_count;
-	uint64_t put, take, next; /* counts; a chunk's slot is its count mod */
-	bool stop;
+	pthread_mutex_t mutex; /* of what follows, and of the desks' counts */
+	pthread_cond_t changed;
+	bool *done;	/* of the file table's rows */
+	uint32_t files; /* rows done from the first one on */
+	uint32_t next;	/* row to be taken to a desk */
+	uint64_t bytes;
+	bool over; /* nobody waits for more */
+	/* The first of the rows with a failure so far, and what it was. */
+	uint32_t failed;
+	int err;
+	char *why;
 };
 
-static int
-wrong(struct proofread *p, const struct manifest_file *f, const char *what)
-{
-	char path[256];
+/* What there is to do at a desk. */
+enum task {
+	TASK_NONE,
+	TASK_FILE, /* a file is to be taken */
+	TASK_ROWS, /* there is room for chunks */
+	TASK_HASH,
+	TASK_END,
+	TASK_OPEN, /* the one that needs nobody to sit there */
+};
 
-	log_name(path, sizeof(path), f->path, strlen(f->path));
-	snprintf(p->why, PROOFREAD_WHY, "%s: %.250s", path, what);
-	return ERR_INTEGRITY;
+/* --- what came out; the mutex is held --- */
+
+/* A version has the fault of its first row that has one, whichever was found
+ * first: those behind it are of no interest any more. */
+static void
+fail(struct proofread *p, uint32_t row, int err, const char *why)
+{
+	if (p->err != 0 && row >= p->failed)
+		return;
+	p->err = err;
+	p->failed = row;
+	snprintf(p->why, PROOFREAD_WHY, "%s", err == ERR_INTEGRITY ? why : "");
+}
+
+static void
+tell(struct proofread *p)
+{
+	int err;
+
+	if (p->over)
+		return;
+	err = p->how->progress(p->how->arg, p->files, p->bytes);
+	if (err == 0)
+		return;
+	p->err = err;
+	p->why[0] = '\0';
+	p->over = true;
+}
+
+/* A row is done: told once all before it are, too. */
+static void
+row_done(struct proofread *p, uint32_t row)
+{
+	p->done[row] = true;
+	while (p->files < p->version.m->file_count && p->done[p->files])
+		p->files++;
 }
 
 static bool
-tells_nothing(int err)
+wanted(const struct proofread *p, const struct desk *d)
 {
-	return err == ERR_IO || err == ERR_NOMEM || err == ERR_SPACE ||
-	    err == ERR_DENIED || err == ERR_CONFLICT || err == ERR_UNREACHABLE;
+	return d->file && (p->err == 0 || d->reading.number < p->failed);
 }
 
-/* --- keys and rows, page by page --- */
+/* --- tasks --- */
 
-static int
-load_box(struct proofread *p, uint32_t index, struct lockbox **out)
+static bool
+room(const struct proofread *p, const struct desk *d)
 {
-	uint8_t *plain;
-	size_t length;
-	int err = store_open_page(p->how->store, &p->m->pages[index].lockbox,
-	    OBJECT_LOCKBOX_PAGE, p->how->lockbox_key, &plain, &length);
-
-	if (err != 0)
-		return err;
-	err = lockbox_parse(out, plain, length, index);
-	secret_wipe(plain, length);
-	free(plain);
-	return err;
+	return d->row < d->end && d->taken - d->hashed < p->slot_count;
 }
 
-static int
-load_page(struct proofread *p, uint64_t row)
+static struct slot *
+slot_of(const struct proofread *p, const struct desk *d, uint64_t count)
 {
-	uint32_t index = (uint32_t)(row / MANIFEST_PAGE_ROWS);
-	struct page *page = &p->page;
-	int err;
-
-	lockbox_free(page->box);
-	page->box = NULL;
-	page->first = (uint64_t)index * MANIFEST_PAGE_ROWS;
-	err = version_rows_at(p->how->version, page->first, page->rows,
-	    MANIFEST_PAGE_ROWS, &page->count);
-	if (err == 0)
-		err = load_box(p, index, &page->box);
-	if (err == 0 && lockbox_count(page->box) != page->count)
-		err = ERR_INTEGRITY;
-	if (err != 0 && !tells_nothing(err)) {
-		snprintf(p->why, PROOFREAD_WHY,
-		    "page %u of its chunks, or of their keys: %s", index,
-		    err == ERR_INTEGRITY ? "not what was vouched for" :
-					   err_text(err));
-		return ERR_INTEGRITY;
-	}
-	return err;
+	return &d->slots[count % p->slot_count];
 }
 
-/* Row number `row` of the version, and its key. */
+/* As many chunks of the file's next ones as a slot has room for. */
 static int
-find_row(struct proofread *p, uint64_t row, struct version_row *out,
-    uint8_t key[static KEY_SIZE])
+fill_slot(struct desk *d, struct slot *s)
 {
-	struct page *page = &p->page;
-	const struct lockbox_row *box;
+	size_t bytes = 0;
 	int err = 0;
 
-	if (page->box == NULL || row < page->first ||
-	    row >= page->first + page->count)
-		err = load_page(p, row);
-	if (err != 0)
-		return err;
-	*out = page->rows[row - page->first];
-	box = lockbox_at(page->box, (uint32_t)(row - page->first));
-	if (box->length != out->row.length) {
-		snprintf(p->why, PROOFREAD_WHY,
-		    "chunk %ju: its key's row states another length",
-		    (uintmax_t)row);
-		return ERR_INTEGRITY;
+	for (s->count = 0; s->count < SLOT_ROWS && d->row < d->end; d->row++) {
+		struct version_row *row = &s->rows[s->count];
+
+		err = proofread_file_row(&d->reading, d->row, row,
+		    s->keys[s->count]);
+		if (err != 0 || row->row.length > OBJECT_CHUNK_MAX - bytes)
+			break;
+		bytes += row->row.length;
+		s->count++;
 	}
-	memcpy(key, box->key, KEY_SIZE);
+	/* What comes before a row that cannot be had is looked at first. */
+	return s->count > 0 ? 0 : err;
+}
+
+/* Take chunks, as far as there is room. */
+static int
+take_rows(struct proofread *p, struct desk *d)
+{
+	while (room(p, d)) {
+		struct slot *s = slot_of(p, d, d->taken);
+		int err = fill_slot(d, s);
+
+		if (err != 0)
+			return err;
+		LOCKED(lock, &p->mutex);
+		s->state = SLOT_TAKEN;
+		d->taken++;
+		pthread_cond_signal(&p->changed);
+	}
 	return 0;
 }
 
-/* --- chunks opened ahead --- */
+static int
+hash_slot(struct proofread *p, struct desk *d)
+{
+	struct slot *s = slot_of(p, d, d->hashed);
+	uint64_t bytes = 0;
+	int err = 0;
+
+	for (unsigned int i = 0; err == 0 && i < s->count; i++) {
+		err = proofread_file_chunk(&d->reading, &s->rows[i].row,
+		    s->plain + bytes, i == s->opened ? s->err : 0);
+		bytes += s->rows[i].row.length;
+	}
+	LOCKED(lock, &p->mutex);
+	s->state = SLOT_FREE;
+	d->hashed++;
+	if (err != 0)
+		return err;
+	p->bytes += bytes;
+	tell(p);
+	return 0;
+}
+
+static int
+end_file(struct proofread *p, struct desk *d)
+{
+	int err = proofread_file_end(&d->reading);
+	LOCKED(lock, &p->mutex);
+
+	d->file = false;
+	if (err != 0)
+		return err;
+	row_done(p, d->reading.number);
+	tell(p);
+	return 0;
+}
 
 static void
 open_slot(struct proofread *p, struct slot *s)
 {
-	s->err = version_read(p->how->version, &s->row, s->key, 0, s->plain,
-	    s->row.row.length);
-	secret_wipe(s->key, KEY_SIZE);
+	uint8_t *at = s->plain;
+
+	s->err = 0;
+	for (s->opened = 0; s->err == 0 && s->opened < s->count;) {
+		struct version_row *row = &s->rows[s->opened];
+
+		s->err = version_read(p->how->version, row, s->keys[s->opened],
+		    0, at, row->row.length);
+		at += row->row.length;
+		s->opened += s->err == 0;
+	}
+	secret_wipe(s->keys, sizeof(s->keys));
 }
 
-static void *
-opener(void *arg)
+static int
+run_task(struct proofread *p, struct desk *d, enum task task)
 {
-	struct proofread *p = arg;
-
-	pthread_mutex_lock(&p->mutex);
-	while (!p->stop) {
-		struct slot *s;
-
-		if (p->next == p->put) {
-			pthread_cond_wait(&p->filled, &p->mutex);
-			continue;
-		}
-		s = &p->slots[p->next++ % p->slot_count];
-		pthread_mutex_unlock(&p->mutex);
-		open_slot(p, s);
-		pthread_mutex_lock(&p->mutex);
-		s->state = SLOT_OPENED;
-		pthread_cond_broadcast(&p->opened);
+	switch (task) {
+	case TASK_ROWS:
+		return take_rows(p, d);
+	case TASK_HASH:
+		return hash_slot(p, d);
+	case TASK_END:
+		return end_file(p, d);
+	case TASK_NONE:
+	case TASK_FILE:
+	case TASK_OPEN:
+		break;
 	}
-	pthread_mutex_unlock(&p->mutex);
+	abort();
+}
+
+/* --- who does what; the mutex is held --- */
+
+/* The next file, to a desk that has none.  False: there is no more. */
+static bool
+take_file(struct proofread *p, struct desk *d)
+{
+	const struct manifest *m = p->version.m;
+	const struct manifest_file *f;
+
+	while (p->next < m->file_count && p->done[p->next])
+		p->next++;
+	if (p->next == m->file_count || p->err != 0)
+		return false;
+	f = &m->files[p->next];
+	d->file = true;
+	d->row = f->first_row;
+	d->end = f->first_row + f->rows;
+	d->reading.number = p->next++;
+	return true;
+}
+
+static enum task
+task_at(struct proofread *p, struct desk *d)
+{
+	if (d->busy || (!d->file && !take_file(p, d)) || !wanted(p, d))
+		return TASK_NONE;
+	if (room(p, d))
+		return TASK_ROWS;
+	if (d->hashed < d->taken)
+		return slot_of(p, d, d->hashed)->state == SLOT_OPENED ?
+		    TASK_HASH :
+		    TASK_NONE;
+	return d->row == d->end ? TASK_END : TASK_NONE;
+}
+
+/* Files first: their hashes are what takes longest. */
+static struct desk *
+choose(struct proofread *p, enum task *task)
+{
+	for (unsigned int i = 0; i < p->desk_count; i++) {
+		*task = task_at(p, &p->desks[i]);
+		if (*task != TASK_NONE)
+			return &p->desks[i];
+	}
+	for (unsigned int i = 0; i < p->desk_count; i++) {
+		struct desk *d = &p->desks[i];
+
+		*task = TASK_OPEN;
+		if (wanted(p, d) && d->opening < d->taken)
+			return d;
+	}
 	return NULL;
 }
 
-/* Give rows of f up to `end` to the openers, as far as there is room. */
-static int
-feed(struct proofread *p, uint64_t *row, uint64_t end)
-{
-	while (*row < end && p->put - p->take < p->slot_count) {
-		struct slot *s = &p->slots[p->put % p->slot_count];
-		int err = find_row(p, *row, &s->row, s->key);
-
-		if (err != 0)
-			return err;
-		s->state = SLOT_TAKEN;
-		pthread_mutex_lock(&p->mutex);
-		p->put++;
-		pthread_cond_signal(&p->filled);
-		pthread_mutex_unlock(&p->mutex);
-		++*row;
-	}
-	return 0;
-}
-
-/* The oldest chunk under way, opened. */
-static struct slot *
-await(struct proofread *p)
-{
-	struct slot *s = &p->slots[p->take % p->slot_count];
-
-	pthread_mutex_lock(&p->mutex);
-	while (s->state != SLOT_OPENED)
-		pthread_cond_wait(&p->opened, &p->mutex);
-	pthread_mutex_unlock(&p->mutex);
-	p->take++;
-	s->state = SLOT_FREE;
-	return s;
-}
-
-static int
-hash_chunk(struct proofread *p, const struct manifest_file *f,
-    const struct slot *s, uint32_t files)
-{
-	char hex[DIGEST_HEX_SIZE], what[160];
-
-	if (s->err != 0 && tells_nothing(s->err))
-		return s->err;
-	if (s->err != 0) {
-		snprintf(what, sizeof(what), "object %s: %s",
-		    digest_hex(&s->row.row.object, hex),
-		    s->err == ERR_NOT_FOUND ? "missing" :
-					      "not what was vouched for, or "
-					      "not its key");
-		return wrong(p, f, what);
-	}
-	digester_add(p->digester, s->plain, s->row.row.length);
-	p->done += s->row.row.length;
-	return p->how->progress(p->how->arg, files, p->done);
-}
-
-/* --- files --- */
-
-/* Bytes of one file, for the parser of its header. */
-struct head {
-	struct proofread *p;
-	const struct manifest_file *f;
-};
-
-static int
-read_head(void *arg, void *buf, size_t n, uint64_t offset)
-{
-	const struct head *h = arg;
-	uint8_t *at = buf;
-
-	while (n > 0) {
-		struct version_row row, again;
-		SECRET(uint8_t, key, 32);
-		uint64_t in;
-		size_t count, part;
-		int err = version_rows(h->p->how->version, h->f, offset, n,
-		    &row, 1, &count);
-
-		if (err == 0 && count != 1)
-			err = ERR_INTEGRITY;
-		if (err == 0)
-			err = find_row(h->p, row.number, &again, key);
-		if (err != 0)
-			return err;
-		in = offset - row.row.offset;
-		part = row.row.length - (size_t)in;
-		if (part > n)
-			part = n;
-		err = version_read(h->p->how->version, &row, key, (uint32_t)in,
-		    at, part);
-		if (err != 0)
-			return err;
-		at += part;
-		offset += part;
-		n -= part;
-	}
-	return 0;
-}
-
-/* --- the tensor index, which diffs and the trail show --- */
-
-static int
-load_tensors(struct proofread *p)
-{
-	int err = version_tensors(p->how->version, &p->tensors);
-
-	if (err == 0 || tells_nothing(err))
-		return err;
-	snprintf(p->why, PROOFREAD_WHY, "its tensor index: %s",
-	    err == ERR_INTEGRITY ? "not what was vouched for" : err_text(err));
-	return ERR_INTEGRITY;
-}
-
+/* Whether all is done that anybody waits for. */
 static bool
-same_tensor(const struct tensor *a, const struct tensor *b)
+is_over(struct proofread *p)
 {
-	return a->offset == b->offset && a->length == b->length &&
-	    a->type == b->type && a->dims == b->dims &&
-	    memcmp(a->shape, b->shape, a->dims * sizeof(a->shape[0])) == 0 &&
-	    strcmp(a->name, b->name) == 0;
-}
-
-/* Those of row `file` in the index are these (NULL: not known), no more and no
- * fewer. */
-static bool
-same_tensors(struct proofread *p, uint32_t file, struct tensor_list *is)
-{
-	size_t first = p->tensor, n;
-
-	while (p->tensor < p->tensors.count &&
-	    p->tensors.items[p->tensor].file == file)
-		p->tensor++;
-	if (is == NULL)
-		return true;
-	n = p->tensor - first;
-	if (n != is->count)
-		return false;
-	tensor_list_sort(is);
-	for (size_t i = 0; i < n; i++)
-		if (!same_tensor(&p->tensors.items[first + i], &is->items[i]))
+	for (unsigned int i = 0; i < p->desk_count; i++)
+		if (p->desks[i].busy || wanted(p, &p->desks[i]))
 			return false;
 	return true;
 }
 
-static int
-inspect(struct proofread *p, const struct manifest_file *f,
-    struct model_info *out)
+static void
+do_task(struct proofread *p, struct desk *d, enum task task)
 {
-	struct head head = { .p = p, .f = f };
-	const struct model_source src = { .size = f->size,
-		.read = read_head,
-		.arg = &head };
-	char what[PROOFREAD_WHY / 2] = "";
-	int err = model_inspect(out, f->path, &src, what, sizeof(what));
-
-	if (err == 0 || tells_nothing(err))
-		return err;
-	return wrong(p, f, what[0] != '\0' ? what : err_text(err));
-}
-
-/* The bytes that do not count as weights are those of the header, and no
- * more; where there is none, no tensors are known. */
-static int
-check_head(struct proofread *p, const struct manifest_file *f, uint32_t file)
-{
-	struct model_info info = { 0 };
-	char what[PROOFREAD_WHY / 2];
+	struct slot *s = NULL;
 	int err = 0;
 
-	if (f->class == MANIFEST_WEIGHTS && f->header_bytes != 0)
-		err = inspect(p, f, &info);
+	if (task == TASK_OPEN)
+		s = slot_of(p, d, d->opening++);
+	else
+		d->busy = true;
+	pthread_mutex_unlock(&p->mutex);
+	if (s != NULL)
+		open_slot(p, s);
+	else
+		err = run_task(p, d, task);
+	pthread_mutex_lock(&p->mutex);
+	if (s != NULL)
+		s->state = SLOT_OPENED;
+	else
+		d->busy = false;
 	if (err != 0)
-		return err;
-	if (f->class == MANIFEST_WEIGHTS &&
-	    f->header_bytes != info.header_bytes) {
-		snprintf(what, sizeof(what),
-		    "its header has %ju bytes, and the file table says %ju",
-		    (uintmax_t)info.header_bytes, (uintmax_t)f->header_bytes);
-		err = wrong(p, f, what);
-	} else if (!same_tensors(p, file, &info.tensors)) {
-		err = wrong(p, f,
-		    "its tensors are not those of the tensor index");
+		fail(p, d->reading.number, err, d->reading.why);
+	pthread_cond_broadcast(&p->changed);
+}
+
+static void *
+worker(void *arg)
+{
+	struct proofread *p = arg;
+	LOCKED(lock, &p->mutex);
+
+	while (!p->over) {
+		enum task task;
+		struct desk *d = choose(p, &task);
+
+		if (d != NULL)
+			do_task(p, d, task);
+		else if (is_over(p))
+			p->over = true;
+		else
+			pthread_cond_wait(&p->changed, &p->mutex);
 	}
-	model_info_clear(&info);
-	return err;
+	pthread_cond_broadcast(&p->changed);
+	return NULL;
+}
+
+/* --- its life --- */
+
+/* What was read earlier, and what has no content. */
+static int
+pass_over(struct proofread *p)
+{
+	const struct manifest *m = p->version.m;
+
+	p->done = calloc(m->file_count + 1, sizeof(*p->done));
+	if (p->done == NULL)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < m->file_count; i++) {
+		bool earlier = i < p->how->first_file;
+
+		if (m->files[i].kind == MANIFEST_FILE && earlier)
+			p->bytes += m->files[i].size;
+		if (m->files[i].kind != MANIFEST_FILE || earlier)
+			row_done(p, i);
+	}
+	tell(p);
+	return 0;
 }
 
 static int
-check_file(struct proofread *p, const struct manifest_file *f, uint32_t files)
+open_desk(struct proofread *p, struct desk *d)
 {
-	uint64_t row = f->first_row, end = f->first_row + f->rows;
-	struct digest d;
-	int err = 0;
+	int err = proofread_file_new(&d->reading, &p->version);
 
-	while (err == 0 && (row < end || p->take < p->put)) {
-		err = feed(p, &row, end);
-		if (err == 0)
-			err = hash_chunk(p, f, await(p), files);
-	}
-	d = digester_end(p->digester);
 	if (err != 0)
 		return err;
-	if (!digest_equal(&d, &f->digest))
-		return wrong(p, f,
-		    "its content is not the one whose SHA-256 "
-		    "the manifest has");
-	return check_head(p, f, files);
-}
-
-static int
-check_files(struct proofread *p)
-{
-	int err = load_tensors(p);
-
-	for (uint32_t i = 0; err == 0 && i < p->m->file_count; i++) {
-		const struct manifest_file *f = &p->m->files[i];
-
-		if (i < p->how->first_file)
-			(void)same_tensors(p, i, NULL);
-		if (f->kind == MANIFEST_FILE && i < p->how->first_file)
-			p->done += f->size;
-		else if (f->kind == MANIFEST_FILE)
-			err = check_file(p, f, i);
-		/* What was read earlier is no step back. */
-		if (err == 0 && i + 1 >= p->how->first_file)
-			err = p->how->progress(p->how->arg, i + 1, p->done);
+	d->slots = calloc(p->slot_count, sizeof(*d->slots));
+	if (d->slots == NULL)
+		return ERR_NOMEM;
+	for (unsigned int i = 0; i < p->slot_count; i++) {
+		d->slots[i].plain = malloc(OBJECT_CHUNK_MAX);
+		if (d->slots[i].plain == NULL)
+			return ERR_NOMEM;
 	}
-	return err;
+	return 0;
 }
 
-/* --- its threads --- */
+static void
+clear_desk(struct proofread *p, struct desk *d)
+{
+	for (unsigned int i = 0; d->slots != NULL && i < p->slot_count; i++) {
+		struct slot *s = &d->slots[i];
+
+		if (s->plain != NULL)
+			secret_wipe(s->plain, OBJECT_CHUNK_MAX);
+		secret_wipe(s->keys, sizeof(s->keys));
+		free(s->plain);
+	}
+	free(d->slots);
+	proofread_file_clear(&d->reading);
+}
+
+static unsigned int
+files_left(const struct proofread *p)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < p->version.m->file_count; i++)
+		n += !p->done[i];
+	return n;
+}
 
 static int
 start(struct proofread *p)
 {
 	unsigned int want = p->how->threads;
+	unsigned int desks = files_left(p);
+	int err = 0;
 
-	if (want == 0 || want > THREADS_MAX)
-		want = want == 0 ? 1 : THREADS_MAX;
-	p->slot_count = want * SLOTS_A_THREAD + 1;
-	p->slots = calloc(p->slot_count, sizeof(*p->slots));
-	p->page.rows = calloc(MANIFEST_PAGE_ROWS, sizeof(*p->page.rows));
-	if (p->slots == NULL || p->page.rows == NULL ||
-	    digester_new(&p->digester) != 0)
-		return ERR_NOMEM;
-	for (unsigned int i = 0; i < p->slot_count; i++) {
-		p->slots[i].plain = malloc(OBJECT_CHUNK_MAX);
-		if (p->slots[i].plain == NULL)
-			return ERR_NOMEM;
-	}
-	for (; p->thread_count < want; p->thread_count++)
-		if (pthread_create(&p->threads[p->thread_count], NULL, opener,
+	if (want > THREADS_MAX)
+		want = THREADS_MAX;
+	if (desks > want)
+		desks = want;
+	if (desks > DESKS_MAX)
+		desks = DESKS_MAX;
+	p->desk_count = desks > 0 ? desks : 1;
+	p->slot_count = want * SLOTS_A_THREAD / p->desk_count + 1;
+	for (unsigned int i = 0; err == 0 && i < p->desk_count; i++)
+		err = open_desk(p, &p->desks[i]);
+	for (; err == 0 && p->thread_count < want; p->thread_count++)
+		if (pthread_create(&p->threads[p->thread_count], NULL, worker,
 			p) != 0)
 			return ERR_NOMEM;
-	return 0;
+	return err;
 }
 
 static void
 stop(struct proofread *p)
 {
-	pthread_mutex_lock(&p->mutex);
-	p->stop = true;
-	pthread_cond_broadcast(&p->filled);
-	pthread_mutex_unlock(&p->mutex);
+	{
+		LOCKED(lock, &p->mutex);
+
+		p->over = true;
+		pthread_cond_broadcast(&p->changed);
+	}
 	for (unsigned int i = 0; i < p->thread_count; i++)
 		pthread_join(p->threads[i], NULL);
-	for (unsigned int i = 0; p->slots != NULL && i < p->slot_count; i++) {
-		if (p->slots[i].plain != NULL)
-			secret_wipe(p->slots[i].plain, OBJECT_CHUNK_MAX);
-		secret_wipe(p->slots[i].key, KEY_SIZE);
-		free(p->slots[i].plain);
-	}
-	free(p->slots);
-	free(p->page.rows);
-	lockbox_free(p->page.box);
-	tensor_list_clear(&p->tensors);
-	digester_free(p->digester);
-	pthread_cond_destroy(&p->opened);
-	pthread_cond_destroy(&p->filled);
+	for (unsigned int i = 0; i < p->desk_count; i++)
+		clear_desk(p, &p->desks[i]);
+	proofread_version_close(&p->version);
+	free(p->done);
+	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->mutex);
 }
 
 int
 proofread_run(const struct proofread_how *how, char why[static PROOFREAD_WHY])
 {
-	struct proofread p = { .how = how,
-		.m = version_manifest(how->version),
-		.why = why };
+	struct proofread p = { .how = how, .why = why };
 	int err;
 
 	why[0] = '\0';
 	pthread_mutex_init(&p.mutex, NULL);
-	pthread_cond_init(&p.filled, NULL);
-	pthread_cond_init(&p.opened, NULL);
-	err = start(&p);
+	pthread_cond_init(&p.changed, NULL);
+	err = proofread_version_open(&p.version, how, why);
 	if (err == 0)
-		err = check_files(&p);
+		err = pass_over(&p);
+	if (err == 0)
+		err = start(&p);
+	if (err == 0)
+		(void)worker(&p);
 	stop(&p);
-	return err;
+	return err != 0 ? err : p.err;
 }

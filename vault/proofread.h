@@ -19,12 +19,18 @@ struct proofread_how {
 	struct version *version;
 	struct store *store;
 	const struct page_key *lockbox_key;
-	uint32_t
-	    first_file; /* rows of the file table before were read earlier */
-	unsigned int
-	    threads; /* that open chunks ahead of the one that hashes */
-	/* Bytes of files that are done, or under way; a file is done when `files`
-	 * has grown.  An error ends it. */
+	/* Rows of the file table before were read earlier. */
+	uint32_t first_file;
+	/* Beside the caller's.  As many files, but eight, are read side by
+	 * side: a file's hash is one thread's work, its chunks are opened by
+	 * all. */
+	unsigned int threads;
+	/*
+	 * How far it is, from any of the threads, one call at a time: rows of
+	 * the file table that are done, those before each of them, too, and bytes
+	 * of all that were read, which may lie behind those rows.  Neither goes
+	 * back.  An error ends it.
+	 */
 	int (*progress)(void *arg, uint32_t files, uint64_t bytes);
 	void *arg;
 };
@@ -35,6 +41,7 @@ struct proofread_how {
 /*
  * 0: everything agrees.  ERR_INTEGRITY, with why: something does not, or is
  * missing.  Others (ERR_IO, ERR_NOMEM, ...) tell nothing about the version.
+ * Of several it is what the first row of the file table has that has one.
  */
 int proofread_run(const struct proofread_how *how,
     char why[static PROOFREAD_WHY]) MUST_USE;

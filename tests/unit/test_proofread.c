@@ -22,7 +22,19 @@ struct told {
 	uint64_t bytes;
 	unsigned int calls;
 	unsigned int stop_at; /* this call fails */
+	const struct manifest *m;
 };
+
+/* What a row that is told to be done stands for: all to its end was read. */
+static uint64_t
+bytes_before(const struct manifest *m, uint32_t row)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < row; i++)
+		n += m->files[i].kind == MANIFEST_FILE ? m->files[i].size : 0;
+	return n;
+}
 
 static int
 progress(void *arg, uint32_t files, uint64_t bytes)
@@ -30,6 +42,7 @@ progress(void *arg, uint32_t files, uint64_t bytes)
 	struct told *t = arg;
 
 	assert_true(files >= t->files && bytes >= t->bytes);
+	assert_true(bytes >= bytes_before(t->m, files));
 	t->files = files;
 	t->bytes = bytes;
 	return ++t->calls == t->stop_at ? ERR_UNREACHABLE : 0;
@@ -49,6 +62,7 @@ proofread(struct shed *s, struct version *v, uint32_t first,
 
 	/* It goes on from there, and never tells of less. */
 	t->files = first;
+	t->m = version_manifest(v);
 	return proofread_run(&how, why);
 }
 
@@ -176,6 +190,21 @@ break_object(const struct shed *s, const struct digest *name, bool remove)
 }
 
 static void
+break_row(const struct shed *s, struct version *v, const char *path,
+    uint32_t row, bool remove)
+{
+	const struct manifest_file *f = manifest_find(version_manifest(v),
+	    path);
+	struct version_row r;
+	size_t got;
+
+	assert_int_equal(version_rows_at(v, f->first_row + row, &r, 1, &got),
+	    0);
+	assert_int_equal(got, 1);
+	break_object(s, &r.row.object, remove);
+}
+
+static void
 finds_what_the_store_lost_or_changed(void **state)
 {
 	(void)state;
@@ -183,26 +212,80 @@ finds_what_the_store_lost_or_changed(void **state)
 		OWNED_SHED s;
 		OWNED(version) v = NULL;
 		struct intake_result r;
-		struct version_row row;
 		struct told t = { 0 };
 		char why[PROOFREAD_WHY];
-		size_t got;
 
 		shed_init(&s);
 		plant(&s, &v, &r);
-		assert_int_equal(version_rows_at(v,
-				     manifest_find(version_manifest(v),
-					 "big.bin")
-					 ->first_row,
-				     &row, 1, &got),
-		    0);
-		break_object(&s, &row.row.object, removed == 1);
+		break_row(&s, v, "big.bin", 0, removed == 1);
 		assert_int_equal(proofread(&s, v, 0, 2, &t, why),
 		    ERR_INTEGRITY);
 		assert_non_null(
 		    strstr(why, removed == 1 ? "missing" : "not what was"));
 		intake_result_clear(&r);
 	}
+}
+
+/* The small file behind is found out long before the end of the big one. */
+static void
+tells_of_the_first_row_that_is_wrong(void **state)
+{
+	(void)state;
+	for (unsigned int threads = 0; threads <= 3; threads++) {
+		OWNED_SHED s;
+		OWNED(version) v = NULL;
+		struct intake_result r;
+		struct told t = { 0 };
+		char why[PROOFREAD_WHY];
+		uint32_t rows;
+
+		shed_init(&s);
+		plant(&s, &v, &r);
+		rows = manifest_find(version_manifest(v), "big.bin")->rows;
+		break_row(&s, v, "big.bin", rows - 1, false);
+		break_row(&s, v, "sub/config.json", 0, true);
+		assert_int_equal(proofread(&s, v, 0, threads, &t, why),
+		    ERR_INTEGRITY);
+		assert_non_null(strstr(why, "big.bin: object"));
+		assert_in_range(t.files, 0, 1);
+		intake_result_clear(&r);
+	}
+}
+
+/* Many files, of which several are under way at any time. */
+static void
+files_are_read_side_by_side_as_one_by_one(void **state)
+{
+	OWNED_SHED s;
+	OWNED(version) v = NULL;
+	struct intake_result r;
+	char why[PROOFREAD_WHY], name[16];
+
+	(void)state;
+	shed_init(&s);
+	for (unsigned int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "%02u", i);
+		forest_random(s.src, name, i % 3 == 0 ? 0 : i * 40000, i);
+	}
+	assert_int_equal(shed_put(&s, s.src, &r), 0);
+	assert_int_equal(shed_open(&s, &r, &v), 0);
+	for (unsigned int threads = 0; threads <= 16; threads += 4) {
+		struct told t = { 0 };
+
+		assert_int_equal(proofread(&s, v, 0, threads, &t, why), 0);
+		assert_int_equal(t.files, 40);
+		assert_true(t.bytes == version_manifest(v)->total_bytes);
+	}
+	break_row(&s, v, "38", 0, false);
+	break_row(&s, v, "31", 0, false);
+	for (unsigned int threads = 0; threads <= 16; threads += 4) {
+		struct told t = { 0 };
+
+		assert_int_equal(proofread(&s, v, 0, threads, &t, why),
+		    ERR_INTEGRITY);
+		assert_non_null(strstr(why, "31: object"));
+	}
+	intake_result_clear(&r);
 }
 
 static void
@@ -233,6 +316,8 @@ main(void)
 		cmocka_unit_test(what_was_read_earlier_is_not_read_again),
 		cmocka_unit_test(finds_what_the_uploader_made_up),
 		cmocka_unit_test(finds_what_the_store_lost_or_changed),
+		cmocka_unit_test(tells_of_the_first_row_that_is_wrong),
+		cmocka_unit_test(files_are_read_side_by_side_as_one_by_one),
 		cmocka_unit_test(ends_when_it_is_told_to),
 	};
 
