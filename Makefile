@@ -216,6 +216,10 @@ INSTALLED := $(PROGRAMS:%=755:bin:%) \
 	644:share/bash-completion/completions:cli/weir.bash:weir \
 	644:$(ZSHDIR):cli/weir.zsh:_weir \
 	644:share/fish/vendor_completions.d:cli/weir.fish \
+	644:$(ZSHDIR):cli/programs.zsh:_weir-programs \
+	$(foreach p,$(filter-out weir,$(notdir $(PROGRAMS))),\
+	644:share/bash-completion/completions:cli/programs.bash:$p \
+	644:share/fish/vendor_completions.d:cli/programs.fish:$p.fish) \
 	755:libexec/weir:fuse/weir-readahead
 
 # Say where each lies: "mode source target".

@@ -44,6 +44,13 @@ exits 0 'a vault that -V names' env WEIR_VAULT=/nowhere \
     weir complete -- -V "$vault" put ll
 like "$out" '^llama/chat	' 'is the one that is asked'
 
+# options_of PROGRAM: as its --help has them, one a line
+options_of()
+{
+	"$BUILD/$1" --help | grep -oE '^ +(-[A-Za-z], )? *--[a-z-]+' |
+	    sed 's/.* //' | sort
+}
+
 # --- bash ---
 
 have_bash()
@@ -64,6 +71,17 @@ bash_tab()
 	_weir; printf "%s\n" "${COMPREPLY[@]}"' bash \
 	    "$share/bash-completion/completions/weir" "$1" 2>"$tmp/bash.err"
 }
+# bash_program PROGRAM LINE: the same of another program
+bash_program()
+{
+	bash --norc -c '. /usr/share/bash-completion/bash_completion
+	. "$1"
+	COMP_LINE=$3 COMP_POINT=${#3} COMP_TYPE=9
+	mapfile -t COMP_WORDS < <(printf "%s" "$3" | tr -s " " "\n")
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	_weir_program "$2"; printf "%s\n" "${COMPREPLY[@]}"' bash \
+	    "$share/bash-completion/completions/$1" "$1" "$2" 2>"$tmp/bash.err"
+}
 if have_bash; then
 	is "$(bash_tab 'weir umou')" umount 'bash: a command'
 	is "$(bash_tab 'weir grant app')" approve 'bash: its second word'
@@ -75,6 +93,14 @@ if have_bash; then
 	is "$(bash_tab 'weir ls llama/chat:')" prod 'bash: a channel'
 	is "$(bash_tab "weir rm llama/chat@")" "$ref" 'bash: a version'
 	is "$(bash_tab 'weir nonsense ')" '' 'bash: nothing where nothing fits'
+	for program in weir-keyd weir-mount weir-witness; do
+		is "$(bash_program $program "$program --" | sort)" \
+		    "$(options_of $program)" "bash: $program's options"
+	done
+	is "$(bash_program weir-witness 'weir-witness se')" serve \
+	    'bash: a word of weir-witness'
+	is "$(bash_program weir-keyd 'weir-keyd --key-file wei')" weights.bin \
+	    'bash: a file for weir-keyd'
 else
 	ok 0 'bash # SKIP this needs bash-completion'
 fi
@@ -86,7 +112,8 @@ fish_tab()
 	# shellcheck disable=SC2016 # fish expands it
 	HOME=$tmp fish --no-config -c \
 	    'source $argv[1]; complete -C $argv[2]' \
-	    "$share/fish/vendor_completions.d/weir.fish" "$1" 2>"$tmp/fish.err"
+	    "$share/fish/vendor_completions.d/${1%% *}.fish" "$1" \
+	    2>"$tmp/fish.err"
 }
 if command -v fish >/dev/null; then
 	is "$(fish_tab 'weir grant app')" \
@@ -99,6 +126,11 @@ if command -v fish >/dev/null; then
 	    'fish: a file'
 	is "$(fish_tab 'weir ls llama/chat:')" llama/chat:prod \
 	    'fish: a channel'
+	for program in weir-keyd weir-mount weir-witness; do
+		is "$(fish_tab "$program --" | cut -f 1 | sort)" \
+		    "$(options_of $program)" "fish: $program's options"
+	done
+	is "$(fish_tab 'weir-witness se')" serve 'fish: a word of weir-witness'
 else
 	ok 0 'fish # SKIP this needs fish'
 fi
@@ -137,6 +169,14 @@ if command -v zsh >/dev/null; then
 	    'zsh: a file'
 	is "$(zsh_tab 'weir ls llama/chat:p')" 'weir ls llama/chat:prod ' \
 	    'zsh: a channel'
+	is "$(zsh_tab 'weir-keyd --key-f')" 'weir-keyd --key-file ' \
+	    'zsh: an option of weir-keyd'
+	is "$(zsh_tab 'weir-mount --allow-u')" 'weir-mount --allow-unsigned ' \
+	    'zsh: one of weir-mount'
+	is "$(zsh_tab 'weir-witness se')" 'weir-witness serve ' \
+	    'zsh: a word of weir-witness'
+	is "$(zsh_tab 'weir-keyd --key-file wei')" \
+	    'weir-keyd --key-file weights.bin ' 'zsh: a file for weir-keyd'
 else
 	ok 0 'zsh # SKIP this needs zsh'
 fi
