@@ -7,9 +7,11 @@ usage: bench.py BUILD [--size-mb 4096] [--rounds 5] [--chunks 250000] [--json FI
 Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead and at weir's) and a FUSE server of
 constant bytes: mmap, processes (8 that map one file), read (1 MiB), threads (16 x 2 MiB), pieces (16 x 16 MiB), direct
 (O_DIRECT, 4 MiB), random (4 KiB), warm (read again in the session, beside the plain file).  Beside restic and borg: put,
-reput (unchanged), change (1 %).  Alone: check (--read-data), rss, first (first byte of a large version), releases
-(durable releases a second), keys, fleet and keyd (chunk keys a second, the last host's first keys, and keyd's memory, with
-64 and 1,000 hosts), core (what one core does).
+reput (unchanged), change (1 %).  bf16: cold mmap of weights as weights.c draws them, beside gocryptfs and weir's own
+without compression; bf16slow: the same with the stores on a disk of 400 MB/s (root only, and only when asked for).
+Alone: check (--read-data), rss, first (first byte of a large version), releases (durable releases a second), keys, fleet
+and keyd (chunk keys a second, the last host's first keys, and keyd's memory, with 64 and 1,000 hosts), core (what one core
+does).
 
 Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
 use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
@@ -18,14 +20,15 @@ README's table from it.  --growth small (minutes) or full (an hour and more, 80 
 """
 import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
-import fleet, growth
+import fleet, growth, weights
 from peers import Borg, Peers, Restic, cpu_of, machine, run, servers, wait_for
 
 BLOCK = 1 << 20
 READS = {"mmap": "mmap", "processes": "processes:8", "read": "read", "threads": f"threads:16:{2 * BLOCK}",
          "pieces": f"threads:16:{16 * BLOCK}", "direct": f"direct:{4 * BLOCK}", "random": "random:4000"}
 PUTS = ("put", "reput", "change")
-PEER = dict.fromkeys(READS, "gocryptfs") | dict.fromkeys(PUTS, "restic") | {"warm": "plain"}
+WEIGHTS = ("bf16", "bf16slow")
+PEER = dict.fromkeys((*READS, *WEIGHTS), "gocryptfs") | dict.fromkeys(PUTS, "restic") | {"warm": "plain"}
 UNITS = {"rss": "MB", "first": "ms", "releases": "/s", "keys": "/s", "fleet": "s", "keyd": "MB"}
 
 
@@ -167,6 +170,10 @@ class Bench:
                 for who, put in ways.items():
                     self.time_put(row, who, lambda: put(self.source, row != "put"))
             shutil.rmtree(stores)
+
+    def weights(self):
+        asked = self.args.only.split(",") if self.args.only else ["bf16"]
+        weights.measure(self, [row for row in WEIGHTS if row in asked])
 
     def check(self):
         for _ in range(self.args.rounds):
@@ -332,9 +339,9 @@ def main():
         touch_memory(min(args.size_mb, 4096))
         b = Bench(args, top)
         b.prepare()
-        for names, work in ((READS, b.reads), (("warm",), b.warm), (PUTS, b.puts), (("check",), b.check),
-                            (("core",), b.core), (("rss",), b.rss), (("first",), b.first), (("releases",), b.releases),
-                            (("keys", "fleet", "keyd"), b.fleets)):
+        for names, work in ((READS, b.reads), (("warm",), b.warm), (PUTS, b.puts), (WEIGHTS, b.weights),
+                            (("check",), b.check), (("core",), b.core), (("rss",), b.rss), (("first",), b.first),
+                            (("releases",), b.releases), (("keys", "fleet", "keyd"), b.fleets)):
             if wanted(args, *names):
                 work()
         if args.growth:

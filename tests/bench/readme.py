@@ -19,12 +19,13 @@ ROWS = {
     "threads": "16 threads, 2 MiB reads, cold", "pieces": "16 threads, 16 MiB reads, cold",
     "direct": "O_DIRECT, 4 MiB reads", "random": "4 KiB reads at random, cold", "warm": "mmap again in the session",
     "put": "put", "reput": "put again, unchanged", "change": "put again, 1 % changed",
+    "bf16": "cold mmap of bf16 weights, drawn at random", "bf16slow": "the same, stores limited to 400 MB/s",
     "check": "check --read-data", "rss": "worker's anonymous memory, 16 readers",
     "first": "version of {chunks:,} chunks", "releases": "durable releases",
     "keys": "chunk keys, hosts that open 140 GB at once", "fleet": "first keys of the last of them",
     "keyd": "keyd, most in memory",
 }
-NAMES = {"constant": "constant bytes", "gocryptfs16m": "gocryptfs, read-ahead 16 MiB", "plain": "plain file"}
+NAMES = {"constant": "constant bytes", "gocryptfs16m": "gocryptfs, read-ahead 16 MiB", "plain": "plain file", "off": "itself, without compression"}
 
 
 def number(v):
