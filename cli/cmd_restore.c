@@ -19,7 +19,7 @@
 #include "vault/log.h"
 #include "vault/reader.h"
 
-#define MARK ".restore"
+#define MARK VAULTDIR_RESTORE
 #define CHECKPOINT "trail/checkpoint"
 #define JOURNAL "trail/journal"
 

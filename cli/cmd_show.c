@@ -5,6 +5,7 @@
 
 #include "cli/bom.h"
 #include "cli/cmd.h"
+#include "cli/inventory.h"
 #include "cli/out.h"
 #include "cli/stored.h"
 #include "cli/subject.h"
@@ -42,6 +43,7 @@ struct facts {
 	uint64_t objects; /* distinct ones */
 	char hex[DIGEST_HEX_SIZE];
 	char object[DIGEST_HEX_SIZE];
+	char read[ENTRY_TIME_SIZE]; /* last; empty: never */
 };
 
 static void
@@ -174,6 +176,9 @@ print_json(const struct facts *f)
 	    "parameters", (json_int_t)f->parameters, "dtypes", dtypes);
 
 	if (j == NULL || json_object_set(j, "labels", f->labels) != 0 ||
+	    inventory_formats(j, f->manifest) != 0 ||
+	    (f->read[0] != '\0' &&
+		out_set(j, "last_read", json_string(f->read)) != 0) ||
 	    vouched_set(f->vouched, j) != 0)
 		return ERR_NOMEM;
 	for (unsigned int i = 0; i < 256; i++)
@@ -271,6 +276,10 @@ print_text(const struct facts *f)
 		    out_count(f->parameters, "parameter", count));
 	print_dtypes(f);
 	print_stored(f);
+	if (f->read[0] != '\0')
+		out_line("read     last %s UTC", out_when(f->read, created));
+	else
+		out_line("read     never");
 	vouched_print(f->vouched);
 	return 0;
 }
@@ -321,6 +330,28 @@ show(struct facts *f, struct version *version, struct store *store)
 	return print_text(f);
 }
 
+/* When it was last read: keyd's list has it, and not what is asked by name. */
+static int
+find_read(struct facts *f, struct client *client)
+{
+	OWNED_JSON j = NULL;
+	json_t *model, *v;
+	char hex[DIGEST_HEX_SIZE];
+	size_t i, k;
+	int r = talk_list(client, MSG_MODEL_LS, "models",
+	    &(struct msg_list){ .model = f->m->model, .id = true }, &j);
+
+	if (r != 0)
+		return r;
+	digest_hex(&f->m->version, hex);
+	json_array_foreach(json_object_get(j, "models"), i, model)
+		json_array_foreach(json_object_get(model, "versions"), k, v)
+			if (strcmp(talk_text(v, "version"), hex) == 0)
+				snprintf(f->read, sizeof(f->read), "%s",
+				    talk_text(v, "last_read"));
+	return 0;
+}
+
 static int
 look(struct facts *f, struct client *client, struct store *store,
     const struct ref *ref)
@@ -366,6 +397,8 @@ cmd_show(struct options *o, int argc, char **argv)
 	facts->m = &m;
 	r = talk_labels(&m, &labels);
 	facts->labels = labels;
+	if (r == 0)
+		r = find_read(facts, client);
 	if (r == 0)
 		r = look(facts, client, store, &ref);
 	stored_clear(&facts->stored);

@@ -51,8 +51,8 @@ format_of(const char *path)
 	return NULL;
 }
 
-static int
-add_formats(json_t *v, const struct manifest *m)
+int
+inventory_formats(json_t *v, const struct manifest *m)
 {
 	json_t *list = json_array();
 	int r = out_set(v, "formats", list);
@@ -110,7 +110,7 @@ look(json_t *v, const char *model, struct client *c, struct store *s)
 	r = talk_version(&version, s, &m);
 	msg_version_clear(&m);
 	if (r == 0)
-		r = add_formats(v, version_manifest(version));
+		r = inventory_formats(v, version_manifest(version));
 	return r == 0 ? add_tensors(v, version) : r;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vault/entry.h"
 #include "vault/err.h"
@@ -105,6 +106,13 @@ read_json(struct vaultdir *v)
 	int err;
 
 	err = file_load(v->dir, VAULTDIR_JSON, JSON_MAX, &bytes, &n);
+	if (err == ERR_NOT_FOUND &&
+	    faccessat(v->dir->fd, VAULTDIR_RESTORE, F_OK,
+		AT_SYMLINK_NOFOLLOW) == 0)
+		return log_err(err,
+		    "'%s' is half a vault: a restore into it was cut off; run"
+		    " it again: weir restore BACKUP '%s'",
+		    v->dir->name, v->dir->name);
 	if (err == ERR_NOT_FOUND)
 		return log_err(err,
 		    "'%s' is no vault: it has no " VAULTDIR_JSON "; make one:"

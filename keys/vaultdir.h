@@ -17,6 +17,7 @@
 /* A vault's directory and its vault.json (FORMAT.md, "Vault directory"). */
 
 #define VAULTDIR_JSON "vault.json"
+#define VAULTDIR_RESTORE ".restore" /* while a restore is not through */
 #define VAULTDIR_OBJECTS "objects"
 #define VAULTDIR_CATALOGUE "catalogue.db"
 #define VAULTDIR_LOCK "keyd.lock"

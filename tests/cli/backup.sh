@@ -68,6 +68,9 @@ printf x | dd of="$object" bs=1 seek=5000 conv=notrunc 2>/dev/null
 exits 3 'a damaged object is found' \
     weir restore "$tmp/half" "$tmp/no" --epoch "$tmp/epoch"
 like "$err" "object $(basename "$(dirname "$object")")" 'and named'
+exits 5 'what a restore leaves then is no vault' weir -V "$tmp/no" ls
+like "$err" "cut off; run it again: weir restore BACKUP '$tmp/no'" \
+    'and what to do is said'
 exits 0 'a backup with --read-data mends it' \
     weir backup "$tmp/half" --read-data --json
 json '.copied == 1' 'and nothing else'

@@ -65,6 +65,11 @@ exits 0 'labels' weir put labelled "$tmp/other" --label step=9000 \
     --label 'note=a b'
 exits 0 'show' weir show labelled
 like "$out" '^labels +step=9000 note=a b$' 'has them'
+like "$out" '^read +never$' 'and was not read'
+exits 0 'show of what was read' weir show "$ref"
+like "$out" '^read +last 20[0-9: -]* UTC$' 'says when, last'
+exits 0 'and in JSON' weir show "$ref" --json
+json '.last_read and .formats' 'too, with its formats'
 exits 0 'show --json' weir show labelled --json
 json '.labels == {"step": "9000", "note": "a b"} and .signed == false' \
     'has them, too'
