@@ -10,6 +10,7 @@
 
 #include "tests/lib/forest.h"
 #include "tests/lib/shed.h"
+#include "vault/file.h"
 
 static void
 takes_in_files_links_and_directories_with_their_modes(void **state)
@@ -108,6 +109,45 @@ cuts_a_model_file_at_its_header_and_tensors(void **state)
 	assert_int_equal(rows[0].row.length, l.items[0].offset);
 	assert_int_equal(rows[1].row.offset, l.items[0].offset);
 	tensor_list_clear(&l);
+	intake_result_clear(&r);
+}
+
+/* Files whose digests are made side by side, and some that fill batches. */
+static void
+each_file_has_the_digest_of_its_bytes(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 65536, 65537, 3 << 20, 0, 9 << 20,
+		40 << 20, 100, 35 << 20, 70000, 0 };
+	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
+	OWNED(version) v = NULL;
+	OWNED_SHED s;
+	struct intake_result r;
+
+	(void)state;
+	shed_init(&s);
+	for (size_t i = 0; i < count; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "f%02zu", i);
+		forest_random(s.src, name, sizes[i], 100 + i);
+	}
+	assert_int_equal(shed_put(&s, s.src, &r), 0);
+	assert_int_equal(shed_open(&s, &r, &v), 0);
+	for (size_t i = 0; i < count; i++) {
+		OWNED_MEM(uint8_t) bytes = malloc(sizes[i] + 1);
+		OWNED_MEM(char) path = NULL;
+		OWNED(file) f = NULL;
+		struct digest want;
+		char name[32];
+
+		snprintf(name, sizeof(name), "f%02zu", i);
+		path = forest_path(s.src, name);
+		assert_non_null(bytes);
+		assert_int_equal(file_open(&f, NULL, path, O_RDONLY, 0), 0);
+		assert_int_equal(file_read_at(f, bytes, sizes[i], 0), 0);
+		want = digest_of(bytes, sizes[i]);
+		assert_true(digest_equal(&row(v, name)->digest, &want));
+	}
 	intake_result_clear(&r);
 }
 
@@ -371,6 +411,7 @@ main(void)
 		cmocka_unit_test(
 		    takes_in_files_on_each_side_of_every_size_edge),
 		cmocka_unit_test(cuts_a_model_file_at_its_header_and_tensors),
+		cmocka_unit_test(each_file_has_the_digest_of_its_bytes),
 		cmocka_unit_test(
 		    takes_in_many_small_files_by_few_calls_for_keys),
 		cmocka_unit_test(stores_nothing_twice),
