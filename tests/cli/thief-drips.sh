@@ -88,7 +88,6 @@ moved()
 	kill -KILL "$keyd"
 	wait_for 60 sh -c "weir session ls --json | jq -e '.sessions[0].state ==
 	    \"open\"'"
-	sleep 2
 	[ "$(weir status --json | jq .keyd.pid)" -ne "$keyd" ]
 }
 # Of the last start of keyd.
@@ -98,19 +97,19 @@ clock()
 }
 moved $((28 * DAY)) $((300 * DAY))
 ok $? 'keyd is another one'
+sleep 2
 ! drip 41
 ok $? 'nor when the wall clock was put forward by months in between'
 [ "$(clock)" -lt $((29 * DAY)) ]
 ok $? 'which is no time'
 moved $((200 * DAY)) $((300 * DAY)) 1
+sleep 2
 ! drip 41
 ok $? 'nor over a reboot by which it leaps'
 is "$(($(clock) / DAY))" 29 'which is a day'
 moved $((200 * DAY)) 0 2
-! drip 41
-ok $? 'nor when it goes back'
 moved $((200 * DAY)) $((300 * DAY)) 3
-is "$(($(clock) / DAY))" 29 'and forth, which is no more than that'
+is "$(($(clock) / DAY))" 29 'and back and forth over two more is none'
 at $((232 * DAY))
 drip 42
 ok $? 'but when 30 days have passed while keyd ran'
