@@ -97,8 +97,7 @@ judge_revocations(struct vouched *v, const struct trust_want *want)
 
 		if (r != 0)
 			return r;
-		if (l->statement != NULL ||
-		    trust_accept_revocation(v->roots.root, want, s) != TRUST_OK)
+		if (l->statement != NULL || !trust_revokes(want, s))
 			continue;
 		l->statement = s;
 		s = NULL;

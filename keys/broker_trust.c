@@ -134,9 +134,8 @@ broker_trust_want(const struct broker *b, const char *model,
 }
 
 struct revoking {
-	const struct trust_root *r;
 	const struct trust_want *want;
-	uint64_t id; /* of the newest that counts; 0: none */
+	uint64_t id; /* of the newest one in force; 0: none */
 };
 
 static int
@@ -151,16 +150,17 @@ take_revocation(void *arg, const struct catalogue_statement *row)
 	err = statement_parse(&s, row->envelope, strlen(row->envelope), NULL);
 	if (err != 0)
 		return err == ERR_NOMEM ? err : ERR_INTEGRITY;
-	if (trust_accept_revocation(v->r, v->want, s) == TRUST_OK)
+	if (trust_revokes(v->want, s))
 		v->id = row->id;
 	return 0;
 }
 
+/* What took effect once stays, whoever may revoke by now. */
 static int
-look_for_revocation(struct broker *b, const struct trust_root *r,
-    const struct trust_want *want, struct broker_belief *out)
+look_for_revocation(struct broker *b, const struct trust_want *want,
+    struct broker_belief *out)
 {
-	struct revoking v = { .r = r, .want = want };
+	struct revoking v = { .want = want };
 	struct catalogue_statement *row = NULL;
 	int err = catalogue_statement_in_force(b->how.catalogue,
 	    STATEMENT_REVOCATION, want->model, &want->version, take_revocation,
@@ -185,7 +185,7 @@ believe_version(struct broker *b, const struct trust_root *r,
 	err = hold_found(err, row, &out->version);
 	if (err == 0 && out->version.s != NULL)
 		out->verdict = trust_accept_version(r, want, out->version.s);
-	return err == 0 ? look_for_revocation(b, r, want, out) : err;
+	return err == 0 ? look_for_revocation(b, want, out) : err;
 }
 
 static int

@@ -130,6 +130,24 @@ check_answer(struct judging *j, const struct ref *r)
 	    p->root, trust_root_number(j->c->root));
 }
 
+/* One that the root at hand does not count may rest on an earlier one, and
+ * stays. */
+static int
+refuse_revoked(struct judging *j, const struct statement *s)
+{
+	const struct trust_root *r = j->c->root;
+	const char *reason = statement_fields(s)->reason;
+
+	if (r == NULL || trust_accept_revocation(r, &j->want, s) == TRUST_OK)
+		return chain_refuse(j->c, j->reference, "%s was revoked: %s",
+		    j->shown, reason);
+	return chain_refuse(j->c, j->reference,
+	    "%s was revoked, as keyd shows: %s (under trust root %" PRIu64
+	    " too few of its signatures count, and under an earlier one "
+	    "perhaps more)",
+	    j->shown, reason, trust_root_number(r));
+}
+
 static int
 check_revoked(struct judging *j)
 {
@@ -143,12 +161,8 @@ check_revoked(struct judging *j)
 
 		if (err != 0)
 			return err;
-		if (j->c->root != NULL &&
-		    trust_accept_revocation(j->c->root, &j->want, s) ==
-			TRUST_OK)
-			return chain_refuse(j->c, j->reference,
-			    "%s was revoked: %s", j->shown,
-			    statement_fields(s)->reason);
+		if (trust_revokes(&j->want, s))
+			return refuse_revoked(j, s);
 	}
 	return 0;
 }

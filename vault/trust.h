@@ -132,8 +132,14 @@ enum trust_verdict trust_accept_promotion(const struct trust_root *r,
 /* Whether enough have approved a grant. */
 enum trust_verdict trust_accept_grant(const struct trust_root *r,
     const struct statement *s);
-/* TRUST_OK: it is a revocation of want->version that counts. */
+/* TRUST_OK: it is a revocation of want->version that counts, and takes effect. */
 enum trust_verdict trust_accept_revocation(const struct trust_root *r,
     const struct trust_want *want, const struct statement *s);
+/*
+ * Whether it is a revocation of want->version, whoever signed it.  One that took
+ * effect stays when a later root has other keys: whoever is shown one refuses,
+ * counted or not, since all that a false one can do is to withhold.
+ */
+bool trust_revokes(const struct trust_want *want, const struct statement *s);
 
 #endif

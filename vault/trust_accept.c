@@ -113,6 +113,17 @@ trust_accept_revocation(const struct trust_root *r,
 	return v == TRUST_OK ? enough(r, s) : v;
 }
 
+bool
+trust_revokes(const struct trust_want *want, const struct statement *s)
+{
+	const struct statement_fields *f = statement_fields(s);
+
+	return f->about == STATEMENT_REVOCATION &&
+	    memcmp(want->vault, f->vault, sizeof(f->vault)) == 0 &&
+	    strcmp(f->model, want->model) == 0 &&
+	    digest_equal(&f->version, &want->version);
+}
+
 enum trust_verdict
 trust_accept_grant(const struct trust_root *r, const struct statement *s)
 {

@@ -268,6 +268,41 @@ what_was_accepted_is_judged_by_the_newest_root(void **state)
 	desk_person_go(&owner);
 }
 
+/* Or whoever changes the keys would bring back what they had stopped. */
+static void
+a_revocation_stays_when_its_keys_go(void **state)
+{
+	struct bureau_policy policy = BUREAU_POLICY;
+	OWNED(statement) first = bureau_root(*state, &policy, 1, NULL);
+	OWNED(statement) second = NULL;
+	struct statement_fields f;
+	struct desk_person owner;
+	struct digest v;
+	char ref[128];
+	uint64_t id;
+
+	desk_person_come(&owner, *state, 0);
+	assert_int_equal(bureau_add(&owner, first, P(0), NULL), 0);
+	v = promoted(&owner, "prod", 0);
+	assert_int_equal(desk_grant(&owner, "llama", "user:root",
+			     MSG_GRANT_LOAD, false, &id),
+	    0);
+	by_digits(ref, &v, 64);
+	f = bureau_revocation(*state, "llama", &v);
+	assert_int_equal(bureau_say(&owner, &f, P(3), NULL), 0);
+	/* p3 goes; who signed and promoted the version stays. */
+	policy.count = 3;
+	second = bureau_root(*state, &policy, 2, first);
+	assert_int_equal(bureau_add(&owner, second, P(0), NULL), 0);
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, "llama:prod", MSG_PINNED));
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, ref, MSG_PINNED));
+	REFUSED(&owner, ERR_DENIED, "it was revoked (R4): poisoned",
+	    bureau_open(&owner, ref, MSG_UNSIGNED));
+	desk_person_go(&owner);
+}
+
 static void
 a_grant_comes_first(void **state)
 {
@@ -567,6 +602,7 @@ main(void)
 		TEST(without_a_trust_root_nothing_is_accepted),
 		TEST(a_promotion_ends),
 		TEST(a_revoked_version_is_opened_in_no_way),
+		TEST(a_revocation_stays_when_its_keys_go),
 		TEST(what_was_accepted_is_judged_by_the_newest_root),
 		TEST(a_grant_comes_first),
 		TEST(a_list_that_is_too_long_keeps_its_newest),
