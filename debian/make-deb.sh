@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Make a package of the programs in $BUILD, into $BUILD/deb, and have lintian
-# look at it.  For tests: VERSION, which lintian does not see, and OUT.
+# look at it.  Its maintainer is who builds it, as DEBFULLNAME and DEBEMAIL have
+# it (debchange(1)); without them one whose address reaches nobody.  For tests:
+# VERSION, which lintian does not see, and OUT.
 set -eu
 
 # It is a make of its own.
@@ -25,6 +27,16 @@ cp -r "$top/debian" "$tree/"
 cd "$tree"
 if [ -n "${VERSION:-}" ]; then
 	sed -i "1s/(.*)/($VERSION)/" debian/changelog
+fi
+if [ -n "${DEBEMAIL:-}" ]; then
+	WHO="${DEBFULLNAME:-$(id -un)} <$DEBEMAIL>"
+	export WHO
+	for f in debian/control debian/changelog; do
+		awk '/^Maintainer: / { $0 = "Maintainer: " ENVIRON["WHO"] }
+		    /^ -- / { sub(/^ -- .*>/, ""); $0 = " -- " ENVIRON["WHO"] $0 }
+		    { print }' "$f" >"$f.new"
+		mv "$f.new" "$f"
+	done
 fi
 
 WEIR_BUILD=$BUILD DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -b -us -uc -tc \

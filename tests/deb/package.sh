@@ -12,6 +12,7 @@ exits 0 'a package is made, and lintian finds no error and nothing to warn of' \
     env OUT="$tmp/first" sh "$top/debian/make-deb.sh"
 first=$(printf '%s\n' "$out" | grep -v dbgsym)
 exits 0 'and one that is newer' env OUT="$tmp/second" VERSION=0.1+test \
+    DEBFULLNAME='Somebody & Co.' DEBEMAIL=packages@site.example \
     sh "$top/debian/make-deb.sh"
 second=$(printf '%s\n' "$out" | grep -v dbgsym)
 
@@ -30,6 +31,8 @@ is "$(dpkg-deb -c "$first" | awk '$2 != "root/root" { print $2 }')" '' \
 like "$(dpkg-deb -c "$first")" '/usr/share/doc/weir/README' 'and pages to read'
 is "$(dpkg-deb -f "$first" Version)" "$(weir version | sed 's/weir //')" \
     'it has the version that weir says it has'
+is "$(dpkg-deb -f "$second" Maintainer)" \
+    'Somebody & Co. <packages@site.example>' 'who builds it is its maintainer'
 mkdir "$tmp/tree"
 dpkg-deb -x "$first" "$tmp/tree"
 exits 0 'a program of it runs' "$tmp/tree/usr/bin/weir" version
