@@ -70,11 +70,14 @@ I
 chmod 600 "$vault/watch.ini"
 umask 022
 
+# Who asks before it serves would start one without a service.
 keyd_start()
 {
+	rm -f "$vault/run/keyd.sock"
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
+	wait_for 60 test -S "$vault/run/keyd.sock"
 	wait_for 60 weir status
 }
 # keyd_end SIGNAL
@@ -129,7 +132,13 @@ is "$(weir audit ls --json 2>/dev/null | jq -r "select(.index == $entry) |
 exits 5 'an alert that there is not' weir alert show 99
 like "$err" 'weir alert ls --all' 'tells where they are'
 exits 2 'a disposition that there is not' weir alert ack 1 --disposition fine
+exits 4 'an ack by whom it is about' weir alert ack 1 --disposition benign
+like "$err" 'about you: another reviewer or owner' 'says who may'
+# Without a service the vault has one user, who may.
+keyd_end TERM
 exits 0 'an ack' weir alert ack 1 --disposition benign --note 'a drill'
+idle
+keyd_start
 exits 0 'leaves nothing to look at' weir alert ls
 exits 0 'but with --all' weir alert ls --all
 like "$out" 'benign' 'it is shown'
