@@ -100,6 +100,7 @@ enum trust_verdict {
 	TRUST_LINK,	/* a trust root that names another one before it */
 	TRUST_REVOKED,
 	TRUST_NO_EARLIER, /* a rollback without its earlier promotion */
+	TRUST_AHEAD, /* made later than now, which would outlast the days */
 };
 const char *trust_text(enum trust_verdict v);
 

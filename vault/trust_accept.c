@@ -4,6 +4,7 @@
 #include "vault/trust_parts.h"
 
 #define DAY_MS INT64_C(86400000)
+#define AHEAD_MS INT64_C(3600000) /* between the signers' clocks and ours */
 
 static const char *const texts[] = {
 	[TRUST_OK] = "accepted",
@@ -18,6 +19,7 @@ static const char *const texts[] = {
 	[TRUST_LINK] = "a trust root that follows another one",
 	[TRUST_REVOKED] = "revoked",
 	[TRUST_NO_EARLIER] = "a rollback to what was never promoted there",
+	[TRUST_AHEAD] = "made more than an hour ahead of this clock",
 };
 
 const char *
@@ -159,6 +161,9 @@ in_time(const struct trust_root *r, const struct trust_want *want,
 		return TRUST_EXPIRED;
 	if (f->expires_ms - f->time_ms > days * DAY_MS)
 		return TRUST_TOO_LONG;
+	/* Or a time to come would put off the end, whatever the days. */
+	if (f->time_ms - AHEAD_MS > want->now_ms)
+		return TRUST_AHEAD;
 	return TRUST_OK;
 }
 

@@ -194,6 +194,19 @@ a_promotion_lasts_no_longer_than_its_rule_allows(void **state)
 }
 
 static void
+a_promotion_is_not_made_in_time_to_come(void **state)
+{
+	struct statement_fields f = people_fields(STATEMENT_PROMOTION);
+	struct trust_want w = wanted();
+
+	(void)state;
+	w.now_ms = f.time_ms - 3600000;
+	assert_int_equal(verdict(&f, &w), TRUST_OK);
+	w.now_ms--;
+	assert_int_equal(verdict(&f, &w), TRUST_AHEAD);
+}
+
+static void
 whoever_put_a_version_does_not_approve_it(void **state)
 {
 	const struct statement_fields f = people_fields(STATEMENT_PROMOTION);
@@ -519,6 +532,7 @@ main(void)
 		cmocka_unit_test(one_kind_is_never_taken_for_another),
 		cmocka_unit_test(a_promotion_to_staging_is_none_to_prod),
 		cmocka_unit_test(a_promotion_ends_when_it_expires),
+		cmocka_unit_test(a_promotion_is_not_made_in_time_to_come),
 		cmocka_unit_test(
 		    a_promotion_lasts_no_longer_than_its_rule_allows),
 		cmocka_unit_test(whoever_put_a_version_does_not_approve_it),

@@ -419,7 +419,7 @@ sets_to_try(void)
 static void
 random_sets_get_the_verdict_of_the_reference(void **state)
 {
-	unsigned long sets = sets_to_try(), seen[TRUST_NO_EARLIER + 1] = { 0 };
+	unsigned long sets = sets_to_try(), seen[TRUST_AHEAD + 1] = { 0 };
 
 	(void)state;
 	assert_true(sets >= 100);
