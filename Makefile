@@ -345,6 +345,8 @@ $(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
 $(BUILD)/tests/unit/test_crew: private LINK += $(call wraps,\
 	pthread_create)
 
+$(BUILD)/tests/unit/test_peer: private LINK += $(call wraps,getpwuid_r)
+
 $(BUILD)/tests/unit/test_broker_hours: private LINK += $(call wraps,\
 	broker_record_clock)
 
