@@ -26,6 +26,7 @@ resident()
 	find "$vault/objects" -type f -exec fincore -b -n -o RES {} + |
 	    awk '{ n += $1 } END { print int(n / 1048576) }'
 }
+# shellcheck disable=SC2317 # wait_for calls it
 at_most()
 {
 	[ "$(resident)" -le "$1" ]
