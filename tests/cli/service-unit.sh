@@ -34,9 +34,16 @@ is "$(cd "$root/usr" && find bin libexec lib share ! -type d | sort | tr '\n' ' 
 	lib/tmpfiles.d/weir.conf lib/udev/rules.d/60-weir.rules \
 	libexec/weir/weir-readahead \
 	share/bash-completion/completions/weir \
+	share/bash-completion/completions/weir-keyd \
+	share/bash-completion/completions/weir-mount \
+	share/bash-completion/completions/weir-witness \
+	share/fish/vendor_completions.d/weir-keyd.fish \
+	share/fish/vendor_completions.d/weir-mount.fish \
+	share/fish/vendor_completions.d/weir-witness.fish \
 	share/fish/vendor_completions.d/weir.fish share/man/man1/weir.1 \
 	share/man/man8/weir-keyd.8 share/man/man8/weir-mount.8 \
-	share/man/man8/weir-witness.8 share/zsh/site-functions/_weir)" 'a package has all of this'
+	share/man/man8/weir-witness.8 share/zsh/site-functions/_weir \
+	share/zsh/site-functions/_weir-programs)" 'a package has all of this'
 
 # systemd-analyze reads from $root: what it says of the host's own units, and of
 # a manual that is not installed there, is not ours.
