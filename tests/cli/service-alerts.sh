@@ -110,7 +110,7 @@ exits 0 'the decoy is read' sent get --allow-unsigned "$ref" /run/i/copy
 # shellcheck disable=SC2317 # wait_for calls it
 hook_took()
 {
-	inside grep -q '"rule":"decoy"' $V/hook.taken
+	inside grep -q '"rule":"decoy"' "$V/hook.taken"
 }
 wait_for 60 hook_took
 ok $? 'the hook is run' || diag "$(inside journalctl -q -o cat -u $unit)"
