@@ -4,7 +4,7 @@
 # weir init: a vault, once, and a recovery key.
 . "$(dirname "$0")/lib.sh"
 
-head -c 32 /dev/urandom >"$tmp/key"
+(umask 077; head -c 32 /dev/urandom >"$tmp/key")
 head -c 31 /dev/urandom >"$tmp/short"
 printf 'a good passphrase\n' >"$tmp/pass"
 
