@@ -80,12 +80,12 @@ class Slot:
     """A place for one copy of the vault, and one run at a time."""
 
     def __init__(self, base, number):
-        self.base, self.top = base, base.top / f"slot{number}"
+        self.base, self.top, self.key = base, base.top / f"slot{number}", base.key
         self.vault, self.mount = self.top / "vault", self.top / "mnt"
         self.mount.mkdir(parents=True)
 
     def weir(self, vault, *argv, prefix=(), **env):
-        env = dict(os.environ, WEIR_VAULT=str(vault), WEIR_KEY_FILE=str(self.base.key), WEIR_STATE_DIR=str(self.top / "state"), **env)
+        env = dict(os.environ, WEIR_VAULT=str(vault), WEIR_KEY_FILE=str(self.key), WEIR_STATE_DIR=str(self.top / "state"), **env)
         return subprocess.run([*prefix, str(self.base.bin / "weir"), *map(str, argv)], env=env, text=True, timeout=120, errors="replace",
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -94,6 +94,7 @@ class Slot:
 
     def copy(self, act):
         wait_for_keyd(self.vault)
+        self.key = self.base.key
         subprocess.run(["umount", "-l", str(self.mount)], stderr=subprocess.DEVNULL)
         for made in (self.vault, self.top / "out", self.top / "backup", self.top / "restored"):
             shutil.rmtree(made, ignore_errors=True)
@@ -124,7 +125,7 @@ class Slot:
             p, came = self.inject(act, call, nth, kind)
         except subprocess.TimeoutExpired:
             return ["it hangs"], True
-        bad = []
+        bad = act.settle(self)
         if kind.endswith("full") and came and p.returncode > 0 and "space" not in p.stderr:
             bad.append(f"does not say that the disk is full: exit {p.returncode}: {p.stderr.strip()[-300:]}")
         if act.needs_vault or (self.vault / "vault.json").exists():
@@ -134,6 +135,7 @@ class Slot:
         shutil.rmtree(self.top / "out", ignore_errors=True)
         subprocess.run(["umount", "-l", str(self.mount)], stderr=subprocess.DEVNULL)
         again = self.weir(self.vault, *act.argv(self))
+        bad += act.settle(self)
         if again.returncode not in act.again:
             bad.append(f"again: exit {again.returncode}: {again.stderr.strip()[-300:]}")
         bad += act.missing(self, again.stdout if again.returncode == 0 else p.stdout)
@@ -188,6 +190,10 @@ class Act:
     needs_vault, again = True, (0,)
 
     def missing(self, slot, out):
+        return []
+
+    def settle(self, slot):
+        """What has to be found out before a vault can be asked."""
         return []
 
 
@@ -315,7 +321,22 @@ class Secret(Act):
     """By itself: it is a change, and can be made again."""
 
     def argv(self, slot):
-        return "secret", "passwd", "--new-key-file", slot.base.key
+        """Two secrets are not to be the same: this one and that one by turns."""
+        other = slot.top / "key"
+        if not other.exists():
+            other.touch(0o600)
+            other.write_bytes(os.urandom(32))
+        return "secret", "passwd", "--new-key-file", other if slot.key == slot.base.key else slot.base.key
+
+    def settle(self, slot):
+        """A change that was recorded is finished by the next start, which the old secret may be what begins."""
+        wait_for_keyd(slot.vault)
+        for slot.key in (slot.base.key, slot.top / "key", slot.base.key):
+            opened = slot.weir(slot.vault, "secret", "ls").returncode == 0
+            wait_for_keyd(slot.vault)
+            if opened and slot.weir(slot.vault, "secret", "ls").returncode == 0:
+                return []
+        return ["no secret opens the vault"]
 
     def missing(self, slot, out):
         whole = len(slot.listed("secret", "ls").get("secrets", [])) == 2 and not (slot.vault / "keyring.next").exists()

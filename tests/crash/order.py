@@ -140,9 +140,14 @@ class Life:
     def __init__(self, args, top):
         self.args, self.top, self.bin = args, top, pathlib.Path(args.build).resolve()
         self.vault = top / "vault"
-        (top / "key").write_bytes(os.urandom(32))
-        self.env = dict(os.environ, WEIR_VAULT=str(self.vault), WEIR_KEY_FILE=str(top / "key"), WEIR_STATE_DIR=str(top / "state"))
+        self.env = dict(os.environ, WEIR_VAULT=str(self.vault), WEIR_KEY_FILE=str(self.key("key")), WEIR_STATE_DIR=str(top / "state"))
         self.bad, self.calls = [], collections.Counter()
+
+    def key(self, name):
+        path = self.top / name
+        path.touch(0o600)
+        path.write_bytes(os.urandom(32))
+        return path
 
     def trace(self, *argv):
         log, env = self.top / "trace", dict(self.env)
@@ -180,7 +185,8 @@ class Life:
         self.trace("rm", gone, "--grace", 0, "--quiet")
         self.trace("gc", "--grace", 0)
         self.trace("shred", doomed, "--yes", "--certificate", self.top / "certificate")
-        self.trace("secret", "passwd", "--new-key-file", self.top / "key")
+        self.trace("secret", "passwd", "--new-key-file", self.key("next"))
+        self.env["WEIR_KEY_FILE"] = str(self.top / "next")
         self.trace("rekey", "--drop-others", "--quiet")
         self.trace("backup", self.top / "backup", "--quiet")
         self.trace("restore", self.top / "backup", self.top / "restored", "--epoch", self.vault / "epoch")

@@ -495,3 +495,9 @@ desk_last(struct desk *d, const char *kind)
 {
 	return search(d, kind).last;
 }
+
+const char *
+desk_text(const json_t *j, const char *key)
+{
+	return json_string_value(json_object_get(j, key));
+}

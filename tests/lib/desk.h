@@ -2,6 +2,7 @@
 #ifndef WEIR_DESK_H
 #define WEIR_DESK_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -127,5 +128,18 @@ void *desk_list(struct desk_person *p, enum msg_type type,
 unsigned int desk_count(struct desk *d, const char *kind);
 /* The last entry of this kind (a json_t *, the caller's), or NULL. */
 void *desk_last(struct desk *d, const char *kind);
+
+/* A text of a reply, or NULL. */
+const char *desk_text(const json_t *j, const char *key);
+
+/* Ask for what must be refused, with this in the sentence. */
+#define REFUSED(p, err, words, call)                                           \
+	do {                                                                   \
+		int refused_err = (call);                                      \
+                                                                               \
+		if (refused_err != (err) ||                                    \
+		    strstr((p)->sentence, (words)) == NULL)                    \
+			fail_msg("%d: %s", refused_err, (p)->sentence);        \
+	} while (0)
 
 #endif

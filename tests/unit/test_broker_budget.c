@@ -7,6 +7,7 @@
 #include "keys/broker_state.h"
 #include "keys/frame.h"
 #include "tests/lib/desk.h"
+#include "tests/lib/moved.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -18,50 +19,6 @@ static const size_t sizes[] = { 250 * 65536 };
 #define LINKS 64
 #define CHUNK_PPM 4000
 #define ROUNDS 1000
-
-/* How far keyd's clocks are from what they were: since boot, and the wall's. */
-static int64_t boot_off_s, wall_off_ms;
-static uint8_t boot_number;
-
-int64_t __real_accounting_boot(void);
-int64_t __wrap_accounting_boot(void);
-void __wrap_accounting_boot_id(uint8_t out[static ACCOUNTING_BOOT]);
-int64_t __real_broker_record_clock(void);
-int64_t __wrap_broker_record_clock(void);
-void __real_entry_begin(struct entry *e, enum entry_kind kind,
-    const struct entry_actor *by, int64_t time_ms);
-void __wrap_entry_begin(struct entry *e, enum entry_kind kind,
-    const struct entry_actor *by, int64_t time_ms);
-
-int64_t
-__wrap_accounting_boot(void)
-{
-	return __real_accounting_boot() + boot_off_s;
-}
-
-void
-__wrap_accounting_boot_id(uint8_t out[static ACCOUNTING_BOOT])
-{
-	memset(out, 0xb0, ACCOUNTING_BOOT);
-	out[0] = boot_number;
-}
-
-int64_t
-__wrap_broker_record_clock(void)
-{
-	return __real_broker_record_clock() + wall_off_ms;
-}
-
-/* keyd's own entries ask the clock where it is, out of the wrap's reach. */
-void
-__wrap_entry_begin(struct entry *e, enum entry_kind kind,
-    const struct entry_actor *by, int64_t time_ms)
-{
-	const bool own = strcmp(by->principal, "keyd") == 0;
-
-	__real_entry_begin(e, kind, by,
-	    own ? __wrap_broker_record_clock() : time_ms);
-}
 
 struct scene {
 	struct desk d;
@@ -79,7 +36,7 @@ setup(void **state)
 
 	assert_non_null(s);
 	log_sink(test_hush, NULL);
-	boot_off_s = wall_off_ms = boot_number = 0;
+	moved_boot_s = moved_wall_ms = moved_boot = 0;
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
 	assert_int_equal(desk_put(&s->owner, "llama", sizes, 1, &version), 0);
@@ -170,18 +127,26 @@ reset(struct desk_person *p)
 	return desk_ask(p, MSG_BUDGET_RESET, &body, NULL);
 }
 
+static uint64_t
+spend_all(struct scene *s)
+{
+	uint8_t token[32];
+	uint64_t session = open_for(s, "user:r", token);
+
+	for (uint64_t i = 0; i < HARD; i++)
+		assert_int_equal(release(&s->owner, session, i), 0);
+	return session;
+}
+
 static void
 who_browses_is_refused_beyond_two_percent(void **state)
 {
 	struct scene *s = *state;
 	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE), session;
 	struct msg_session m;
-	uint8_t token[32];
 	json_t *e;
 
-	session = open_for(s, "user:r", token);
-	for (uint64_t i = 0; i < HARD; i++)
-		assert_int_equal(release(&s->owner, session, i), 0);
+	session = spend_all(s);
 	assert_int_equal(release(&s->owner, session, HARD), ERR_DENIED);
 	assert_non_null(strstr(s->owner.sentence, "a browse grant is for 2 %"));
 	assert_non_null(strstr(s->owner.sentence, "weir grant add llama"));
@@ -261,15 +226,12 @@ clocks_that_are_moved_refill_nothing(void **state)
 		{ 32 * DAY_S, 0, false, 0 }, /* time that has passed */
 	};
 	struct scene *s = *state;
-	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE), session;
-	uint8_t token[32];
+	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE);
 
-	session = open_for(s, "user:r", token);
-	for (uint64_t i = 0; i < HARD; i++)
-		assert_int_equal(release(&s->owner, session, i), 0);
+	(void)spend_all(s);
 	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
-		boot_off_s = moves[i].boot_s;
-		wall_off_ms = moves[i].wall_s * 1000;
+		moved_boot_s = moves[i].boot_s;
+		moved_wall_ms = moves[i].wall_s * 1000;
 		if (moves[i].restart)
 			restart(s, i % 2 == 0);
 		assert_int_equal(shown(s, id, "used_ppm"), moves[i].used);
@@ -281,20 +243,17 @@ static void
 a_restart_goes_by_the_time_since_boot(void **state)
 {
 	struct scene *s = *state;
-	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE), session;
-	uint8_t token[32];
+	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE);
 
-	session = open_for(s, "user:r", token);
-	for (uint64_t i = 0; i < HARD; i++)
-		assert_int_equal(release(&s->owner, session, i), 0);
+	(void)spend_all(s);
 	for (int i = 1; i <= 40; i++) {
-		wall_off_ms = i * DAY_S * 1000;
+		moved_wall_ms = i * DAY_S * 1000;
 		restart(s, false);
 		assert_int_equal(shown(s, id, "used_ppm"), 20000);
 	}
 	/* A stop of any length counts in full. */
-	wall_off_ms = 0;
-	boot_off_s = 31 * DAY_S;
+	moved_wall_ms = 0;
+	moved_boot_s = 31 * DAY_S;
 	restart(s, true);
 	assert_int_equal(shown(s, id, "used_ppm"), 0);
 }
@@ -303,29 +262,26 @@ static void
 a_wall_clock_that_goes_to_and_fro_gives_nothing_twice(void **state)
 {
 	struct scene *s = *state;
-	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE), session;
-	uint8_t token[32];
+	uint64_t id = grant(s, "user:r", MSG_GRANT_BROWSE);
 
-	session = open_for(s, "user:r", token);
-	for (uint64_t i = 0; i < HARD; i++)
-		assert_int_equal(release(&s->owner, session, i), 0);
+	(void)spend_all(s);
 	for (int i = 1; i <= 80; i++) {
-		boot_number++;
-		wall_off_ms = i % 2 * DAY_S * 1000;
+		moved_boot++;
+		moved_wall_ms = i % 2 * DAY_S * 1000;
 		restart(s, i % 3 == 0);
 		assert_int_equal(shown(s, id, "used_ppm"), 20000);
 	}
 	/* 28 more that go forward for good, and with the first one 29 days, */
 	for (int i = 2; i <= 29; i++) {
-		boot_number++;
-		wall_off_ms = i * DAY_S * 1000;
+		moved_boot++;
+		moved_wall_ms = i * DAY_S * 1000;
 		restart(s, false);
 		assert_int_equal(shown(s, id, "used_ppm"), 20000);
 	}
 	/* and it is 30 days whatever was told of the last. */
 	for (int i = 0; i < 2; i++) {
-		boot_number++;
-		wall_off_ms += 99 * DAY_S * 1000;
+		moved_boot++;
+		moved_wall_ms += 99 * DAY_S * 1000;
 		restart(s, false);
 	}
 	assert_int_equal(shown(s, id, "used_ppm"), 0);

@@ -38,27 +38,11 @@ number(const json_t *j, const char *key)
 	return json_integer_value(json_object_get(j, key));
 }
 
-static const char *
-text(const json_t *j, const char *key)
-{
-	return json_string_value(json_object_get(j, key));
-}
-
 static bool
 effective(const json_t *j)
 {
 	return json_is_true(json_object_get(j, "effective"));
 }
-
-/* Ask for what must be refused, with this in the sentence. */
-#define REFUSED(p, err, words, call)                                           \
-	do {                                                                   \
-		int refused_err = (call);                                      \
-                                                                               \
-		if (refused_err != (err) ||                                    \
-		    strstr((p)->sentence, (words)) == NULL)                    \
-			fail_msg("%d: %s", refused_err, (p)->sentence);        \
-	} while (0)
 
 static void
 begin(struct desk_person *owner, struct desk *d)
@@ -115,7 +99,7 @@ assert_state(struct desk_person *p, uint64_t id, const char *state)
 {
 	json_t *j = get(p, id);
 
-	assert_string_equal(text(j, "state"), state);
+	assert_string_equal(desk_text(j, "state"), state);
 	json_decref(j);
 }
 
@@ -144,7 +128,7 @@ a_channel_moves_when_enough_have_signed(void **state)
 	f = bureau_promotion(*state, "llama", "prod", &v);
 	s = people_statement(&f);
 	assert_int_equal(bureau_add(&owner, s, P(2), &j), 0);
-	assert_string_equal(text(j, "name"), "P3");
+	assert_string_equal(desk_text(j, "name"), "P3");
 	assert_int_equal(number(j, "have"), 1);
 	assert_int_equal(number(j, "need"), 2);
 	assert_int_equal(json_array_size(json_object_get(j, "waits")), 3);
@@ -160,8 +144,8 @@ a_channel_moves_when_enough_have_signed(void **state)
 	assert_points(*state, &v);
 	assert_state(&owner, 3, "effective");
 	j = desk_last(*state, "statement.sign");
-	assert_string_equal(text(j, "signer"), "p0");
-	assert_string_equal(text(j, "channel"), "prod");
+	assert_string_equal(desk_text(j, "signer"), "p0");
+	assert_string_equal(desk_text(j, "channel"), "prod");
 	assert_int_equal(number(j, "serial"), 1);
 	assert_true(effective(j));
 	json_decref(j);
@@ -334,7 +318,7 @@ what_waits_can_be_withdrawn_with_a_reason(void **state)
 	    bureau_withdraw(&owner, 2, "x"));
 	assert_int_equal(bureau_withdraw(&owner, 3, "wrong one"), 0);
 	e = desk_last(*state, "statement.withdraw");
-	assert_string_equal(text(e, "reason"), "wrong one");
+	assert_string_equal(desk_text(e, "reason"), "wrong one");
 	json_decref(e);
 	REFUSED(&owner, ERR_CONFLICT, "it is withdrawn",
 	    bureau_sign(&owner, 3, s, 0, NULL));
@@ -434,8 +418,8 @@ a_rollback_goes_to_what_was_promoted_there(void **state)
 	assert_int_equal(json_array_size(json_object_get(log, "log")), 4);
 	assert_int_equal(number(last, "serial"), 3);
 	assert_int_equal(number(last, "to"), 1);
-	assert_string_equal(text(last, "act"), "rollback");
-	assert_string_equal(text(last, "reason"), "evaluation passed");
+	assert_string_equal(desk_text(last, "act"), "rollback");
+	assert_string_equal(desk_text(last, "reason"), "evaluation passed");
 	assert_string_equal(json_string_value(
 				json_array_get(json_object_get(last, "signed"),
 				    0)),
@@ -463,7 +447,7 @@ a_proof_has_all_that_a_host_needs(void **state)
 	assert_int_equal(roll_back(&owner, &v, 1, P(3)), 0);
 	j = ask(&owner, MSG_CHANNEL_PROOF, "llama:prod");
 	assert_int_equal(number(j, "root"), 1);
-	assert_string_equal(text(j, "channel"), "prod");
+	assert_string_equal(desk_text(j, "channel"), "prod");
 	assert_non_null(json_object_get(j, "signed"));
 	assert_non_null(json_object_get(j, "promotion"));
 	assert_non_null(json_object_get(j, "earlier"));

@@ -103,15 +103,6 @@ tell(struct desk_person *p, const struct msg_sign_oms *m)
 	return desk_ask(p, MSG_SIGN_OMS, &body, NULL);
 }
 
-#define REFUSED(p, err, words, call)                                           \
-	do {                                                                   \
-		int refused_err = (call);                                      \
-                                                                               \
-		if (refused_err != (err) ||                                    \
-		    strstr((p)->sentence, (words)) == NULL)                    \
-			fail_msg("%d: %s", refused_err, (p)->sentence);        \
-	} while (0)
-
 static json_t *
 proof(struct desk_person *p, const char *reference)
 {

@@ -38,12 +38,6 @@ number(const json_t *j, const char *key)
 	return json_integer_value(json_object_get(j, key));
 }
 
-static const char *
-text(const json_t *j, const char *key)
-{
-	return json_string_value(json_object_get(j, key));
-}
-
 static bool
 effective(const json_t *j)
 {
@@ -77,7 +71,7 @@ the_first_trust_root_takes_its_own_threshold(void **state)
 	s = bureau_root(*state, &policy, 1, NULL);
 	assert_int_equal(bureau_add(&owner, s, P(0), &j), 0);
 	assert_false(effective(j));
-	assert_string_equal(text(j, "name"), "T1");
+	assert_string_equal(desk_text(j, "name"), "T1");
 	assert_int_equal(number(j, "have"), 1);
 	assert_int_equal(number(j, "need"), 2);
 	assert_int_equal(json_array_size(json_object_get(j, "waits")), 3);
@@ -91,16 +85,6 @@ the_first_trust_root_takes_its_own_threshold(void **state)
 	json_decref(j);
 	desk_person_go(&owner);
 }
-
-/* Ask for what must be refused, with this in the sentence. */
-#define REFUSED(p, err, words, call)                                           \
-	do {                                                                   \
-		int refused_err = (call);                                      \
-                                                                               \
-		if (refused_err != (err) ||                                    \
-		    strstr((p)->sentence, (words)) == NULL)                    \
-			fail_msg("%d: %s", refused_err, (p)->sentence);        \
-	} while (0)
 
 static void
 nothing_is_signed_without_a_trust_root(void **state)
@@ -265,7 +249,7 @@ a_version_is_signed_once_it_is_verified(void **state)
 	bureau_verify(*state, "llama", &v, true);
 	assert_int_equal(bureau_say(&owner, &f, P(2), &j), 0);
 	assert_true(effective(j));
-	assert_string_equal(text(j, "name"), "S2");
+	assert_string_equal(desk_text(j, "name"), "S2");
 	assert_string_equal(json_string_value(
 				json_array_get(json_object_get(j, "signed"),
 				    0)),
@@ -344,8 +328,8 @@ signatures_that_do_not_count_are_told_apart(void **state)
 	REFUSED(&owner, ERR_INTEGRITY, "this key did not make",
 	    bureau_add(&owner, forged, 0, NULL));
 	e = desk_last(*state, "refused");
-	assert_string_equal(text(e, "request"), "statement.add");
-	assert_non_null(strstr(text(e, "reason"), "did not make"));
+	assert_string_equal(desk_text(e, "request"), "statement.add");
+	assert_non_null(strstr(desk_text(e, "reason"), "did not make"));
 	json_decref(e);
 	/* who is not known is passed over */
 	assert_int_equal(bureau_say(&owner, &f, P(2) | P(9), NULL), 0);
@@ -392,9 +376,9 @@ a_new_statement_of_a_version_takes_the_place_of_the_old(void **state)
 		j = desk_json(&owner, MSG_STATEMENT_LS, &body);
 		list = json_object_get(j, "statements");
 		assert_int_equal(json_array_size(list), 2);
-		assert_string_equal(text(json_array_get(list, 0), "state"),
+		assert_string_equal(desk_text(json_array_get(list, 0), "state"),
 		    "stale");
-		assert_string_equal(text(json_array_get(list, 1), "state"),
+		assert_string_equal(desk_text(json_array_get(list, 1), "state"),
 		    "effective");
 		json_decref(j);
 	}

@@ -36,22 +36,6 @@ teardown(void **state)
 	return 0;
 }
 
-static const char *
-text(const json_t *j, const char *key)
-{
-	return json_string_value(json_object_get(j, key));
-}
-
-/* Ask for what must be refused, with this in the sentence. */
-#define REFUSED(p, err, words, call)                                           \
-	do {                                                                   \
-		int refused_err = (call);                                      \
-                                                                               \
-		if (refused_err != (err) ||                                    \
-		    strstr((p)->sentence, (words)) == NULL)                    \
-			fail_msg("%d: %s", refused_err, (p)->sentence);        \
-	} while (0)
-
 static struct digest
 promoted(struct desk_person *owner, const char *channel, int64_t lasts_ms)
 {
@@ -103,13 +87,13 @@ a_pinned_host_opens_what_was_promoted_or_signed(void **state)
 	v = promoted(&owner, "prod", 0);
 	assert_int_equal(bureau_open(&owner, "llama:prod", MSG_PINNED), 0);
 	e = desk_last(*state, "session.open");
-	assert_string_equal(text(e, "trust"), "pinned");
+	assert_string_equal(desk_text(e, "trust"), "pinned");
 	json_decref(e);
 	assert_int_equal(bureau_open(&owner, by_digits(ref, &v, 64),
 			     MSG_FIRST_USE),
 	    0);
 	e = desk_last(*state, "session.open");
-	assert_string_equal(text(e, "trust"), "first-use");
+	assert_string_equal(desk_text(e, "trust"), "first-use");
 	json_decref(e);
 	desk_person_go(&owner);
 }
@@ -131,8 +115,8 @@ a_pinned_host_names_what_somebody_signs(void **state)
 	REFUSED(&owner, ERR_USAGE, "name a channel, or the version in full",
 	    bureau_open(&owner, by_digits(ref, &v, 63), MSG_FIRST_USE));
 	e = desk_last(*state, "session.refused");
-	assert_string_equal(text(e, "trust"), "first-use");
-	assert_non_null(strstr(text(e, "reason"), "is not signed"));
+	assert_string_equal(desk_text(e, "trust"), "first-use");
+	assert_non_null(strstr(desk_text(e, "reason"), "is not signed"));
 	json_decref(e);
 	desk_person_go(&owner);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "keys/peer.h"
@@ -19,12 +20,13 @@ int
 __wrap_getpwuid_r(uid_t uid, struct passwd *record, char *text, size_t n,
     struct passwd **found)
 {
-	(void)uid, (void)n;
+	(void)uid;
 	*found = NULL;
 	if (answer != 0 || name == NULL)
 		return answer;
 	memset(record, 0, sizeof(*record));
-	record->pw_name = strcpy(text, name);
+	snprintf(text, n, "%s", name);
+	record->pw_name = text;
 	*found = record;
 	return 0;
 }

@@ -10,12 +10,11 @@
 
 #include "tests/lib/sample.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/shelf.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/store.h"
-
-static const uint8_t key[KEY_SIZE] = "the key of these tests, number a";
 
 static void
 discard(void *arg, const char *line)
@@ -24,76 +23,23 @@ discard(void *arg, const char *line)
 	(void)line;
 }
 
-static struct store *
-open_store(const struct scratch *dir)
-{
-	struct store *s;
-
-	assert_int_equal(store_dir_init(dir->path), 0);
-	assert_int_equal(store_dir_open(&s, dir->path), 0);
-	return s;
-}
-
-static struct sample
-chunk(size_t n)
-{
-	OWNED_MEM(uint8_t) plain = sample_noise(n, n);
-
-	return sample_chunk(plain, n, key);
-}
-
-static int
-put(struct store *s, const struct sample *o, bool *stored)
-{
-	return store_put(s, &o->name, o->w.bytes, o->w.length, o->header_length,
-	    stored);
-}
-
-/* "ab" or "ab/abcdef…" in the store's directory. */
-static char *
-path_of(const struct scratch *dir, const struct digest *name, bool whole)
-{
-	char hex[DIGEST_HEX_SIZE], *path;
-	int n;
-
-	digest_hex(name, hex);
-	n = asprintf(&path, "%s/%.2s%s%s", dir->path, hex, whole ? "/" : "",
-	    whole ? hex : "");
-	assert_true(n > 0);
-	return path;
-}
-
-/* Whether the store gives back exactly this object. */
-static bool
-holds(struct store *s, const struct sample *o)
-{
-	const size_t n = o->w.length;
-	OWNED_MEM(uint8_t) buf = malloc(n + 1);
-	uint64_t size;
-	size_t got;
-
-	return store_has(s, &o->name, &size) == 0 && size == n &&
-	    store_get(s, &o->name, 0, buf, n + 1, &got) == 0 && got == n &&
-	    memcmp(buf, o->w.bytes, n) == 0;
-}
-
 static void
 what_was_put_is_got(void **state)
 {
 	static const size_t sizes[] = { 1, 65536, 65537, OBJECT_CHUNK_MAX };
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		OWNED_SAMPLE o = chunk(sizes[i]);
+		OWNED_SAMPLE o = shelf_chunk(sizes[i]);
 		uint8_t buf[100];
 		bool stored = false;
 		size_t got;
 
-		assert_int_equal(put(s, &o, &stored), 0);
+		assert_int_equal(shelf_put(s, &o, &stored), 0);
 		assert_true(stored);
-		assert_true(holds(s, &o));
+		assert_true(shelf_holds(s, &o));
 		assert_int_equal(store_get(s, &o.name, 50, buf, 100, &got), 0);
 		assert_int_equal(got, 100);
 		assert_memory_equal(buf, o.w.bytes + 50, 100);
@@ -112,16 +58,16 @@ static void
 a_second_put_writes_nothing(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(300000);
-	OWNED_MEM(char) path = path_of(&dir, &o.name, true);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(300000);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 	struct stat before, after;
 	bool stored = true;
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(stat(path, &before), 0);
-	assert_int_equal(put(s, &o, &stored), 0);
+	assert_int_equal(shelf_put(s, &o, &stored), 0);
 	assert_false(stored);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
@@ -132,27 +78,27 @@ static void
 a_name_that_is_not_the_header_s_is_refused(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(100);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(100);
 	uint64_t size;
 
 	(void)state;
 	o.header_length--;
-	assert_int_equal(put(s, &o, NULL), ERR_USAGE);
+	assert_int_equal(shelf_put(s, &o, NULL), ERR_USAGE);
 	o.header_length++;
 	o.name.bytes[31] ^= 1;
-	assert_int_equal(put(s, &o, NULL), ERR_USAGE);
+	assert_int_equal(shelf_put(s, &o, NULL), ERR_USAGE);
 	assert_int_equal(store_has(s, &o.name, &size), ERR_NOT_FOUND);
 	o.header_length = (uint32_t)o.w.length + 1;
-	assert_int_equal(put(s, &o, NULL), ERR_USAGE);
+	assert_int_equal(shelf_put(s, &o, NULL), ERR_USAGE);
 }
 
 static void
 what_is_absent_is_not_found(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(100);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(100);
 	OWNED(object) header = NULL;
 	OWNED(page_key) k = NULL;
 	uint8_t buf[10], *plain;
@@ -160,7 +106,7 @@ what_is_absent_is_not_found(void **state)
 	size_t got;
 
 	(void)state;
-	assert_int_equal(page_key_from(&k, key), 0);
+	assert_int_equal(page_key_from(&k, shelf_key), 0);
 	assert_int_equal(store_has(s, &o.name, &size), ERR_NOT_FOUND);
 	assert_int_equal(store_get(s, &o.name, 0, buf, 10, &got),
 	    ERR_NOT_FOUND);
@@ -170,7 +116,7 @@ what_is_absent_is_not_found(void **state)
 	assert_int_equal(store_open_page(s, &o.name, OBJECT_MANIFEST, k, &plain,
 			     &got),
 	    ERR_NOT_FOUND);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(store_remove(s, &o.name), 0);
 	assert_int_equal(store_remove(s, &o.name), ERR_NOT_FOUND);
 	assert_int_equal(store_flush(s), 0);
@@ -195,26 +141,26 @@ expect_replaced(struct store *s, const struct sample *o)
 {
 	bool stored = false;
 
-	assert_false(holds(s, o));
-	assert_int_equal(put(s, o, &stored), 0);
+	assert_false(shelf_holds(s, o));
+	assert_int_equal(shelf_put(s, o, &stored), 0);
 	assert_true(stored);
-	assert_true(holds(s, o));
+	assert_true(shelf_holds(s, o));
 }
 
 static void
 a_poisoned_object_is_replaced(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(300000);
-	OWNED_MEM(char) path = path_of(&dir, &o.name, true);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(300000);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 	const size_t n = o.w.length;
 	const size_t cuts[] = { 0, 1, 104, o.header_length, n / 2, n - 1 };
 	const size_t flips[] = { 0, 50, 200, o.header_length, n / 2, n - 1 };
 	OWNED_MEM(uint8_t) bad = malloc(n + 1);
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	memcpy(bad, o.w.bytes, n);
 	bad[n] = 0;
 	for (size_t i = 0; i < 6; i++) {
@@ -233,15 +179,15 @@ static void
 links_and_devices_in_place_of_an_object_are_replaced(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(3000);
-	OWNED_MEM(char) path = path_of(&dir, &o.name, true);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(3000);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 	OWNED_MEM(char) aside = NULL;
 	uint64_t size;
 
 	(void)state;
 	assert_true(asprintf(&aside, "%s/aside", dir.path) > 0);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(rename(path, aside), 0);
 	/* The right bytes, but through a link. */
 	assert_int_equal(symlink(aside, path), 0);
@@ -257,17 +203,17 @@ static void
 a_directory_in_place_of_an_object_is_an_error(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(3000);
-	OWNED_MEM(char) path = path_of(&dir, &o.name, true);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(3000);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_not_equal(put(s, &o, NULL), 0);
+	assert_int_not_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 }
 
 static void
@@ -275,23 +221,23 @@ nothing_is_followed_out_of_the_store(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
 	OWNED_SCRATCH outside = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(3000);
-	OWNED_MEM(char) ab = path_of(&dir, &o.name, false);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(3000);
+	OWNED_MEM(char) ab = shelf_path(&dir, &o.name, false);
 	uint64_t size;
 
 	(void)state;
 	assert_int_equal(symlink(outside.path, ab), 0);
-	assert_int_not_equal(put(s, &o, NULL), 0);
+	assert_int_not_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_not_equal(store_has(s, &o.name, &size), 0);
 	assert_int_equal(rmdir(outside.path), 0); /* still empty */
 	assert_int_equal(mkdir(outside.path, 0700), 0);
 	assert_int_equal(unlink(ab), 0);
 	assert_int_equal(mknod(ab, S_IFREG | 0600, 0), 0);
-	assert_int_equal(put(s, &o, NULL), ERR_FORMAT);
+	assert_int_equal(shelf_put(s, &o, NULL), ERR_FORMAT);
 	assert_int_equal(unlink(ab), 0);
-	assert_int_equal(put(s, &o, NULL), 0);
-	assert_true(holds(s, &o));
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
+	assert_true(shelf_holds(s, &o));
 }
 
 static void
@@ -301,7 +247,7 @@ a_store_is_made_and_opened(void **state)
 	OWNED_MEM(char) path = NULL;
 	OWNED(store) s = NULL;
 	OWNED(store) adopted = NULL;
-	OWNED_SAMPLE o = chunk(10);
+	OWNED_SAMPLE o = shelf_chunk(10);
 	int fd;
 
 	(void)state;
@@ -310,10 +256,10 @@ a_store_is_made_and_opened(void **state)
 	assert_int_equal(store_dir_init(path), 0);
 	assert_int_equal(store_dir_init(path), 0);
 	assert_int_equal(store_dir_open(&s, path), 0);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(store_dir_fd(&fd, path), 0);
 	assert_int_equal(store_dir_adopt(&adopted, fd), 0);
-	assert_true(holds(adopted, &o));
+	assert_true(shelf_holds(adopted, &o));
 }
 
 static void
@@ -342,17 +288,17 @@ many_are_removed_and_each_is_told_of(void **state)
 {
 	enum { MANY = 100 };
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	struct digest names[2 * MANY + 1];
 	int errs[2 * MANY + 1];
 	uint64_t size;
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++) {
-		OWNED_SAMPLE o = chunk(100 + i);
-		OWNED_SAMPLE absent = chunk(1000 + i);
+		OWNED_SAMPLE o = shelf_chunk(100 + i);
+		OWNED_SAMPLE absent = shelf_chunk(1000 + i);
 
-		assert_int_equal(put(s, &o, NULL), 0);
+		assert_int_equal(shelf_put(s, &o, NULL), 0);
 		names[2 * i] = o.name;
 		names[2 * i + 1] = absent.name;
 	}
@@ -403,7 +349,7 @@ static void
 a_list_has_every_object_and_no_junk(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	struct seen seen = { 0 };
 	uint64_t bytes = 0;
 
@@ -411,9 +357,9 @@ a_list_has_every_object_and_no_junk(void **state)
 	assert_int_equal(store_list(s, count_each, &seen), 0);
 	assert_int_equal(seen.count, 0);
 	for (size_t n = 1; n <= 40; n++) {
-		OWNED_SAMPLE o = chunk(n);
+		OWNED_SAMPLE o = shelf_chunk(n);
 
-		assert_int_equal(put(s, &o, NULL), 0);
+		assert_int_equal(shelf_put(s, &o, NULL), 0);
 		bytes += o.w.length;
 	}
 	junk(&dir, "xy", true);
@@ -447,16 +393,16 @@ static void
 a_list_stops_at_an_error_and_allows_removal(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	struct seen stop = { .err = ERR_CONFLICT };
 	struct seen removing = { .store = s };
 	struct seen left = { 0 };
 
 	(void)state;
 	for (size_t n = 1; n <= 20; n++) {
-		OWNED_SAMPLE o = chunk(n);
+		OWNED_SAMPLE o = shelf_chunk(n);
 
-		assert_int_equal(put(s, &o, NULL), 0);
+		assert_int_equal(shelf_put(s, &o, NULL), 0);
 	}
 	assert_int_equal(store_list(s, count_each, &stop), ERR_CONFLICT);
 	assert_int_equal(stop.count, 1);
@@ -470,13 +416,13 @@ static void
 a_header_is_checked_against_its_name_and_type(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(500);
-	OWNED_MEM(char) path = path_of(&dir, &o.name, true);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(500);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 	OWNED(object) header = NULL;
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(store_header(s, &o.name, OBJECT_MANIFEST, &header),
 	    ERR_INTEGRITY);
 	assert_int_equal(store_header(s, &o.name, OBJECT_CHUNK, &header), 0);
@@ -506,7 +452,7 @@ put_page(struct store *s, const struct page_key *k, size_t n)
 			     &o.name),
 	    0);
 	assert_int_equal(object_peek(o.w.bytes, &o.header_length), 0);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	return o;
 }
 
@@ -515,11 +461,11 @@ pages_of_every_size_are_opened(void **state)
 {
 	static const size_t sizes[] = { 1, 70000, 6000000, 64 << 20 };
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	OWNED(page_key) k = NULL;
 
 	(void)state;
-	assert_int_equal(page_key_from(&k, key), 0);
+	assert_int_equal(page_key_from(&k, shelf_key), 0);
 	for (size_t i = 0; i < 4; i++) {
 		OWNED_SAMPLE o = put_page(s, k, sizes[i]);
 		OWNED_MEM(uint8_t) want = sample_noise(sizes[i], sizes[i]);
@@ -538,7 +484,7 @@ static void
 a_damaged_page_is_not_opened(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	OWNED(page_key) k = NULL;
 	OWNED(page_key) other = NULL;
 	OWNED_MEM(char) path = NULL;
@@ -546,10 +492,10 @@ a_damaged_page_is_not_opened(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(page_key_from(&k, key), 0);
+	assert_int_equal(page_key_from(&k, shelf_key), 0);
 	assert_int_equal(page_key_new(&other), 0);
 	OWNED_SAMPLE o = put_page(s, k, 500);
-	path = path_of(&dir, &o.name, true);
+	path = shelf_path(&dir, &o.name, true);
 	assert_int_equal(store_open_page(s, &o.name, OBJECT_MANIFEST, other,
 			     &plain, &n),
 	    ERR_INTEGRITY);

@@ -13,12 +13,11 @@
 #include "tests/lib/fault.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/shelf.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/store.h"
-
-static const uint8_t key[KEY_SIZE] = "the key of these tests, number a";
 
 /* The lines that were logged since the test began. */
 static struct {
@@ -34,66 +33,13 @@ keep_line(void *arg, const char *line)
 	snprintf(lines.last, sizeof(lines.last), "%s", line);
 }
 
-static struct store *
-open_store(const struct scratch *dir)
-{
-	struct store *s;
-
-	assert_int_equal(store_dir_init(dir->path), 0);
-	assert_int_equal(store_dir_open(&s, dir->path), 0);
-	return s;
-}
-
-static struct sample
-chunk(size_t n)
-{
-	OWNED_MEM(uint8_t) plain = sample_noise(n, n);
-
-	return sample_chunk(plain, n, key);
-}
-
-static int
-put(struct store *s, const struct sample *o, bool *stored)
-{
-	return store_put(s, &o->name, o->w.bytes, o->w.length, o->header_length,
-	    stored);
-}
-
-static int
-put_later(struct store *s, const struct sample *o)
-{
-	return store_put_later(s, &o->name, o->w.bytes, o->w.length,
-	    o->header_length, NULL);
-}
-
-static bool
-holds(struct store *s, const struct sample *o)
-{
-	const size_t n = o->w.length;
-	OWNED_MEM(uint8_t) buf = malloc(n + 1);
-	size_t got;
-
-	return store_get(s, &o->name, 0, buf, n + 1, &got) == 0 && got == n &&
-	    memcmp(buf, o->w.bytes, n) == 0;
-}
-
-static char *
-path_of(const struct scratch *dir, const struct digest *name)
-{
-	char hex[DIGEST_HEX_SIZE], *path;
-
-	digest_hex(name, hex);
-	assert_true(asprintf(&path, "%s/%.2s/%s", dir->path, hex, hex) > 0);
-	return path;
-}
-
 /* Store o, and then something else in its place. */
 static void
 poison(const struct scratch *dir, struct store *s, const struct sample *o)
 {
-	OWNED_MEM(char) path = path_of(dir, &o->name);
+	OWNED_MEM(char) path = shelf_path(dir, &o->name, true);
 
-	assert_int_equal(put(s, o, NULL), 0);
+	assert_int_equal(shelf_put(s, o, NULL), 0);
 	assert_int_equal(truncate(path, 5000), 0);
 }
 
@@ -131,7 +77,7 @@ fail_each(unsigned int kinds, int errnum, const struct sample *o, bool bad)
 {
 	for (unsigned int n = 1;; n++) {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) s = open_store(&dir);
+		OWNED(store) s = shelf_open(&dir);
 		OWNED(store) again = NULL;
 		uint64_t size;
 		bool fired;
@@ -141,12 +87,12 @@ fail_each(unsigned int kinds, int errnum, const struct sample *o, bool bad)
 			poison(&dir, s, o);
 		forget_lines();
 		fault_fail(kinds, n, errnum);
-		err = put(s, o, NULL);
+		err = shelf_put(s, o, NULL);
 		fired = fault_off();
 		assert_int_equal(temporaries(&dir), 0);
 		if (!fired) {
 			assert_int_equal(err, 0);
-			assert_true(holds(s, o));
+			assert_true(shelf_holds(s, o));
 			return n - 1;
 		}
 		assert_int_not_equal(err, 0);
@@ -158,18 +104,18 @@ fail_each(unsigned int kinds, int errnum, const struct sample *o, bool bad)
 		}
 		/* Not there, or whole: never by halves. */
 		if (store_has(s, &o->name, &size) == 0 && !bad)
-			assert_true(holds(s, o));
+			assert_true(shelf_holds(s, o));
 		/* The same command, run again. */
 		assert_int_equal(store_dir_open(&again, dir.path), 0);
-		assert_int_equal(put(again, o, NULL), 0);
-		assert_true(holds(again, o));
+		assert_int_equal(shelf_put(again, o, NULL), 0);
+		assert_true(shelf_holds(again, o));
 	}
 }
 
 static void
 a_failed_put_leaves_nothing_by_halves(void **state)
 {
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 
 	(void)state;
 	/* Write; sync the file, its directory and the root; rename. */
@@ -180,7 +126,7 @@ a_failed_put_leaves_nothing_by_halves(void **state)
 static void
 a_failed_replacement_leaves_nothing_by_halves(void **state)
 {
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 
 	(void)state;
 	/* The line that the bad one was replaced is one too many to count. */
@@ -194,19 +140,19 @@ a_full_disk_is_told_once_with_the_object_and_what_to_do(void **state)
 {
 	static const unsigned int kinds[] = { FAULT_WRITE, FAULT_SYNC,
 		FAULT_RENAME };
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 	char hex[DIGEST_HEX_SIZE];
 
 	(void)state;
 	digest_hex(&o.name, hex);
 	for (size_t i = 0; i < 3; i++) {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) s = open_store(&dir);
+		OWNED(store) s = shelf_open(&dir);
 		uint64_t size;
 
 		forget_lines();
 		fault_fail_from(kinds[i], 1, i == 0 ? ENOSPC : EDQUOT);
-		assert_int_equal(put(s, &o, NULL), ERR_SPACE);
+		assert_int_equal(shelf_put(s, &o, NULL), ERR_SPACE);
 		assert_true(fault_off());
 		assert_int_equal(lines.count, 1);
 		assert_non_null(strstr(lines.last, hex));
@@ -214,7 +160,7 @@ a_full_disk_is_told_once_with_the_object_and_what_to_do(void **state)
 		assert_int_equal(temporaries(&dir), 0);
 		assert_int_equal(store_has(s, &o.name, &size), ERR_NOT_FOUND);
 		/* There is room again, and the same store goes on. */
-		assert_int_equal(put(s, &o, NULL), 0);
+		assert_int_equal(shelf_put(s, &o, NULL), 0);
 	}
 }
 
@@ -222,27 +168,27 @@ static void
 a_short_write_goes_on(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 
 	(void)state;
 	fault_short(1);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_true(fault_off());
-	assert_true(holds(s, &o));
+	assert_true(shelf_holds(s, &o));
 }
 
 static void
 a_file_is_synced_before_it_has_its_name(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 	uint64_t size;
 
 	(void)state;
 	fault_fail(FAULT_SYNC, 1, EIO);
-	assert_int_equal(put_later(s, &o), ERR_IO);
+	assert_int_equal(shelf_put_later(s, &o), ERR_IO);
 	assert_true(fault_off());
 	assert_int_equal(store_has(s, &o.name, &size), ERR_NOT_FOUND);
 }
@@ -255,10 +201,10 @@ put_twenty(struct store *s)
 	unsigned int dirs = 0;
 
 	for (size_t n = 1; n <= 20; n++) {
-		OWNED_SAMPLE o = chunk(n);
+		OWNED_SAMPLE o = shelf_chunk(n);
 		uint8_t ab = o.name.bytes[0];
 
-		assert_int_equal(put_later(s, &o), 0);
+		assert_int_equal(shelf_put_later(s, &o), 0);
 		dirs += !seen[ab];
 		seen[ab] = true;
 	}
@@ -271,7 +217,7 @@ a_flush_syncs_each_touched_directory_and_the_root_once(void **state)
 	(void)state;
 	for (unsigned int more = 1; more <= 2; more++) {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) s = open_store(&dir);
+		OWNED(store) s = shelf_open(&dir);
 		unsigned int dirs = put_twenty(s);
 
 		fault_fail(FAULT_SYNC, dirs + more, EIO);
@@ -295,23 +241,23 @@ static void
 a_directory_that_was_not_synced_is_never_believed(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	OWNED(store) again = NULL;
-	OWNED_SAMPLE o = chunk(10);
-	OWNED_SAMPLE other = chunk(11);
+	OWNED_SAMPLE o = shelf_chunk(10);
+	OWNED_SAMPLE other = shelf_chunk(11);
 
 	(void)state;
-	assert_int_equal(put_later(s, &o), 0);
+	assert_int_equal(shelf_put_later(s, &o), 0);
 	fault_fail(FAULT_SYNC, 1, EIO);
 	assert_int_equal(store_flush(s), ERR_IO);
 	assert_true(fault_off());
 	/* The kernel would say yes now. */
 	assert_int_equal(store_flush(s), ERR_IO);
-	assert_int_equal(put_later(s, &o), ERR_IO);
-	assert_int_equal(put(s, &other, NULL), ERR_IO);
+	assert_int_equal(shelf_put_later(s, &o), ERR_IO);
+	assert_int_equal(shelf_put(s, &other, NULL), ERR_IO);
 	assert_int_equal(store_dir_open(&again, dir.path), 0);
-	assert_int_equal(put(again, &o, NULL), 0);
-	assert_int_equal(put(again, &other, NULL), 0);
+	assert_int_equal(shelf_put(again, &o, NULL), 0);
+	assert_int_equal(shelf_put(again, &other, NULL), 0);
 }
 
 /* Whichever of many directories it is that cannot be synced. */
@@ -321,16 +267,16 @@ a_flush_of_many_directories_believes_none_when_one_fails(void **state)
 	(void)state;
 	for (unsigned int n = 1; n <= 65; n += 16) {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) s = open_store(&dir);
+		OWNED(store) s = shelf_open(&dir);
 		bool seen[256] = { false };
 		unsigned int dirs = 0;
 
 		for (size_t i = 1; i <= 150; i++) {
-			OWNED_SAMPLE o = chunk(i);
+			OWNED_SAMPLE o = shelf_chunk(i);
 
 			dirs += !seen[o.name.bytes[0]];
 			seen[o.name.bytes[0]] = true;
-			assert_int_equal(put_later(s, &o), 0);
+			assert_int_equal(shelf_put_later(s, &o), 0);
 		}
 		assert_true(dirs > 64);
 		fault_fail(FAULT_SYNC, n, EIO);
@@ -344,17 +290,17 @@ static void
 a_flush_syncs_each_directory_once(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	bool seen[256] = { false };
 	unsigned int dirs = 0;
 
 	(void)state;
 	for (size_t i = 1; i <= 150; i++) {
-		OWNED_SAMPLE o = chunk(i);
+		OWNED_SAMPLE o = shelf_chunk(i);
 
 		dirs += !seen[o.name.bytes[0]];
 		seen[o.name.bytes[0]] = true;
-		assert_int_equal(put_later(s, &o), 0);
+		assert_int_equal(shelf_put_later(s, &o), 0);
 	}
 	fault_watch(FAULT_SYNC);
 	assert_int_equal(store_flush(s), 0);
@@ -368,19 +314,20 @@ a_flush_syncs_each_directory_once(void **state)
 static void
 what_somebody_else_stored_is_synced_too(void **state)
 {
-	OWNED_SAMPLE o = chunk(10);
+	OWNED_SAMPLE o = shelf_chunk(10);
 
 	(void)state;
 	/* The file, its directory, the root. */
 	for (unsigned int n = 1; n <= 4; n++) {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) first = open_store(&dir);
-		OWNED(store) second = open_store(&dir);
+		OWNED(store) first = shelf_open(&dir);
+		OWNED(store) second = shelf_open(&dir);
 		bool stored = true;
 
-		assert_int_equal(put_later(first, &o), 0);
+		assert_int_equal(shelf_put_later(first, &o), 0);
 		fault_fail(FAULT_SYNC, n, EIO);
-		assert_int_equal(put(second, &o, &stored), n <= 3 ? ERR_IO : 0);
+		assert_int_equal(shelf_put(second, &o, &stored),
+		    n <= 3 ? ERR_IO : 0);
 		assert_int_equal(fault_off(), n <= 3);
 		assert_int_equal(stored, n <= 3);
 	}
@@ -390,35 +337,35 @@ static void
 a_file_of_somebody_else_that_was_not_synced_is_never_believed(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) first = open_store(&dir);
-	OWNED(store) second = open_store(&dir);
+	OWNED(store) first = shelf_open(&dir);
+	OWNED(store) second = shelf_open(&dir);
 	OWNED(store) again = NULL;
-	OWNED_SAMPLE o = chunk(10);
+	OWNED_SAMPLE o = shelf_chunk(10);
 
 	(void)state;
-	assert_int_equal(put_later(first, &o), 0);
+	assert_int_equal(shelf_put_later(first, &o), 0);
 	fault_fail(FAULT_SYNC, 1, EIO);
-	assert_int_equal(put_later(second, &o), ERR_IO);
+	assert_int_equal(shelf_put_later(second, &o), ERR_IO);
 	assert_true(fault_off());
 	/* The kernel would say yes now. */
-	assert_int_equal(put_later(second, &o), ERR_IO);
+	assert_int_equal(shelf_put_later(second, &o), ERR_IO);
 	assert_int_equal(store_flush(second), ERR_IO);
 	assert_int_equal(store_dir_open(&again, dir.path), 0);
-	assert_int_equal(put(again, &o, NULL), 0);
+	assert_int_equal(shelf_put(again, &o, NULL), 0);
 }
 
 static void
 file_systems_without_noreplace_are_written_to_as_well(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(1000);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(1000);
 
 	(void)state;
 	fault_fail_from(FAULT_RENAME, 1, EINVAL);
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_true(fault_off());
-	assert_true(holds(s, &o));
+	assert_true(shelf_holds(s, &o));
 	assert_int_equal(temporaries(&dir), 0);
 }
 
@@ -431,10 +378,10 @@ dies_at(unsigned int n, const struct scratch *dir, const struct sample *o)
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct store *s = open_store(dir);
+		struct store *s = shelf_open(dir);
 
 		fault_exit(FAULT_DISK, n);
-		_exit(put(s, o, NULL) == 0 ? 0 : 1);
+		_exit(shelf_put(s, o, NULL) == 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
@@ -446,23 +393,23 @@ dies_at(unsigned int n, const struct scratch *dir, const struct sample *o)
 static void
 a_killed_put_leaves_an_object_whole_or_not_at_all(void **state)
 {
-	OWNED_SAMPLE o = chunk(100000);
+	OWNED_SAMPLE o = shelf_chunk(100000);
 	unsigned int n = 1;
 	bool died;
 
 	(void)state;
 	do {
 		OWNED_SCRATCH dir = scratch_new();
-		OWNED(store) s = open_store(&dir);
+		OWNED(store) s = shelf_open(&dir);
 		uint64_t size;
 
 		died = dies_at(n++, &dir, &o);
 		if (store_has(s, &o.name, &size) == 0)
-			assert_true(holds(s, &o));
+			assert_true(shelf_holds(s, &o));
 		else
 			assert_true(died);
-		assert_int_equal(put(s, &o, NULL), 0);
-		assert_true(holds(s, &o));
+		assert_int_equal(shelf_put(s, &o, NULL), 0);
+		assert_true(shelf_holds(s, &o));
 	} while (died);
 	assert_int_equal(n, 7);
 }
@@ -474,7 +421,7 @@ static void
 processes_that_write_the_same_objects_all_succeed(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	pid_t children[WRITERS];
 
 	(void)state;
@@ -482,9 +429,9 @@ processes_that_write_the_same_objects_all_succeed(void **state)
 		children[c] = fork();
 		assert_true(children[c] >= 0);
 		for (size_t n = 1; children[c] == 0 && n <= OBJECTS; n++) {
-			struct sample o = chunk(n * 1000);
+			struct sample o = shelf_chunk(n * 1000);
 
-			if (put(s, &o, NULL) != 0 || !holds(s, &o))
+			if (shelf_put(s, &o, NULL) != 0 || !shelf_holds(s, &o))
 				_exit(1);
 		}
 		if (children[c] == 0)
@@ -497,9 +444,9 @@ processes_that_write_the_same_objects_all_succeed(void **state)
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
 	for (size_t n = 1; n <= OBJECTS; n++) {
-		OWNED_SAMPLE o = chunk(n * 1000);
+		OWNED_SAMPLE o = shelf_chunk(n * 1000);
 
-		assert_true(holds(s, &o));
+		assert_true(shelf_holds(s, &o));
 	}
 	assert_int_equal(temporaries(&dir), 0);
 }
@@ -510,10 +457,10 @@ write_many(void *arg)
 	struct store *s = arg;
 
 	for (size_t n = 1; n <= OBJECTS; n++) {
-		OWNED_SAMPLE o = chunk(n * 1000);
+		OWNED_SAMPLE o = shelf_chunk(n * 1000);
 
-		if (put_later(s, &o) != 0 ||
-		    (n % 8 == 0 && store_flush(s) != 0) || !holds(s, &o))
+		if (shelf_put_later(s, &o) != 0 ||
+		    (n % 8 == 0 && store_flush(s) != 0) || !shelf_holds(s, &o))
 			return s;
 	}
 	return store_flush(s) != 0 ? s : NULL;
@@ -523,7 +470,7 @@ static void
 threads_share_a_store(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
+	OWNED(store) s = shelf_open(&dir);
 	pthread_t threads[WRITERS];
 	void *failed;
 
@@ -556,13 +503,13 @@ static void
 a_sweep_removes_what_killed_writers_left_a_day_ago(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(10);
-	OWNED_MEM(char) ab = path_of(&dir, &o.name);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(10);
+	OWNED_MEM(char) ab = shelf_path(&dir, &o.name, true);
 	struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	assert_int_equal(utimensat(AT_FDCWD, ab, old, 0), 0);
 	*strrchr(ab, '/') = '\0';
 	leave_temporary(ab, ".tmp-old", 24 * 3600 + 60);
@@ -572,7 +519,7 @@ a_sweep_removes_what_killed_writers_left_a_day_ago(void **state)
 	assert_int_equal(temporaries(&dir), 3);
 	assert_int_equal(store_sweep(s), 0);
 	assert_int_equal(temporaries(&dir), 1);
-	assert_true(holds(s, &o));
+	assert_true(shelf_holds(s, &o));
 	leave_temporary(ab, ".tmp-old", 24 * 3600 + 60); /* it was removed */
 }
 
@@ -581,14 +528,14 @@ static void
 what_a_sweep_cannot_remove_stays(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
-	OWNED(store) s = open_store(&dir);
-	OWNED_SAMPLE o = chunk(10);
-	OWNED_MEM(char) path = path_of(&dir, &o.name);
+	OWNED(store) s = shelf_open(&dir);
+	OWNED_SAMPLE o = shelf_chunk(10);
+	OWNED_MEM(char) path = shelf_path(&dir, &o.name, true);
 	OWNED_MEM(char) stuck = NULL;
 	struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
 
 	(void)state;
-	assert_int_equal(put(s, &o, NULL), 0);
+	assert_int_equal(shelf_put(s, &o, NULL), 0);
 	*strrchr(path, '/') = '\0';
 	assert_true(asprintf(&stuck, "%s/.tmp-stuck", path) > 0);
 	assert_int_equal(mkdir(stuck, 0700), 0); /* unlink takes no directory */
