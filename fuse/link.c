@@ -554,10 +554,8 @@ link_start(struct link *l)
 }
 
 void
-link_free(struct link *l)
+link_stop(struct link *l)
 {
-	if (l == NULL)
-		return;
 	{
 		LOCKED(lock, &l->mutex);
 
@@ -566,6 +564,15 @@ link_free(struct link *l)
 	wake(l);
 	if (l->started)
 		pthread_join(l->thread, NULL);
+	l->started = false;
+}
+
+void
+link_free(struct link *l)
+{
+	if (l == NULL)
+		return;
+	link_stop(l);
 	drop_connection(l);
 	answer_rest(l);
 	if (l->attached >= 0)

@@ -34,7 +34,11 @@ int link_new(struct link **out, const struct link_how *how) MUST_USE;
 /* Start its thread. */
 int link_start(struct link *l) MUST_USE;
 
-/* Stop.  What was not answered is, with ERR_UNREACHABLE. */
+/* Stop, also if it is stopped: no callback runs, and none will before link_free.
+ * To be called before what the callbacks use goes. */
+void link_stop(struct link *l);
+
+/* Stop, and answer what was not answered, with ERR_UNREACHABLE. */
 void link_free(struct link *l);
 OWNED_TYPE(link);
 

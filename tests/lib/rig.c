@@ -33,7 +33,9 @@ session_ended(void *arg, const char *reason)
 	struct rig *r = arg;
 
 	(void)reason;
+	atomic_store(&r->ending, true);
 	reads_end(r->reads);
+	usleep(atomic_load(&r->slow_ms) * 1000);
 	atomic_store(&r->ended, true);
 }
 
@@ -151,6 +153,7 @@ rig_free(struct rig *r)
 {
 	wire_free(r->wire);
 	reads_stop(r->reads);
+	link_stop(r->link);
 	handle_set_free(r->handles);
 	link_free(r->link);
 	fuse_session_destroy(r->se);

@@ -403,6 +403,21 @@ an_ended_session_serves_nothing_more(void **state)
 	assert_false(keyslots_has(r->keys, 0, 0));
 }
 
+/* What its callbacks use may go then. */
+static void
+a_link_that_was_stopped_is_in_no_callback(void **state)
+{
+	struct rig *r = *state;
+
+	atomic_store(&r->slow_ms, SOON);
+	assert_int_equal(rig_read(r, r->big, rig_open(r, r->big), 0, 4096), 0);
+	fake_keyd_end(r->keyd, "grant removed");
+	while (!atomic_load(&r->ending))
+		pause_ms(1);
+	link_stop(r->link);
+	assert_true(atomic_load(&r->ended));
+}
+
 static void
 a_session_that_cannot_be_resumed_has_ended(void **state)
 {
@@ -535,6 +550,7 @@ main(void)
 		TEST(held_keys_serve_no_longer_than_keyd_may_be_away,
 		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
+		TEST(a_link_that_was_stopped_is_in_no_callback, begin),
 		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
 		TEST(what_a_browser_asks_for_again_is_what_it_waits_for,
 		    begin_browsing),
