@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "fuse/confine.h"
 #include "fuse/daemon.h"
 #include "fuse/worker_state.h"
+#include "vault/cores.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/multibuf.h"
@@ -76,14 +76,11 @@ handle_closed(void *arg, struct handle *h)
 static uint32_t
 pool_size(void)
 {
-	cpu_set_t set;
-	int n = 0;
+	const unsigned int n = cores_count();
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = CPU_COUNT(&set);
 	if (n < READERS_MIN)
 		return READERS_MIN;
-	return n < READERS_MAX ? (uint32_t)n : READERS_MAX;
+	return n < READERS_MAX ? n : READERS_MAX;
 }
 
 /* Everything but the versions, and no thread yet. */

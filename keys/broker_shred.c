@@ -162,12 +162,6 @@ broker_shred_resume(struct broker *b)
 /* --- shred.begin --- */
 
 static int
-unreadable(struct broker_call *c, int err)
-{
-	return broker_call_unreadable(c, err);
-}
-
-static int
 reply(struct broker_call *c, const struct catalogue_shred *s)
 {
 	return broker_call_json(c,
@@ -208,7 +202,7 @@ find(struct broker_call *c, struct broker_target *t, bool *again)
 		    "there is no %s, or several; 'weir ls --all' lists what"
 		    " there is",
 		    t->shown);
-	return unreadable(c, err);
+	return broker_call_unreadable(c, err);
 }
 
 /* What is known of it, while it can be known. */
@@ -222,7 +216,7 @@ stage_facts(struct broker_call *c, const struct broker_target *t)
 	    &v);
 
 	if (err != 0)
-		return unreadable(c, err);
+		return broker_call_unreadable(c, err);
 	err = broker_shred_facts(c->b, &v, &facts);
 	if (err == 0)
 		err = catalogue_shred_facts_stage(catalogue, t->ref.name,
@@ -354,7 +348,7 @@ find_shred(struct broker_call *c, struct catalogue_shred *out)
 	    t.ref.digits, out);
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err, "%s was not shredded", t.shown);
-	return err == 0 ? 0 : unreadable(c, err);
+	return err == 0 ? 0 : broker_call_unreadable(c, err);
 }
 
 int

@@ -45,6 +45,29 @@ catalogue_number(struct catalogue *c, size_t statement, const char *name,
 	return err;
 }
 
+int
+catalogue_bytes(struct catalogue *c, size_t statement,
+    const struct sql_value *key, size_t keys, void *out, size_t size)
+{
+	OWNED_QUERY q = { 0 };
+	const void *bytes;
+	size_t n;
+	int err = sql_begin(&q, c->sql, statement, key, keys);
+
+	memset(out, 0, size);
+	if (err == 0)
+		err = sql_next(&q);
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	if (err != 0)
+		return err;
+	bytes = sql_bytes(&q, 0, &n);
+	if (n != size)
+		return ERR_INTEGRITY;
+	memcpy(out, bytes, n);
+	return 0;
+}
+
 static int
 meta_get(struct catalogue *c, const char *name, uint64_t *out)
 {
@@ -56,27 +79,6 @@ meta_set(struct catalogue *c, const char *name, uint64_t value)
 {
 	return sql_run(c->sql, META_SET,
 	    SQL_BIND(SQL_TEXT(name), SQL_NUMBER(value)));
-}
-
-static int
-boot_get(struct catalogue *c)
-{
-	OWNED_QUERY q = { 0 };
-	const void *bytes;
-	size_t length;
-	int err = sql_begin(&q, c->sql, META_GET,
-	    SQL_BIND(SQL_TEXT(START_BOOT)));
-
-	if (err == 0)
-		err = sql_next(&q);
-	if (err == ERR_NOT_FOUND)
-		return 0;
-	if (err != 0)
-		return err;
-	bytes = sql_bytes(&q, 0, &length);
-	if (bytes != NULL && length == sizeof(c->past.boot))
-		memcpy(c->past.boot, bytes, length);
-	return 0;
 }
 
 static int
@@ -94,7 +96,10 @@ clock_get(struct catalogue *c)
 		err = meta_get(c, START_S, &boot_s);
 	p->mark_ms = (int64_t)mark;
 	p->start.boot_s = (int64_t)boot_s;
-	return err == 0 ? boot_get(c) : err;
+	if (err != 0)
+		return err;
+	return catalogue_bytes(c, META_GET, SQL_BIND(SQL_TEXT(START_BOOT)),
+	    p->boot, sizeof(p->boot));
 }
 
 static int

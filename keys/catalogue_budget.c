@@ -24,30 +24,6 @@ struct released {
 	enum msg_grant_type type;
 };
 
-/* A page of bytes that are all zero until something is written. */
-static int
-get_page(struct catalogue *c, enum catalogue_sql get,
-    const struct sql_value *key, size_t keys, void *out, size_t size)
-{
-	OWNED_QUERY q = { 0 };
-	const void *bytes;
-	size_t n;
-	int err = sql_begin(&q, c->sql, get, key, keys);
-
-	memset(out, 0, size);
-	if (err == 0)
-		err = sql_next(&q);
-	if (err == ERR_NOT_FOUND)
-		return 0;
-	if (err != 0)
-		return err;
-	bytes = sql_bytes(&q, 0, &n);
-	if (n != size)
-		return ERR_INTEGRITY;
-	memcpy(out, bytes, n);
-	return 0;
-}
-
 /* --- browse --- */
 
 static int
@@ -57,7 +33,7 @@ mark_times(struct catalogue *c, const struct released *r, const char *who,
 	const struct sql_value key[] = { SQL_TEXT(r->model), SQL_TEXT(who),
 		SQL_NUMBER(page) };
 	uint32_t hours[BUDGET_PAGE];
-	int err = get_page(c, COVERED_GET, key, 3, hours, sizeof(hours));
+	int err = catalogue_bytes(c, COVERED_GET, key, 3, hours, sizeof(hours));
 
 	if (err != 0)
 		return err;
@@ -86,7 +62,7 @@ apply_load(struct catalogue *c, const struct released *r, uint32_t page,
 	const struct sql_value key[] = { SQL_NUMBER(r->session),
 		SQL_TEXT(r->model), SQL_NUMBER(page) };
 	uint64_t bits[BUDGET_WORDS];
-	int err = get_page(c, BITS_GET, key, 3, bits, sizeof(bits));
+	int err = catalogue_bytes(c, BITS_GET, key, 3, bits, sizeof(bits));
 
 	if (err != 0)
 		return err;
@@ -104,7 +80,7 @@ add_to_grant(struct catalogue *c, const struct released *r)
 	const struct sql_value key[] = { SQL_NUMBER(r->grant),
 		SQL_TEXT(r->model), SQL_TEXT(r->version) };
 	struct budget_sum sum;
-	int err = get_page(c, USED_GET, key, 3, &sum, sizeof(sum));
+	int err = catalogue_bytes(c, USED_GET, key, 3, &sum, sizeof(sum));
 
 	if (err != 0)
 		return err;

@@ -184,6 +184,9 @@ int catalogue_object_doom(struct catalogue *c, uint64_t shred,
  * 0. */
 int catalogue_number(struct catalogue *c, size_t statement, const char *name,
     uint64_t *out) MUST_USE;
+/* size bytes that a statement has under a key; absent: zeros. */
+int catalogue_bytes(struct catalogue *c, size_t statement,
+    const struct sql_value *key, size_t keys, void *out, size_t size) MUST_USE;
 /* Go on with the transaction, or begin one.  ERR_IO when the database has
  * dropped it, and with it what was applied: there is no going on. */
 int catalogue_begin(struct catalogue *c) MUST_USE;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "keys/verifier.h"
 #include "keys/verifier_fds.h"
 #include "vault/clock.h"
+#include "vault/cores.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/multibuf.h"
@@ -62,16 +62,6 @@ on_progress(void *arg, uint32_t files, uint64_t bytes)
 	return tell(&n);
 }
 
-static unsigned int
-processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return (unsigned int)CPU_COUNT(&set);
-}
-
 static uint32_t
 count_files(const struct manifest *m)
 {
@@ -93,7 +83,7 @@ proofread(struct child *c, struct store *store, struct verifier_news *n)
 		.version = c->job.version };
 	struct proofread_how how = { .store = store,
 		.first_file = c->job.first_file,
-		.threads = processors(),
+		.threads = cores_count(),
 		.progress = on_progress,
 		.arg = c };
 	int err;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "vault/cores.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/pipeline_parts.h"
@@ -347,23 +346,6 @@ pool_main(void *arg)
 	return NULL;
 }
 
-/* Those that this process may use. */
-static size_t
-count_cores(void)
-{
-	cpu_set_t set;
-	long n;
-
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = CPU_COUNT(&set);
-	else
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	if (n < 1)
-		n = 1;
-	return n < PIPELINE_THREADS_MAX / 2 ? (size_t)n :
-					      PIPELINE_THREADS_MAX / 2;
-}
-
 int
 pipeline_start(struct pipeline *p)
 {
@@ -371,7 +353,9 @@ pipeline_start(struct pipeline *p)
 	int errnum = 0;
 	size_t n;
 
-	p->cores = count_cores();
+	p->cores = cores_count();
+	if (p->cores > PIPELINE_THREADS_MAX / 2)
+		p->cores = PIPELINE_THREADS_MAX / 2;
 	n = p->cores * 2 < THREADS_MIN ? THREADS_MIN : p->cores * 2;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

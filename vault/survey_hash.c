@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vault/clock.h"
+#include "vault/cores.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/survey.h"
@@ -166,14 +167,13 @@ watch(struct hashing *h)
 static unsigned int
 threads_for(const struct survey_hash *how, size_t wanted)
 {
-	long n = how->threads != 0 ? (long)how->threads :
-				     sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int n = how->threads != 0 ? how->threads : cores_count();
 
 	if (n > THREADS_MAX)
 		n = THREADS_MAX;
-	if ((size_t)n > wanted)
-		n = (long)wanted;
-	return n > 0 ? (unsigned int)n : 1;
+	if (n > wanted)
+		n = (unsigned int)wanted;
+	return n > 0 ? n : 1;
 }
 
 int

@@ -133,7 +133,8 @@ exits 5 'an alert that there is not' weir alert show 99
 like "$err" 'weir alert ls --all' 'tells where they are'
 exits 2 'a disposition that there is not' weir alert ack 1 --disposition fine
 exits 4 'an ack by whom it is about' weir alert ack 1 --disposition benign
-like "$err" 'about you: another reviewer or owner' 'says who may'
+like "$err" 'about you: another reviewer or owner.*weir role add reviewer --to' \
+    'says who may, and how one is made'
 # Without a service the vault has one user, who may.
 keyd_end TERM
 exits 0 'an ack' weir alert ack 1 --disposition benign --note 'a drill'
