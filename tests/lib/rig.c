@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #define SERVERS 2
 #define READERS 3
@@ -31,11 +31,14 @@ static void
 session_ended(void *arg, const char *reason)
 {
 	struct rig *r = arg;
+	const struct timespec slow = {
+		.tv_nsec = (long)atomic_load(&r->slow_ms) * 1000000
+	};
 
 	(void)reason;
 	atomic_store(&r->ending, true);
 	reads_end(r->reads);
-	usleep(atomic_load(&r->slow_ms) * 1000);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &slow, NULL);
 	atomic_store(&r->ended, true);
 }
 

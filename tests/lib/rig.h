@@ -46,7 +46,7 @@ struct rig {
 	const struct manifest *manifests[1];
 	atomic_bool away; /* keyd cannot be had */
 	atomic_uint wanted;
-	atomic_uint slow_ms; /* that the end of the session takes */
+	atomic_uint slow_ms; /* below 1,000: the end of the session takes */
 	atomic_bool ending;
 	atomic_bool ended;
 	atomic_uint exe_wanted; /* the last pid */
