@@ -368,7 +368,7 @@ $(BUILD)/tests/mutants/weir-keyd-hoarding: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/hoarding_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-keyd-pinless: private LINK += $(call wraps,\
-	broker_gc_hold)
+	broker_gc_hold broker_removal_since)
 $(BUILD)/tests/mutants/weir-keyd-pinless: $(BUILD)/keys/weir-keyd.o \
 		$(BUILD)/tests/mutants/pinless_keyd.o $(LIBKEYS) $(LIBVAULT)
 	$(link)

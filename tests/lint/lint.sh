@@ -6,7 +6,7 @@
 set -u
 
 lints='format scripts banned symbols headers lengths layers man docs debian
-    figures rules'
+    figures rules wraps'
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
