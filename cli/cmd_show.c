@@ -43,7 +43,6 @@ struct facts {
 	uint64_t objects; /* distinct ones */
 	char hex[DIGEST_HEX_SIZE];
 	char object[DIGEST_HEX_SIZE];
-	char read[ENTRY_TIME_SIZE]; /* last; empty: never */
 };
 
 static void
@@ -158,7 +157,7 @@ dtype_json(const struct facts *f, uint8_t type)
 static int
 print_json(const struct facts *f)
 {
-	char created[ENTRY_TIME_SIZE];
+	char created[ENTRY_TIME_SIZE], read[ENTRY_TIME_SIZE];
 	json_t *dtypes = json_array();
 	OWNED_JSON j = json_pack(
 	    "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
@@ -177,8 +176,9 @@ print_json(const struct facts *f)
 
 	if (j == NULL || json_object_set(j, "labels", f->labels) != 0 ||
 	    inventory_formats(j, f->manifest) != 0 ||
-	    (f->read[0] != '\0' &&
-		out_set(j, "last_read", json_string(f->read)) != 0) ||
+	    (f->m->read_ms != 0 &&
+		out_set(j, "last_read",
+		    json_string(entry_time_text(f->m->read_ms, read))) != 0) ||
 	    vouched_set(f->vouched, j) != 0)
 		return ERR_NOMEM;
 	for (unsigned int i = 0; i < 256; i++)
@@ -276,8 +276,9 @@ print_text(const struct facts *f)
 		    out_count(f->parameters, "parameter", count));
 	print_dtypes(f);
 	print_stored(f);
-	if (f->read[0] != '\0')
-		out_line("read     last %s UTC", out_when(f->read, created));
+	if (f->m->read_ms != 0)
+		out_line("read     last %s UTC",
+		    out_time(f->m->read_ms, created));
 	else
 		out_line("read     never");
 	vouched_print(f->vouched);
@@ -330,28 +331,6 @@ show(struct facts *f, struct version *version, struct store *store)
 	return print_text(f);
 }
 
-/* When it was last read: keyd's list has it, and not what is asked by name. */
-static int
-find_read(struct facts *f, struct client *client)
-{
-	OWNED_JSON j = NULL;
-	json_t *model, *v;
-	char hex[DIGEST_HEX_SIZE];
-	size_t i, k;
-	int r = talk_list(client, MSG_MODEL_LS, "models",
-	    &(struct msg_list){ .model = f->m->model, .id = true }, &j);
-
-	if (r != 0)
-		return r;
-	digest_hex(&f->m->version, hex);
-	json_array_foreach(json_object_get(j, "models"), i, model)
-		json_array_foreach(json_object_get(model, "versions"), k, v)
-			if (strcmp(talk_text(v, "version"), hex) == 0)
-				snprintf(f->read, sizeof(f->read), "%s",
-				    talk_text(v, "last_read"));
-	return 0;
-}
-
 static int
 look(struct facts *f, struct client *client, struct store *store,
     const struct ref *ref)
@@ -397,8 +376,6 @@ cmd_show(struct options *o, int argc, char **argv)
 	facts->m = &m;
 	r = talk_labels(&m, &labels);
 	facts->labels = labels;
-	if (r == 0)
-		r = find_read(facts, client);
 	if (r == 0)
 		r = look(facts, client, store, &ref);
 	stored_clear(&facts->stored);

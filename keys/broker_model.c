@@ -476,6 +476,7 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 	OWNED_MEM(char) labels = NULL;
 	struct catalogue_version v;
 	struct msg_version m;
+	int64_t read_ms;
 	int err;
 
 	err = catalogue_version_get(c->b->how.catalogue, t->ref.name,
@@ -483,6 +484,9 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 	if (err == 0)
 		err = catalogue_version_labels(c->b->how.catalogue, t->ref.name,
 		    &t->version, &labels);
+	if (err == 0)
+		err = catalogue_version_read(c->b->how.catalogue, t->ref.name,
+		    &t->version, &read_ms);
 	if (err != 0)
 		return broker_call_unreadable(c, err);
 	m = (struct msg_version){
@@ -492,6 +496,7 @@ reply_version(struct broker_call *c, const struct broker_target *t)
 		.created_ms = v.created_ms,
 		.by = v.by,
 		.labels = labels,
+		.read_ms = read_ms,
 	};
 	err = broker_model_manifest_key(c->b, v.upload, m.manifest_key);
 	if (err == 0)

@@ -222,8 +222,10 @@ struct msg_version {
 	struct digest object;
 	uint8_t manifest_key[KEY_SIZE];
 	int64_t created_ms;
-	char *by;     /* version.get only */
-	char *labels; /* version.get only: a JSON object of strings */
+	/* version.get only: */
+	char *by;
+	char *labels;	 /* a JSON object of strings */
+	int64_t read_ms; /* last, by whoever; 0: never */
 	/* session.open only: */
 	uint64_t grant;
 	enum msg_grant_type type;

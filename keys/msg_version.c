@@ -14,6 +14,7 @@ msg_version_write(struct writer *w, const struct msg_version *m)
 	writer_u64(w, (uint64_t)m->created_ms);
 	writer_string(w, m->by);
 	msg_text_write(w, m->labels);
+	writer_u64(w, (uint64_t)m->read_ms);
 }
 
 int
@@ -29,6 +30,7 @@ msg_version_read(struct msg_version *out, struct reader *r)
 	m.created_ms = (int64_t)reader_u64(r);
 	m.by = msg_field_string(r);
 	m.labels = msg_field_text(r);
+	m.read_ms = (int64_t)reader_u64(r);
 	if (reader_end(r)) {
 		*out = m;
 		secret_wipe(m.manifest_key, KEY_SIZE);

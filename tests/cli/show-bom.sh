@@ -56,9 +56,16 @@ json '.models[0].versions[0] | .owner == "team-a" and .licence == "Apache-2.0"
     and .classification == "internal" and .source_run == "run/7" and
     .formats == ["safetensors"] and .parameters > 0 and
     (.dtypes | length) > 0 and (has("last_read") | not)' 'tells what is known'
+exits 0 'show' weir show "$ref" --json
+json 'has("last_read") | not' 'knows of no read, either'
 weir get --allow-unsigned "$ref" "$tmp/out" >/dev/null 2>&1
 exits 0 'after a read' weir ls --long --json
 json '.models[0].versions[0].last_read | startswith("2")' 'says when that was'
+read=$(printf '%s' "$out" | jq -r '.models[0].versions[0].last_read')
+exits 0 'and show' weir show "$ref" --json
+is "$(printf '%s' "$out" | jq -r .last_read)" "$read" 'says the same'
+exits 0 'for people, too' weir show "$ref"
+like "$out" '^read     last 2' 'in words'
 weir rm "$ref" --quiet >/dev/null
 exits 0 'for people' weir ls --long --all
 like "$out" 'team-a +internal +Apache-2.0 +run/7' 'in a table'

@@ -202,6 +202,7 @@ sample_version(struct writer *w)
 		.created_ms = 4,
 		.by = text,
 		.labels = json,
+		.read_ms = 5,
 	};
 
 	msg_version_write(w, &m);
