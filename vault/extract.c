@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +16,6 @@
 #include "vault/names.h"
 
 #define SHOWN_SIZE 1024
-#define NAME_SIZE 48
 #define WINDOW_MAX 64
 #define EXTRA_MODE 0444
 
@@ -270,34 +267,19 @@ write_new(struct extract *e, const char *name, const struct manifest_file *f)
 	return close(fd) == 0 ? 0 : log_sys("close '%s'", out->name);
 }
 
-/* Not every file system knows RENAME_NOREPLACE. */
-static int
-rename_new(int dir, const char *from, const char *to)
-{
-	if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (linkat(dir, from, dir, to, 0) != 0)
-		return -1;
-	return unlinkat(dir, from, 0);
-}
-
 static int
 make_file(struct extract *e, const struct manifest_file *f)
 {
-	char buf[SHOWN_SIZE], name[NAME_SIZE];
-	uint64_t random[2];
+	char buf[SHOWN_SIZE], name[FILE_TEMPORARY_SIZE];
 	const char *leaf;
 	int err = enter(e, f->path, &leaf);
 
+	if (err == 0)
+		err = file_temporary(name);
 	if (err != 0)
 		return err;
-	randombytes_buf(random, sizeof(random));
-	snprintf(name, sizeof(name), FILE_TEMPORARY "%016jx%016jx",
-	    (uintmax_t)random[0], (uintmax_t)random[1]);
 	err = write_new(e, name, f);
-	if (err == 0 && rename_new(e->dir->fd, name, leaf) != 0)
+	if (err == 0 && file_rename_new(e->dir->fd, name, leaf) != 0)
 		err = log_sys("name '%s'", shown(buf, f->path));
 	if (err != 0)
 		unlinkat(e->dir->fd, name, 0);

@@ -439,7 +439,8 @@ write_new(const struct file *parent, const char *name, const void *bytes,
 	return err;
 }
 
-/* Not every file system knows RENAME_NOREPLACE (NFS); link(2) never replaces. */
+/* Not every file system knows RENAME_NOREPLACE (NFS); link(2) never replaces.
+ * ENOENT: NFS tells of a removal that it was asked for twice. */
 int
 file_rename_new(int parent, const char *from, const char *to)
 {
@@ -449,8 +450,7 @@ file_rename_new(int parent, const char *from, const char *to)
 		return -1;
 	if (linkat(parent, from, parent, to, 0) != 0)
 		return -1;
-	unlinkat(parent, from, 0);
-	return 0;
+	return unlinkat(parent, from, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 /* replace: what has the name already goes. */

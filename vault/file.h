@@ -24,7 +24,9 @@ struct file {
 
 /* A name that nothing has: FILE_TEMPORARY and 32 random hex digits. */
 int file_temporary(char buf[static FILE_TEMPORARY_SIZE]) MUST_USE;
-/* A name that is free: 0, or -1 and errno, EEXIST if it is not. */
+/* Rename to a name that is free, both in the directory parent: 0, or -1 and
+ * errno, EEXIST if it is not.  Where the file system has no such rename, other
+ * errors may leave the file both names. */
 int file_rename_new(int parent, const char *from, const char *to) MUST_USE;
 
 /* Close and free. */

@@ -421,6 +421,23 @@ what_is_created_takes_nobodys_name(void **state)
 }
 
 static void
+what_is_created_has_one_name_on_any_file_system(void **state)
+{
+	OWNED_SCRATCH s = scratch_new();
+
+	(void)state;
+	fault_fail(FAULT_RENAME, 1, EINVAL); /* knows no RENAME_NOREPLACE */
+	expect(file_create(s.dir, "f", "one", 3, 0600), 0, 0);
+	assert_true(fault_off());
+	assert_holds(&s, "f", "one");
+	fault_fail(FAULT_RENAME, 1, EINVAL);
+	expect(file_create(s.dir, "f", "two", 3, 0600), ERR_CONFLICT, 0);
+	assert_true(fault_off());
+	assert_holds(&s, "f", "one");
+	assert_int_equal(count_named(&s, ""), 1);
+}
+
+static void
 a_directory_is_not_replaced_or_removed(void **state)
 {
 	OWNED_SCRATCH s = scratch_new();
@@ -569,6 +586,8 @@ main(void)
 		cmocka_unit_test(a_pipe_in_place_of_a_file_of_ours_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
 		cmocka_unit_test(what_is_created_takes_nobodys_name),
+		cmocka_unit_test(
+		    what_is_created_has_one_name_on_any_file_system),
 		cmocka_unit_test(a_directory_is_not_replaced_or_removed),
 		cmocka_unit_test(
 		    a_replace_that_fails_leaves_the_old_file_and_no_other),
