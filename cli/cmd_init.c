@@ -59,25 +59,10 @@ sync_output(void)
 	return 0;
 }
 
-/* The recovery key is out before there is a vault that it opens. */
-static int
-keep(void *arg, const struct vaultdir_made *made)
-{
-	const struct init *i = arg;
-	int r = i->o->json ? print_json(i, made) : print_text(made);
-
-	if (r == 0)
-		r = sync_output();
-	if (r != 0)
-		log_error("the recovery key could not be written, so no vault "
-			  "was made at '%s'; run the command again where its "
-			  "output can be kept",
-		    made->path);
-	return r;
-}
-
+/* What else is to be said comes before the recovery key: that stands last, where
+ * it is not missed. */
 static void
-say_next(const struct options *o, const struct vaultdir *v)
+say_before(const struct options *o, const char *path)
 {
 	const char *where = "the line on standard output";
 
@@ -86,18 +71,37 @@ say_next(const struct options *o, const struct vaultdir *v)
 	if (o->json)
 		where = "the field recovery_key on standard output";
 	else if (isatty(STDOUT_FILENO))
-		where = "the line above";
-	log_info("made a vault at '%s'", v->path);
-	log_info("%s is the RECOVERY KEY: it opens the vault when every other "
-		 "secret is lost, and it is never shown again.  Print it, or "
-		 "keep it where the vault is not",
-	    where);
-	log_info("next: export WEIR_VAULT='%s'", v->path);
+		where = "the next line";
+	log_info("making a vault at '%s'", path);
+	log_info("afterwards: export WEIR_VAULT='%s'", path);
 	log_info("      weir put MODEL DIRECTORY");
 	log_info("      weir grant add MODEL --to user:NAME --loads 10 "
 		 "--reason 'why'");
 	log_info("      weir audit checkpoint > FILE   keep it elsewhere: it "
 		 "proves later that the trail was not cut");
+	log_info("%s is the RECOVERY KEY: it opens the vault when every other "
+		 "secret is lost, and it is never shown again.  Print it, or "
+		 "keep it where the vault is not",
+	    where);
+}
+
+/* The recovery key is out before there is a vault that it opens. */
+static int
+keep(void *arg, const struct vaultdir_made *made)
+{
+	const struct init *i = arg;
+	int r;
+
+	say_before(i->o, made->path);
+	r = i->o->json ? print_json(i, made) : print_text(made);
+	if (r == 0)
+		r = sync_output();
+	if (r != 0)
+		log_error("the recovery key could not be written, so no vault "
+			  "was made at '%s'; run the command again where its "
+			  "output can be kept",
+		    made->path);
+	return r;
 }
 
 int
@@ -111,7 +115,6 @@ cmd_init(struct options *o, int argc, char **argv)
 		.uid = geteuid(),
 		.keep = keep,
 		.arg = &i };
-	OWNED(vaultdir) v = NULL;
 	int r;
 
 	if ((r = options_parse(o, NULL, argc, argv, &operands)) != 0 ||
@@ -123,8 +126,5 @@ cmd_init(struct options *o, int argc, char **argv)
 		return r;
 	r = vaultdir_init(&how);
 	unlock_clear(&first);
-	if (r != 0 || (r = vaultdir_open(&v, how.path)) != 0)
-		return r;
-	say_next(o, v);
-	return 0;
+	return r;
 }

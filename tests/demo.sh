@@ -96,7 +96,7 @@ if ! (: <>/dev/fuse) 2>/dev/null; then
 fi
 
 scene 'The owner makes a vault; its first secret is a key file'
-head -c 32 /dev/urandom >"$WEIR_KEY_FILE"
+(umask 077; head -c 32 /dev/urandom >"$WEIR_KEY_FILE")
 run weir init "$WEIR_VAULT" >"$tmp/recovery-key"
 sed 's/[A-Za-z0-9]/x/g' "$tmp/recovery-key"
 
