@@ -12,6 +12,7 @@
 #include "vault/log.h"
 
 #define FINISH_MS 5000
+#define BEHIND_MS 1000 /* with all of a trail to look at, which begins anew */
 
 static int
 post(void *arg, const struct catalogue_alert *a)
@@ -158,13 +159,18 @@ broker_watch_courier(struct broker *b, struct courier *c)
 int
 broker_watch_finish(struct broker *b)
 {
-	int64_t until = clock_ms() + FINISH_MS, now;
+	struct lookout *l = b->how.lookout;
+	int64_t began = clock_ms();
 	int err = b->failed;
-	bool all = b->how.lookout == NULL;
+	bool all = l == NULL;
 
-	while (err == 0 && !all && (now = clock_ms()) < until) {
-		all = lookout_settle(b->how.lookout,
-		    (unsigned int)(until - now));
+	while (err == 0 && !all) {
+		int64_t left = began - clock_ms() +
+		    (lookout_is_behind(l) ? BEHIND_MS : FINISH_MS);
+
+		if (left <= 0)
+			break;
+		all = lookout_settle(l, (unsigned int)left);
 		broker_watch_record(b);
 		err = broker_record_drain(b);
 	}

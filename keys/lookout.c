@@ -392,3 +392,11 @@ lookout_settle(struct lookout *l, unsigned int ms)
 	return l->stop || !l->begun ||
 	    (l->next == l->told && l->raised_count == 0);
 }
+
+bool
+lookout_is_behind(struct lookout *l)
+{
+	LOCKED(lock, &l->mutex);
+
+	return !l->stop && l->begun && l->next < l->how.from;
+}

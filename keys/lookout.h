@@ -63,5 +63,7 @@ uint64_t lookout_seen(struct lookout *l);
 /* Wait until everything was looked at, or something was raised, but no longer
  * than ms.  Whether everything was, or nothing is to be. */
 bool lookout_settle(struct lookout *l, unsigned int ms);
+/* Whether it is not done yet with what was recorded before this start. */
+bool lookout_is_behind(struct lookout *l);
 
 #endif

@@ -294,6 +294,33 @@ nobody_waits_for_one_that_is_ended(void **state)
 	assert_false(lookout_settle(l, 1));
 }
 
+/* Until all from before its start is published, and looked at. */
+static void
+one_that_is_behind_says_so(void **state)
+{
+	struct desk *d = *state;
+	struct note_checkpoint published;
+	uint64_t from;
+	struct lookout *l;
+
+	check(d, 1);
+	from = catalogue_applied(d->catalogue);
+	l = lookout_of(d, from + 1, false);
+	assert_true(lookout_is_behind(l));
+	assert_false(lookout_settle(l, 1));
+	assert_true(lookout_is_behind(l));
+	lookout_free(l);
+	DESK_MUST(trail_publish(d->trail, &published, NULL));
+	l = lookout_of(d, from, false);
+	assert_true(settled(l));
+	assert_false(lookout_is_behind(l));
+	lookout_free(l);
+	/* A lazy one has nothing to do. */
+	l = lookout_of(d, from, true);
+	assert_false(lookout_is_behind(l));
+	lookout_free(l);
+}
+
 int
 main(void)
 {
@@ -308,6 +335,7 @@ main(void)
 		T(what_it_was_not_told_of_it_reads_in_the_trail),
 		T(starts_and_stops_alone_do_not_wake_a_lazy_one),
 		T(nobody_waits_for_one_that_is_ended),
+		T(one_that_is_behind_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
