@@ -124,40 +124,37 @@ paths_of(const struct digest *name, char path[static TEMPORARY_MAX],
 	    hex);
 }
 
+/* All that was written lasts; with naming held. */
+static int
+sync_there(struct run *r)
+{
+	const struct file *to = r->m->to;
+
+	r->dead = syncfs(to->fd) != 0;
+	return r->dead ? log_sys("sync the file system of '%s'", to->name) : 0;
+}
+
 /* Give names to what is written, which lasts before. */
 static int
 name_batch(struct run *r, const struct digest *batch, size_t n)
 {
 	LOCKED(lock, &r->naming);
 	const struct file *to = r->m->to;
-	bool touched[256] = { false };
-	int err = 0;
+	int err;
 
 	if (r->dead)
 		return ERR_IO;
-	r->dead = n > 0 && syncfs(to->fd) != 0;
-	if (r->dead)
-		return log_sys("sync the file system of '%s'", to->name);
+	if (n > 0 && (err = sync_there(r)) != 0)
+		return err;
 	for (size_t i = 0; i < n; i++) {
 		char path[TEMPORARY_MAX], temporary[TEMPORARY_MAX];
 
 		paths_of(&batch[i], path, temporary);
 		if (renameat(to->fd, temporary, to->fd, path) != 0)
 			return log_sys("rename to '%s/%s'", to->name, path);
-		touched[batch[i].bytes[0]] = true;
 	}
-	for (unsigned int i = 0; err == 0 && i < 256; i++) {
-		OWNED(file) dir = NULL;
-		char ab[3];
-
-		if (!touched[i])
-			continue;
-		snprintf(ab, sizeof(ab), "%02x", i);
-		err = file_open(&dir, to, ab, O_RDONLY | O_DIRECTORY, 0);
-		if (err == 0)
-			err = file_sync(dir);
-	}
-	return err == 0 ? file_sync(to) : err;
+	/* Of 256 directories and the one that they are in, at once. */
+	return sync_there(r);
 }
 
 /* One more is written; a full batch is taken off, for its names to be given
