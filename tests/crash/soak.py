@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """nothing-lost, over hours: random puts, mounts, kills and full disks on one vault.
 
-usage: soak.py BUILD [--seconds 7200] [--seed N] [--damage]
+usage: soak.py BUILD [--seconds 7200] [--seed N] [--full] [--damage]
 
 The vault lies on a file system of its own that is filled up now and then.  An act is drawn at random, over and over; after
 each, what was reported as put must be there, and what is read must be what was put.  The vault is checked whole
 (`check --read-data`, `audit verify`) after each kill and each full disk, and at the end.
+--full draws little else than disks that fill up at a random moment of a put.
 --damage takes an object away first: then the run passes only if that is found.
 """
 import argparse, collections, json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
@@ -127,6 +128,53 @@ class Soak:
             raise Wrong(f"a put on a full disk does not say so: {said.strip()[-400:]}")
         self.sound()
 
+    def fill(self):
+        """To the last page; whoever gives room back meanwhile has it taken, too."""
+        with open(self.disk / "filler", "ab", buffering=0) as f:
+            for n in (1 << 20, 4096):
+                try:
+                    while f.write(bytes(n)):
+                        pass
+                except OSError:
+                    pass
+
+    def filling_disk(self):
+        """The disk fills up while a put is under way, stays full, and keyd is killed then: what it said holds."""
+        tree = self.tree()
+        keyd = json.loads(self.must("status", "--json"))["keyd"]["pid"]
+        p = self.start("put", "model-0", tree, "--quiet")
+        time.sleep(self.random.random() * self.random.choice((0.05, 0.3)))
+        try:
+            while p.poll() is None:
+                self.fill()
+                time.sleep(0.01)
+            out, said = p.communicate()
+            if self.random.randrange(2):
+                try:
+                    os.kill(keyd, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        finally:
+            (self.disk / "filler").unlink(missing_ok=True)
+        if p.returncode == 0:
+            self.trees[out.strip()] = tree
+            self.sound()
+            self.read(out.strip())
+        elif "space" not in said:
+            raise Wrong(f"a put on a disk that fills up does not say so: {said.strip()[-400:]}")
+        else:
+            self.sound()
+            self.must("gc", "--grace", "0")
+        self.thin()
+
+    def thin(self):
+        """Room for more: versions go, and what they alone needed."""
+        while len(self.trees) > VERSIONS // 2:
+            ref = next(iter(self.trees))
+            self.must("rm", ref, "--grace", "0", "--reason", "soak")
+            del self.trees[ref]
+            self.must("gc", "--grace", "0")
+
     def get(self):
         self.read(self.random.choice(list(self.trees)))
 
@@ -180,6 +228,8 @@ class Soak:
 
     def run(self):
         acts = (self.put, self.put, self.get, self.get, self.mount, self.mount, self.killed_put, self.killed_mount, self.full_disk)
+        if self.args.full:
+            acts = (self.put, self.get, *6 * (self.filling_disk,), self.full_disk)
         until = time.monotonic() + self.args.seconds
         while time.monotonic() < until or len(self.done) < len(set(acts)):
             act = self.random.choice(acts)
@@ -204,6 +254,7 @@ def main():
     p.add_argument("build")
     p.add_argument("--seconds", type=float, default=7200)
     p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--full", action="store_true")
     p.add_argument("--damage", action="store_true")
     args = p.parse_args()
     print(f"# seed {args.seed}", flush=True)
