@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mutants of replay.py, without touching weir: preloaded, it makes fsync
- * and fdatasync of files (LYING_DISK=file) or of directories
- * (LYING_DISK=directory) do nothing and say that all is well.  With
- * HANGING_DISK=FILE those of a journal hang as long as FILE is there.
+ * The mutants of replay.py and soak.py, without touching weir: preloaded, it
+ * makes fsync and fdatasync of files (LYING_DISK=file) or of directories
+ * (LYING_DISK=directory) do nothing and say that all is well; with
+ * LYING_DISK=full a write that finds no space says that it wrote.  With
+ * HANGING_DISK=FILE fsyncs of a journal hang as long as FILE is there.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,4 +64,63 @@ int
 fdatasync(int fd)
 {
 	return lie(fd) ? 0 : really("fdatasync", fd);
+}
+
+/* --- writes on a full disk --- */
+
+static void *
+next(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+static bool
+pretends(void)
+{
+	const char *what = getenv("LYING_DISK");
+
+	return errno == ENOSPC && what != NULL && strcmp(what, "full") == 0;
+}
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	ssize_t (*f)(int, const void *, size_t);
+	void *symbol = next("write");
+	ssize_t r;
+
+	memcpy(&f, &symbol, sizeof(f));
+	r = f(fd, buf, n);
+	return r < 0 && pretends() ? (ssize_t)n : r;
+}
+
+ssize_t
+pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+	ssize_t (*f)(int, const void *, size_t, off_t);
+	void *symbol = next("pwrite");
+	ssize_t r;
+
+	memcpy(&f, &symbol, sizeof(f));
+	r = f(fd, buf, n, offset);
+	return r < 0 && pretends() ? (ssize_t)n : r;
+}
+
+ssize_t
+pwrite64(int fd, const void *buf, size_t n, off_t offset)
+{
+	return pwrite(fd, buf, n, offset);
+}
+
+int
+posix_fallocate(int fd, off_t offset, off_t n)
+{
+	int (*f)(int, off_t, off_t);
+	void *symbol = next("posix_fallocate");
+	int r;
+
+	memcpy(&f, &symbol, sizeof(f));
+	r = f(fd, offset, n);
+	errno = r;
+	return r != 0 && pretends() ? 0 : r;
 }

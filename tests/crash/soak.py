@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """nothing-lost, over hours: random puts, mounts, kills and full disks on one vault.
 
-usage: soak.py BUILD [--seconds 7200] [--seed N] [--full] [--damage]
+usage: soak.py BUILD [--seconds 7200] [--seed N] [--full [--lie]] [--damage]
 
 The vault lies on a file system of its own that is filled up now and then.  An act is drawn at random, over and over; after
 each, what was reported as put must be there, and what is read must be what was put.  The vault is checked whole
 (`check --read-data`, `audit verify`) after each kill and each full disk, and at the end.
---full draws little else than disks that fill up at a random moment of a put.
+--full draws little else than disks that fill up at a random moment of a put.  With --lie it draws
+nothing else, and a write that finds no space says that it wrote (lying_disk.c): then the run passes only if that is found.
 --damage takes an object away first: then the run passes only if that is found.
 """
 import argparse, collections, json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
@@ -32,6 +33,8 @@ class Soak:
         (top / "key").write_bytes(self.random.randbytes(32))
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "weir-soak", self.disk], check=True)
         self.env = dict(os.environ, WEIR_VAULT=str(self.vault), WEIR_KEY_FILE=str(top / "key"), WEIR_STATE_DIR=str(top / "state"))
+        if args.lie:
+            self.env.update(LD_PRELOAD=str(self.bin / "tests/crash/lying_disk.so"), LYING_DISK="full")
 
     # --- what commands are run by ---
 
@@ -80,7 +83,7 @@ class Soak:
         (tree / "sub").mkdir(parents=True)
         shared = random.Random(self.random.randrange(3)).randbytes(500000)  # what other versions have, too
         (tree / "shared.bin").write_bytes(shared)
-        (tree / "own.bin").write_bytes(self.random.randbytes(self.random.choice((1, 65536, 1500000))))
+        (tree / "own.data").write_bytes(self.random.randbytes(self.random.choice((1, 65536, 1500000))))
         (tree / "sub/text.txt").write_text(f"{self.number}\n")
         return tree
 
@@ -230,6 +233,8 @@ class Soak:
         acts = (self.put, self.put, self.get, self.get, self.mount, self.mount, self.killed_put, self.killed_mount, self.full_disk)
         if self.args.full:
             acts = (self.put, self.get, *6 * (self.filling_disk,), self.full_disk)
+        if self.args.lie:
+            acts = (self.filling_disk,)
         until = time.monotonic() + self.args.seconds
         while time.monotonic() < until or len(self.done) < len(set(acts)):
             act = self.random.choice(acts)
@@ -255,6 +260,7 @@ def main():
     p.add_argument("--seconds", type=float, default=7200)
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--full", action="store_true")
+    p.add_argument("--lie", action="store_true")
     p.add_argument("--damage", action="store_true")
     args = p.parse_args()
     print(f"# seed {args.seed}", flush=True)
@@ -268,9 +274,9 @@ def main():
             soak.run()
         except Wrong as e:
             print(f"# {e}")
-            sys.exit(not args.damage)
-        if args.damage:
-            raise SystemExit("the damage was not found: this test cannot fail")
+            sys.exit(not (args.damage or args.lie))
+        if args.damage or args.lie:
+            raise SystemExit("what is wrong was not found: this test cannot fail")
         print("# " + ", ".join(f"{n} x {act}" for act, n in sorted(soak.done.items())))
     finally:
         soak.close()

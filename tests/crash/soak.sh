@@ -23,7 +23,11 @@ try()
 	fi
 }
 
-echo 1..2
+echo 1..4
 try 'what was put is there, whatever is killed or full' \
     --seconds "$SOAK_SECONDS"
 try 'an object that is gone is found out' --seconds 1 --damage
+try 'what was put is there when the disk fills up meanwhile' \
+    --seconds "$SOAK_SECONDS" --full
+try 'a write that finds no space and does not say so is found out' \
+    --seconds 300 --full --lie
