@@ -172,6 +172,38 @@ take(struct verify *v, const struct proof_entry *e,
 	return 0;
 }
 
+/* The first session that question_held tells of. */
+struct holder {
+	bool found;
+	uint64_t session;
+};
+
+static void
+note_holder(void *arg, uint64_t session, uint64_t opened, uint64_t released)
+{
+	struct holder *h = arg;
+
+	(void)opened;
+	(void)released;
+	if (!h->found)
+		*h = (struct holder){ true, session };
+}
+
+/* Who makes a no says held instead; here it is seen when the release is. */
+static int
+check_held(struct verify *v, const struct question_inquiry *i)
+{
+	struct holder h = { 0 };
+
+	question_held(i, note_holder, &h);
+	if (!h.found)
+		return 0;
+	return bad(v,
+	    "it says no, and session %" PRIu64
+	    " held keys from before the time asked for",
+	    h.session);
+}
+
 static int
 check_reads(struct verify *v)
 {
@@ -201,7 +233,7 @@ check_reads(struct verify *v)
 		    v->v.reads);
 	if (p->answer == PROOF_HELD && (v->v.reads != 0 || v->v.before == 0))
 		return bad(v, "no entry in it shows keys that were held");
-	return 0;
+	return p->answer == PROOF_NO ? check_held(v, i) : 0;
 }
 
 static int

@@ -355,6 +355,24 @@ a_no_over_less_than_the_time_is_refused(void **state)
 	assert_holds(all, &m);
 }
 
+/* Session 1 was given keys at minute 4, and closed at 10. */
+static void
+a_no_that_shows_keys_held_is_refused(void **state)
+{
+	OWNED_MINUTES m = minutes_new(SIZE);
+	OWNED(proof)
+	held = minutes_no(&m, reads("user:alice", "llama", 5, 9), 0, 10);
+	OWNED(proof)
+	closed = minutes_no(&m, reads("user:alice", "llama", 11, 0), 0, SIZE);
+	OWNED(proof)
+	none = minutes_no(&m, reads("user:carol", "llama", 5, 9), 0, 10);
+
+	(void)state;
+	assert_refused(held, &m, "session 1 held keys");
+	assert_holds(closed, &m);
+	assert_holds(none, &m);
+}
+
 static void
 a_no_without_a_range_is_none(void **state)
 {
@@ -484,6 +502,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    a_no_with_another_entry_in_its_place_is_refused),
 		cmocka_unit_test(a_no_over_less_than_the_time_is_refused),
+		cmocka_unit_test(a_no_that_shows_keys_held_is_refused),
 		cmocka_unit_test(a_no_without_a_range_is_none),
 		cmocka_unit_test(
 		    a_session_that_is_not_shown_is_not_passed_over),
