@@ -17,6 +17,9 @@
 
 #define FILE_MODE 0600
 #define REFUSED ".refused"
+#define FORK ".fork"
+#define KEPT ".kept" /* behind either */
+#define NAME_SIZE (DIGEST_HEX_SIZE + sizeof(REFUSED))
 #define TEXT "text/plain; charset=utf-8"
 #define TEXT_SIZE "text/x.tlog.size"
 
@@ -181,23 +184,46 @@ conflict(struct notary_reply *out, const struct followed *f)
 	return reply(out, 409, TEXT_SIZE, "%" PRIu64 "\n", f->last.size);
 }
 
+/* What was shown, and what was cosigned before, which goes on changing. */
+static int
+put_aside(const struct notary *n, const struct witness_request *r,
+    const struct followed *f, const char *name)
+{
+	char beside[NAME_SIZE + sizeof(KEPT)];
+	OWNED_MEM(uint8_t) note = NULL;
+	size_t length;
+	int err = file_load(n->dir, f->file, NOTE_MAX, &note, &length);
+
+	snprintf(beside, sizeof(beside), "%s" KEPT, name);
+	if (err == 0)
+		err = file_replace(n->dir, beside, note, length, FILE_MODE);
+	return err == 0 ?
+	    file_replace(n->dir, name, r->note, r->length, FILE_MODE) :
+	    err;
+}
+
 /*
  * It may be proof that the log signed two histories: the first such note is put
- * beside the one that is kept.  That it cannot be is no reason not to answer.
+ * aside, with the one that is kept now.  Whoever has a published note can be
+ * refused with it, so that those which only the log's key can have made have a
+ * file of their own (FORK).  That it cannot be put there is no reason not to
+ * answer.
  */
 static void
 tell_of(const struct notary *n, const struct witness_request *r,
-    const struct followed *f, const char *what)
+    const struct followed *f, const char *as, const char *what)
 {
-	char name[sizeof(f->file) + sizeof(REFUSED)];
+	char name[NAME_SIZE];
 
-	snprintf(name, sizeof(name), "%s" REFUSED, f->file);
+	if (f->last.size == 0)
+		return; /* there is nothing yet to have a second history of */
+	snprintf(name, sizeof(name), "%s%s", f->file, as);
 	log_warn("'%s': %s; kept are %" PRIu64 " entries, and what was shown "
 		 "is in '%s/%s', unless that was there already",
 	    f->origin, what, f->last.size, n->dir->name, name);
 	if (faccessat(n->dir->fd, name, F_OK, 0) == 0)
 		return;
-	if (file_replace(n->dir, name, r->note, r->length, FILE_MODE) != 0)
+	if (put_aside(n, r, f, name) != 0)
 		log_warn("'%s': it could not be kept", f->origin);
 }
 
@@ -235,12 +261,12 @@ weigh(struct notary *n, struct followed *f, const struct witness_request *r,
 	if (r->old_size != f->last.size)
 		return conflict(out, f);
 	if (c->size == f->last.size && !digest_equal(&c->root, &f->last.root)) {
-		tell_of(n, r, f, "another root of the same size");
+		tell_of(n, r, f, FORK, "another root of the same size");
 		return conflict(out, f);
 	}
 	if (!tlog_consistency_ok(f->last.size, c->size, &f->last.root, &c->root,
 		r->proof, r->count)) {
-		tell_of(n, r, f, "no proof that it extends them");
+		tell_of(n, r, f, REFUSED, "no proof that it extends them");
 		return reply(out, 422, TEXT,
 		    "the proof does not show that it extends what is kept\n");
 	}

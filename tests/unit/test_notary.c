@@ -212,14 +212,14 @@ who_does_not_know_the_size_is_told_it(void **state)
 
 /* The first one that did not fit is kept, for whoever looks into it. */
 static bool
-refused_is(const struct stand *t, const char *want)
+kept_is(const struct stand *t, const char *as, const char *want)
 {
 	struct digest d = digest_of(ORIGIN, strlen(ORIGIN));
 	OWNED_MEM(uint8_t) note = NULL;
 	char hex[DIGEST_HEX_SIZE], name[DIGEST_HEX_SIZE + 16];
 	size_t n;
 
-	snprintf(name, sizeof(name), "%s.refused", digest_hex(&d, hex));
+	snprintf(name, sizeof(name), "%s.%s", digest_hex(&d, hex), as);
 	if (file_load(t->s.dir, name, NOTE_MAX, &note, &n) != 0)
 		return want == NULL;
 	return want != NULL && strcmp((const char *)note, want) == 0;
@@ -236,10 +236,35 @@ the_note_of_a_fork_is_kept_as_evidence(void **state)
 	(void)state;
 	assert_int_equal(ask_for(&t, 0, 4, NULL, said), 200);
 	assert_int_equal(ask_for(&t, 1, 5, &b, said), 409);
-	assert_true(refused_is(&t, NULL));
+	assert_true(kept_is(&t, "refused", NULL));
 	assert_int_equal(ask_for(&t, 4, 5, &b, said), 422);
 	assert_int_equal(ask_for(&t, 4, 6, &other, said), 422);
-	assert_true(refused_is(&t, fork));
+	assert_true(kept_is(&t, "refused", fork));
+}
+
+/* A stranger has published notes, and can send them with proofs that are none. */
+static void
+a_stranger_cannot_take_the_place_of_a_forks_note(void **state)
+{
+	OWNED_STAND t = stand_new();
+	struct branch b = { 2 };
+	OWNED_MEM(char) honest = note_at(6, NULL, &log_key, log_seed);
+	OWNED_MEM(char) fork = note_at(4, &b, &log_key, log_seed);
+	OWNED_MEM(char) kept = note_at(4, NULL, &log_key, log_seed);
+	const struct digest some = { { 1 } };
+	char said[64];
+
+	(void)state;
+	assert_int_equal(ask_for(&t, 0, 4, NULL, said), 200);
+	assert_int_equal(ask(&t, 4, honest, &some, 1, said), 422);
+	assert_true(kept_is(&t, "refused", honest));
+	assert_true(kept_is(&t, "fork", NULL));
+	assert_int_equal(ask_for(&t, 4, 4, &b, said), 409);
+	assert_true(kept_is(&t, "fork", fork));
+	assert_true(kept_is(&t, "refused", honest));
+	/* Nor does what it was a fork of go when the log goes on. */
+	assert_int_equal(ask_for(&t, 4, 9, NULL, said), 200);
+	assert_true(kept_is(&t, "fork.kept", kept));
 }
 
 /* Every pair of sizes, every place to fork: nothing of the fork is cosigned. */
@@ -451,6 +476,8 @@ main(void)
 		cmocka_unit_test(a_log_that_grows_is_cosigned_at_each_size),
 		cmocka_unit_test(who_does_not_know_the_size_is_told_it),
 		cmocka_unit_test(the_note_of_a_fork_is_kept_as_evidence),
+		cmocka_unit_test(
+		    a_stranger_cannot_take_the_place_of_a_forks_note),
 		cmocka_unit_test(a_fork_is_never_cosigned),
 		cmocka_unit_test(a_log_that_was_cut_is_not_cosigned),
 		cmocka_unit_test(
