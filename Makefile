@@ -78,7 +78,8 @@ MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
 	weir-mount-trusting weir-mount-late weir-mount-unruly \
 	weir-mount-planted weir-mount-moody weir-mount-hanging weir-mount-gap \
 	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
-	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky test_trust_loose \
+	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky \
+	weir-credulous test_trust_loose \
 	test_budget_blind test_keyring_careless test_lock_careless test_rekey_careless \
 	test_reads_loose test_reads_store_loose test_object_loose)
 
@@ -400,6 +401,11 @@ $(BUILD)/tests/mutants/weir-poisoned: private LINK += $(call wraps,\
 	manifest_write manifest_page_write lockbox_write)
 $(BUILD)/tests/mutants/weir-poisoned: $(BUILD)/cli/weir.o \
 		$(BUILD)/tests/mutants/poisoned_put.o $(LIBS)
+	$(link)
+$(BUILD)/tests/mutants/weir-credulous: private LINK += $(call wraps,\
+	intake_sums_settle)
+$(BUILD)/tests/mutants/weir-credulous: $(BUILD)/cli/weir.o \
+		$(BUILD)/tests/mutants/credulous_put.o $(LIBS)
 	$(link)
 $(BUILD)/tests/mutants/weir-leaky: private LINK += $(call wraps,\
 	gcm_seal secret_init)

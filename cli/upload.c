@@ -9,7 +9,9 @@
 #include "cli/progress.h"
 #include "cli/talk.h"
 #include "vault/err.h"
+#include "vault/filesums.h"
 #include "vault/log.h"
+#include "vault/seen.h"
 
 #define COMMIT_TRIES 8
 
@@ -17,6 +19,8 @@
 struct way {
 	const struct upload *u;
 	struct client *client;
+	struct file *memory;	   /* where filesums is kept, or NULL */
+	struct filesums *filesums; /* or NULL */
 	uint64_t id;
 	struct digest digests[MSG_PUT_KEYS_MAX];
 };
@@ -83,6 +87,7 @@ take_in(struct way *w, struct progress *progress,
 		.stdin_name = u->stdin_name,
 		.allow_pickle = u->allow_pickle,
 		.effort = u->effort,
+		.filesums = w->filesums,
 		.progress = progress_intake,
 		.progress_arg = progress,
 		.stop = u->o->stop,
@@ -171,6 +176,34 @@ store_and_commit(struct way *w, struct progress *progress,
 	    " run it again");
 }
 
+static void
+way_clear(struct way *w)
+{
+	filesums_free(w->filesums);
+	file_free(w->memory);
+}
+
+/* Where this user has no place for it, nothing is remembered: no put fails, or
+ * complains, for that. */
+static void
+remember(struct way *w)
+{
+	log_hush(true);
+	if (seen_vault_directory(&w->memory, client_peer(w->client)->vault) !=
+	    0)
+		w->memory = NULL;
+	log_hush(false);
+	if (w->memory != NULL && filesums_load(&w->filesums, w->memory) != 0)
+		w->filesums = NULL;
+}
+
+static void
+keep(const struct way *w)
+{
+	if (w->filesums != NULL && filesums_save(w->filesums, w->memory) != 0)
+		log_warn("the next put hashes these files anew");
+}
+
 static int
 finish(struct upload_done *out, struct upload_done *d)
 {
@@ -183,7 +216,8 @@ int
 upload_run(struct upload_done *out, const struct upload *u,
     struct client *client)
 {
-	struct way w = { .u = u, .client = client };
+	__attribute__((cleanup(way_clear))) struct way w = { .u = u,
+		.client = client };
 	OWNED(progress) progress = NULL;
 	struct msg_put_begin_reply begun;
 	struct upload_done d = { 0 };
@@ -193,7 +227,10 @@ upload_run(struct upload_done *out, const struct upload *u,
 	    (r = client_put_begin(client, u->model, &begun)) != 0)
 		return r;
 	w.id = begun.upload;
+	remember(&w);
 	r = store_and_commit(&w, progress, &begun, &d);
+	if (r == 0)
+		keep(&w);
 	msg_put_begin_reply_clear(&begun);
 	progress_clear(progress);
 	d.seconds = progress_seconds(progress);

@@ -8,6 +8,7 @@
 #include "vault/binder.h"
 #include "vault/err.h"
 #include "vault/intake_file.h"
+#include "vault/intake_sums.h"
 #include "vault/log.h"
 #include "vault/manifest.h"
 #include "vault/pipeline.h"
@@ -22,6 +23,7 @@ struct intake {
 	struct manifest manifest; /* its files' names are the walk's */
 	struct pipeline *pipeline;
 	struct binder *binder;
+	struct intake_sums *sums; /* NULL: no file is remembered */
 	struct tensor_list tensors;
 	struct model_imports imports;
 	struct intake_progress progress;
@@ -40,6 +42,7 @@ intake_clear(struct intake *in)
 {
 	pipeline_free(in->pipeline); /* it calls the others */
 	binder_free(in->binder);
+	intake_sums_free(in->sums);
 	tensor_list_clear(&in->tensors);
 	model_imports_clear(&in->imports);
 	free(in->manifest.files);
@@ -75,6 +78,9 @@ chunk_done(void *arg, const struct pipeline_chunk *c)
 
 	if (err != 0)
 		return err;
+	if (in->sums != NULL)
+		intake_sums_chunk(in->sums, in->manifest.files, c->offset,
+		    c->box);
 	in->manifest.chunk_rows++;
 	in->progress.bytes_done += c->box->length;
 	if (c->stored_bytes > 0)
@@ -117,6 +123,9 @@ prepare(struct intake *in)
 	if (in->manifest.files == NULL)
 		return no_memory();
 	err = binder_new(&in->binder, &binder);
+	if (err == 0 && how->filesums != NULL)
+		err = intake_sums_new(&in->sums, how->filesums, in->walk,
+		    how->effort);
 	if (err == 0)
 		err = pipeline_new(&in->pipeline, &pipeline);
 	return err;
@@ -125,7 +134,7 @@ prepare(struct intake *in)
 static int
 take_item(struct intake *in, const struct walk_item *item)
 {
-	const struct intake_file_how file = {
+	struct intake_file_how file = {
 		.walk = in->walk,
 		.pipeline = in->pipeline,
 		.allow_pickle = in->how->allow_pickle,
@@ -143,6 +152,9 @@ take_item(struct intake *in, const struct walk_item *item)
 	row->target = item->target;
 	if (row->kind != MANIFEST_FILE)
 		return 0;
+	file.summed = in->sums != NULL &&
+	    intake_sums_guess(in->sums, (size_t)(item - in->walk->items),
+		&row->digest);
 	err = intake_file_take(&file, item, row);
 	if (err != 0)
 		return err;
@@ -262,20 +274,33 @@ store_manifest(struct intake *in, struct digest *object)
 	return err;
 }
 
+/* Take the files in: *again if one was not what it was guessed to be. */
 static int
-take_all(struct intake *in, struct digest *object)
+take_files(struct intake *in, bool *again)
 {
-	struct manifest *m = &in->manifest;
-	int err = store_sweep(in->how->store);
+	int err = 0;
 
-	if (err == 0)
-		err = prepare(in);
+	*again = false;
 	for (size_t i = 0; err == 0 && i < in->walk->count; i++)
 		err = take_item(in, &in->walk->items[i]);
 	if (err == 0)
 		err = pipeline_finish(in->pipeline);
+	if (err == 0 && in->sums != NULL)
+		err = intake_sums_settle(in->sums, in->manifest.files, again);
+	return err;
+}
+
+static int
+take_all(struct intake *in, struct digest *object, bool *again)
+{
+	struct manifest *m = &in->manifest;
+	int err = prepare(in);
+
 	if (err == 0)
-		err = binder_end(in->binder, &m->pages, &m->page_count);
+		err = take_files(in, again);
+	if (err != 0 || *again)
+		return err;
+	err = binder_end(in->binder, &m->pages, &m->page_count);
 	if (err == 0)
 		err = limit_text(m);
 	if (err == 0)
@@ -288,15 +313,21 @@ take_all(struct intake *in, struct digest *object)
 	return store_manifest(in, object);
 }
 
-int
-intake_run(const struct intake_how *how, struct intake_result *out)
+/* *again: all that came of it is what it stored, which is added to *before. */
+static int
+run_once(const struct intake_how *how, struct intake_result *out,
+    struct intake_progress *before, bool *again)
 {
-	__attribute__((
-	    cleanup(intake_clear))) struct intake in = { .how = how };
+	__attribute__((cleanup(intake_clear))) struct intake in = {
+		.how = how,
+		.progress.bytes_new = before->bytes_new,
+		.progress.stored_bytes = before->stored_bytes,
+	};
 	struct digest object;
-	int err = take_all(&in, &object);
+	int err = take_all(&in, &object, again);
 
-	if (err != 0)
+	*before = in.progress;
+	if (err != 0 || *again)
 		return err;
 	in.progress.bytes_total = in.manifest.total_bytes;
 	in.progress.done = true;
@@ -313,4 +344,16 @@ intake_run(const struct intake_how *how, struct intake_result *out)
 	};
 	in.imports = (struct model_imports){ 0 };
 	return 0;
+}
+
+int
+intake_run(const struct intake_how *how, struct intake_result *out)
+{
+	struct intake_progress before = { 0 };
+	bool again = true;
+	int err = store_sweep(how->store);
+
+	while (err == 0 && again)
+		err = run_once(how, out, &before, &again);
+	return err;
 }

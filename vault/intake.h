@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "vault/digest.h"
+#include "vault/filesums.h"
 #include "vault/model.h"
 #include "vault/object.h"
 #include "vault/owned.h"
@@ -47,7 +48,9 @@ struct intake_how {
 	size_t path_count;
 	const char *stdin_name; /* what "-" is called in the tree */
 	bool allow_pickle;
-	enum codec_effort effort; /* put again the same way, the same tree has
+	struct filesums *filesums; /* files put before, and those put now when
+				      intake_run returns 0; may be NULL */
+	enum codec_effort effort;  /* put again the same way, the same tree has
 				     the same version digest */
 	void (*progress)(void *arg, const struct intake_progress *p);
 	void *progress_arg;

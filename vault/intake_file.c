@@ -359,7 +359,8 @@ intake_file_take(const struct intake_file_how *how,
 	__attribute__((
 	    cleanup(model_info_clear))) struct model_info info = { 0 };
 	struct taking t = { .how = how, .item = item, .row = row };
-	int err = pipeline_begin(how->pipeline, &row->digest);
+	int err = pipeline_begin(how->pipeline,
+	    how->summed ? NULL : &row->digest);
 
 	if (err != 0)
 		return err;

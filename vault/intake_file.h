@@ -16,6 +16,7 @@ struct intake_file_how {
 	const struct walk *walk;
 	struct pipeline *pipeline;
 	bool allow_pickle;
+	bool summed; /* row has its digest: it need not be taken */
 	const volatile bool *stop;     /* may be NULL */
 	struct tensor_list *tensors;   /* the file's are appended */
 	struct model_imports *imports; /* let in by allow_pickle: added */

@@ -179,7 +179,7 @@ pipeline_begin(struct pipeline *p, struct digest *digest)
 
 	if (s == NULL)
 		return log_err(ERR_NOMEM, "out of memory for a file's digest");
-	if (digester_new(&s->digester) != 0) {
+	if (digest != NULL && digester_new(&s->digester) != 0) {
 		free(s);
 		return log_err(ERR_NOMEM, "out of memory for a file's digest");
 	}
@@ -230,10 +230,13 @@ pipeline_room(struct pipeline *p, size_t n, uint8_t **room)
 	return 0;
 }
 
-/* A chunk waits to be added to its file's digest. */
+/* A chunk waits to be added to its file's digest, if somebody asks for that. */
 static void
 follow(struct sum *s, struct chunk *c)
 {
+	c->summed = s->digester == NULL;
+	if (c->summed)
+		return;
 	if (s->first == NULL)
 		s->first = c;
 	else

@@ -55,7 +55,7 @@ OWNED_TYPE(pipeline);
 /*
  * The chunks that are added from here to pipeline_end are a file.  Its digest
  * is in *digest once pipeline_finish has returned 0; until then, or until
- * pipeline_free, it is not the caller's.
+ * pipeline_free, it is not the caller's.  NULL: nobody asks for it.
  */
 int pipeline_begin(struct pipeline *p, struct digest *digest) MUST_USE;
 void pipeline_end(struct pipeline *p);

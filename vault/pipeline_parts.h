@@ -15,7 +15,8 @@ struct chunk {
 	uint32_t length;
 	uint64_t offset;
 	uint8_t widths[OBJECT_CHUNK_SEGMENTS];
-	bool summed;	     /* its file's digest has it: it may be packed */
+	bool summed;	     /* its file's digest has it, or nobody asks for
+				that: it may be packed */
 	struct chunk *after; /* in its file */
 	struct object_payload *payload; /* until it is stored */
 	struct digest object;
@@ -24,8 +25,8 @@ struct chunk {
 
 /* A file's digest in the making: one thread at a time adds to it. */
 struct sum {
-	struct sum *next; /* the file after it */
-	struct digester *digester;
+	struct sum *next;	   /* the file after it */
+	struct digester *digester; /* or NULL, and out, too */
 	struct digest *out;
 	struct chunk *first; /* of those to be added yet */
 	struct chunk *last;

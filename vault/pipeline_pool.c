@@ -255,7 +255,8 @@ pipeline_sum_end(struct pipeline *p, struct sum *s)
 	*at = s->next;
 	if (p->sums_last == s)
 		p->sums_last = before;
-	*s->out = digester_end(s->digester);
+	if (s->digester != NULL)
+		*s->out = digester_end(s->digester);
 	digester_free(s->digester);
 	free(s);
 }

@@ -60,6 +60,7 @@ shed_put(struct shed *s, const char *path, struct intake_result *out)
 		.keys = &s->keys.intake,
 		.paths = &path,
 		.path_count = 1,
+		.filesums = s->filesums,
 	};
 
 	return intake_run(&how, out);

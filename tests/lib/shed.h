@@ -15,6 +15,8 @@ struct shed {
 	char *objects; /* of the store */
 	struct store *store;
 	struct fakekeys keys;
+	struct filesums
+	    *filesums;	       /* for shed_put; NULL unless a test sets it */
 	struct opened *opened; /* for shed_open; NULL unless a test sets it */
 	char lines[4096]; /* what was logged since shed_init or shed_hush */
 };
