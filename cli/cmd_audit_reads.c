@@ -210,8 +210,7 @@ print_json(const struct reads *d, const char *path)
 	    proof_answer_name(d->answer), "principal", d->q.principal, "model",
 	    d->q.model, "since", entry_time_text(d->q.since_ms, since), "bytes",
 	    (json_int_t)d->bytes, "range", "first", (json_int_t)d->first, "end",
-	    (json_int_t)d->end, "clock",
-	    d->has_earlier ? "keyd, bounded by witnesses" : "keyd");
+	    (json_int_t)d->end, "clock", evidence_clock(&d->q, d->has_earlier));
 	if (j == NULL)
 		return ERR_NOMEM;
 	if (d->q.until_ms != INT64_MAX &&
@@ -301,6 +300,8 @@ print_text(const struct reads *d)
 		    out_time((int64_t)d->earlier.moment * 1000, moment));
 	else
 		out_line("clock       keyd's");
+	if (d->has_earlier && d->q.until_ms != INT64_MAX)
+		out_line("            keyd's word for where the time ends");
 	return r;
 }
 

@@ -209,3 +209,13 @@ evidence_checkpoint(json_t **out, const struct note_checkpoint *c,
 	j = NULL;
 	return 0;
 }
+
+const char *
+evidence_clock(const struct question *q, bool witnessed)
+{
+	if (!witnessed)
+		return "keyd";
+	return q->until_ms == INT64_MAX ?
+	    "keyd, bounded by witnesses" :
+	    "keyd, its start bounded by witnesses";
+}

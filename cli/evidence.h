@@ -3,6 +3,7 @@
 #define WEIR_EVIDENCE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "cli/cosigned.h"
 #include "cli/options.h"
@@ -42,6 +43,10 @@ int evidence_write_tlog(const struct proof *p, const struct note_key *log,
 /* {"size","root","note"?,"cosigned"?} of a checkpoint. */
 int evidence_checkpoint(json_t **out, const struct note_checkpoint *c,
     const char *note, const struct witness_policy *policy) MUST_USE;
+
+/* "clock" in JSON: whose word the time asked for is.  Witnesses bound where it
+ * begins; where it ends before the log does is keyd's word. */
+const char *evidence_clock(const struct question *q, bool witnessed);
 
 /* `weir audit verify --proof`: what a file proves, on stdout. */
 struct evidence_check {

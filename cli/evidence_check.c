@@ -178,9 +178,13 @@ print_json(const struct checked *c)
 		0 ||
 	    (r = add_checkpoints(j, c)) != 0 || (r = add_entries(j, c->p)) != 0)
 		return r;
-	if ((r = out_set(j, "clock",
-		 json_string(
-		     bounded(c) ? "keyd, bounded by witnesses" : "keyd"))) != 0)
+	if ((r = out_set(j, "before", json_integer((json_int_t)c->v.before))) !=
+		0 ||
+	    (r = out_set(j, "after", json_integer((json_int_t)c->v.after))) !=
+		0 ||
+	    (r = out_set(j, "clock",
+		 json_string(evidence_clock(&c->p->question, bounded(c))))) !=
+		0)
 		return r;
 	return out_json(j);
 }
@@ -238,6 +242,8 @@ print_clock(const struct checked *c)
 		    entry_time_text((int64_t)c->earlier_moment * 1000, time));
 	else
 		out_line("clock        keyd's word for where the time begins");
+	if (c->p->question.until_ms != INT64_MAX)
+		out_line("             keyd's word for where the time ends");
 	if (c->v.before + c->v.after > 0)
 		out_line("beside it    %" PRIu64
 			 " releases and reads in the range, by keyd's clock "

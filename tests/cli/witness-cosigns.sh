@@ -47,6 +47,12 @@ policy()
 policy both >"$tmp/policy"
 policy W1 >"$tmp/one"
 
+verify_no()
+{
+	weir audit verify --proof "$1" --log-key "$vkey" --policy "$tmp/policy" \
+	    --json
+}
+
 exits 0 'both cosign' weir audit cosign --policy "$tmp/policy" --json
 json '.quorum and (.cosigned | length) == 2' 'and say when'
 is "$(names_in "$vault/trail/cosigned")" 1 'it is kept'
@@ -64,6 +70,24 @@ json '.checkpoint.quorum and .earlier.quorum' 'at both ends'
 exits 0 'the proof holds for who trusts them' weir audit verify \
     --proof "$tmp/no" --log-key "$vkey" --policy "$tmp/policy"
 like "$out" 'had been logged by .* as witnesses saw' 'and bounds the time there'
+exits 0 'for programs, too' verify_no "$tmp/no"
+json '.clock == "keyd, bounded by witnesses" and .before == 0 and .after == 0' \
+    'in the same words'
+# Where the time ends before the log does, nobody but keyd says so.
+sleep 1.1
+until=$(date -u +%Y-%m-%dT%H:%M:%S.000Z)
+sleep 1.1
+weir grant add llama --to "$me" --loads 1 --reason u 2>/dev/null >&2
+exits 0 'a no about a time that is over' weir audit reads \
+    --principal user:nobody --model llama --since "$since" --until "$until" \
+    --policy "$tmp/policy" --cosign --proof "$tmp/over" --json
+json '.range.end < .checkpoint.size and
+    .clock == "keyd, its start bounded by witnesses"' 'is bounded at its start'
+exits 0 'which its proof says, too' verify_no "$tmp/over"
+json '.clock == "keyd, its start bounded by witnesses"' 'to programs'
+exits 0 'and for people' weir audit verify \
+    --proof "$tmp/over" --log-key "$vkey" --policy "$tmp/policy"
+like "$out" "keyd's word for where the time ends" 'in words'
 printf 'witness W9 %s\nquorum W9\n' \
     "$(weir-witness keygen --name sec.example/w9 --key "$tmp/k9")" >"$tmp/nine"
 exits 3 'and not for who trusts others' weir audit verify --proof "$tmp/no" \

@@ -355,6 +355,36 @@ a_no_over_less_than_the_time_is_refused(void **state)
 	assert_holds(all, &m);
 }
 
+/* The limit that FORMAT.md names: without a witness's word (v.earlier, at the
+ * range's begin or behind it) such a no is keyd's clock's. */
+static void
+a_clock_that_was_set_back_can_shorten_a_no(void **state)
+{
+	const struct entry_actor keyd = { "keyd", -1 };
+	OWNED_MINUTES m = minutes_new(SIZE);
+	OWNED(proof) p = NULL;
+	OWNED_ENTRY e = { 0 };
+	const uint8_t *bytes;
+	struct proof_verdict v;
+	char why[PROOF_WHY];
+	size_t n;
+
+	(void)state;
+	entry_begin(&e, ENTRY_CONFIG, &keyd, minutes_time(2));
+	assert_int_equal(entry_end(&e, &bytes, &n), 0);
+	assert_true(n <= m.lengths[11]);
+	memcpy(m.entries[11], bytes, n);
+	m.lengths[11] = n;
+
+	p = minutes_no(&m, reads("user:alice", "llama", 3, 0), 11, SIZE);
+	p->earlier = minutes_note(&m, 3);
+	assert_int_equal(tlog_consistency(3, SIZE, minutes_node, &m,
+			     p->consistency, &p->consistency_count),
+	    0);
+	assert_int_equal(proof_verify(p, &m.key, &v, why), 0);
+	assert_true(v.earlier.size < p->first);
+}
+
 /* Session 1 was given keys at minute 4, and closed at 10. */
 static void
 a_no_that_shows_keys_held_is_refused(void **state)
@@ -502,6 +532,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    a_no_with_another_entry_in_its_place_is_refused),
 		cmocka_unit_test(a_no_over_less_than_the_time_is_refused),
+		cmocka_unit_test(a_clock_that_was_set_back_can_shorten_a_no),
 		cmocka_unit_test(a_no_that_shows_keys_held_is_refused),
 		cmocka_unit_test(a_no_without_a_range_is_none),
 		cmocka_unit_test(
