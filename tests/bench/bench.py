@@ -16,7 +16,8 @@ does).
 Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
 use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
 what is measured.  The JSON is written beside the build unless --json says where; tests/bench/readme.py makes the
-README's table from it.  --growth small (minutes) or full (an hour and more, 80 GB of memory or disk) adds growth.py's.
+README's table from it.  --growth small (minutes), medium (a quarter of an hour) or full (an hour and more, 80 GB of
+memory or disk) adds growth.py's.
 """
 import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
@@ -331,7 +332,7 @@ def main():
     p.add_argument("--chunks", type=int, default=250000)
     p.add_argument("--json")
     p.add_argument("--only", default="")
-    p.add_argument("--growth", choices=("small", "full"))
+    p.add_argument("--growth", choices=("small", "medium", "full"))
     args = p.parse_args()
     where = os.environ.get("BENCH_DIR") or ("/dev/shm" if shutil.disk_usage("/dev/shm").free > 16 << 30 else None)
     top = pathlib.Path(tempfile.mkdtemp(prefix="weir-bench.", dir=where))
