@@ -7,6 +7,7 @@
 
 #include "cli/audit.h"
 #include "cli/cmd.h"
+#include "cli/index.h"
 #include "cli/ocsf.h"
 #include "cli/out.h"
 #include "cli/story.h"
@@ -16,11 +17,13 @@
 #include "vault/log.h"
 
 #define STATE_MAX 32
+#define LACKS 1 /* the index left out what an entry gets its names from */
 
 struct export
 {
 	const struct options *o;
 	bool ocsf;
+	bool by_index; /* of what is before from, what it names was read */
 	uint64_t from;
 	uint64_t next; /* behind the last entry that was told */
 	uint64_t events;
@@ -52,7 +55,24 @@ tell(struct export *x, uint64_t index, const uint8_t *bytes, size_t n,
 	return emit(x, j);
 }
 
-/* All that comes before may give an entry its names. */
+static int
+learn(struct export *x, const struct entry_view *v)
+{
+	int r = story_learn(x->story, v);
+
+	if (r == 0 && x->events_of != NULL)
+		r = ocsf_learn(x->events_of, v);
+	return r;
+}
+
+static bool
+lacks(const struct export *x, const struct entry_view *v)
+{
+	return story_lacks(x->story, v) ||
+	    (x->events_of != NULL && ocsf_lacks(x->events_of, v));
+}
+
+/* Any that comes before may give an entry its names. */
 static int
 each(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 {
@@ -65,15 +85,48 @@ each(void *arg, uint64_t index, const uint8_t *bytes, size_t n)
 		    "entry %ju of the trail cannot be understood; is it from a "
 		    "newer weir?",
 		    (uintmax_t)index);
-	r = story_learn(x->story, &v);
-	if (r == 0 && x->events_of != NULL)
-		r = ocsf_learn(x->events_of, index, &v);
+	r = learn(x, &v);
 	if (r == 0 && index >= x->from) {
-		r = tell(x, index, bytes, n, &v);
-		x->next = index + 1;
+		r = x->by_index && lacks(x, &v) ? LACKS :
+						  tell(x, index, bytes, n, &v);
+		if (r == 0)
+			x->next = index + 1;
 	}
 	entry_view_clear(&v);
 	return r;
+}
+
+/* --- from where on the trail is read --- */
+
+/* What is before from, as far as it is needed. */
+static int
+by_index(struct export *x, struct audit *a)
+{
+	OWNED(index) index = NULL;
+	int r = index_open(&index, a);
+
+	if (r != 0 || index == NULL)
+		return r;
+	x->by_index = true;
+	return index_before(index, x->from, each, x);
+}
+
+static int
+read_trail(struct export *x, struct audit *a)
+{
+	int r = x->from > 0 ? by_index(x, a) : 0;
+
+	if (r == 0)
+		r = trail_reader_stream(a->reader, x->by_index ? x->from : 0,
+		    UINT64_MAX, each, x);
+	if (r != LACKS)
+		return r;
+	log_warn("the index does not name what entry %ju needs: all before it "
+		 "is read ('weir audit verify' checks the index)",
+	    (uintmax_t)x->next);
+	x->by_index = false;
+	x->from = x->next;
+	return trail_reader_stream(a->reader, 0, UINT64_MAX, each, x);
 }
 
 /* --- where it went on --- */
@@ -122,8 +175,27 @@ write_state(const struct export *x, const char *path)
 
 /* --- the command --- */
 
+/* A number behind the end would pass over what comes to stand before it. */
 static int
-go(struct export *x, const struct audit *a, const char *state)
+check_from(const struct export *x, const struct audit *a, const char *state)
+{
+	const uint64_t size = trail_reader_checkpoint(a->reader)->size;
+
+	if (x->from <= size)
+		return 0;
+	if (state == NULL)
+		return log_err(ERR_NOT_FOUND,
+		    "--from %ju is behind the end: the trail has %ju entries",
+		    (uintmax_t)x->from, (uintmax_t)size);
+	return log_err(ERR_INTEGRITY,
+	    "'%s' goes on with entry %ju, and the trail has %ju: it was cut, "
+	    "is from an old backup, or is another vault's.  Where that is as "
+	    "it should be, remove the file: all is exported again",
+	    state, (uintmax_t)x->from, (uintmax_t)size);
+}
+
+static int
+go(struct export *x, struct audit *a, const char *state)
 {
 	char host[256] = "", id[VAULTDIR_ID_SIZE], count[OUT_COUNT];
 	OWNED(trail_reader) past = NULL;
@@ -132,6 +204,8 @@ go(struct export *x, const struct audit *a, const char *state)
 	struct ocsf_how how = { .origin = a->vault->key.name, .host = host };
 	int r;
 
+	if ((r = check_from(x, a, state)) != 0)
+		return r;
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
 		snprintf(host, sizeof(host), "localhost");
 	if ((r = story_new(&story, a->client, a->store)) != 0)
@@ -146,7 +220,7 @@ go(struct export *x, const struct audit *a, const char *state)
 	}
 	x->events_of = ocsf;
 	x->next = x->from;
-	if ((r = trail_reader_stream(a->reader, 0, UINT64_MAX, each, x)) != 0)
+	if ((r = read_trail(x, a)) != 0)
 		return r;
 	if (story_unnamed(story) > 0)
 		log_warn("the files of %s have numbers instead of names",

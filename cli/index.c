@@ -257,6 +257,34 @@ index_each(const struct index *x, const struct trail_index_query *q,
 	    arg);
 }
 
+int
+index_before(struct index *x, uint64_t from,
+    int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
+    void *arg)
+{
+	const struct trail_index_query q = {
+		.since_ms = INT64_MIN,
+		.until_ms = INT64_MAX,
+		.from = from,
+		.kinds = TRAIL_INDEX_ALL,
+		.context = true,
+	};
+	const uint64_t size = trail_reader_checkpoint(x->a->reader)->size;
+	struct trail_index_found found;
+	struct run r = { .found = &found, .each = each, .arg = arg };
+	int err = index_size(x) < size ? extend(x->a, x->content, size) : 0;
+
+	if (err == 0)
+		err = trail_index_find(x->content, &q, &found);
+	if (err != 0)
+		return err;
+	while (found.count > 0 && found.entries[found.count - 1] >= from)
+		found.count--;
+	err = read_found(x->a->reader, &r);
+	free(found.entries);
+	return err;
+}
+
 /* --- checking it --- */
 
 static int

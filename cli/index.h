@@ -37,6 +37,12 @@ int index_each(const struct index *x, const struct trail_index_query *q,
     int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
     void *arg) MUST_USE;
 
+/* Of the entries before from, in order, those that the ones from there to the
+ * trail's end need: trail_index_query's context. */
+int index_before(struct index *x, uint64_t from,
+    int (*each)(void *arg, uint64_t index, const uint8_t *entry, size_t n),
+    void *arg) MUST_USE;
+
 /*
  * Make this user's index anew, where there is one, and compare.  ERR_INTEGRITY,
  * said, when it was another; then the new one is kept.  *entries: how many it

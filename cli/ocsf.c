@@ -48,11 +48,34 @@ ocsf_free(struct ocsf *o)
 	free(o);
 }
 
+static struct ocsf_session *
+find_session(const struct ocsf *o, const json_t *entry)
+{
+	uint64_t id = talk_number(entry, "session");
+	struct ocsf_session *s;
+
+	HASH_FIND(hh, o->sessions, &id, sizeof(id), s);
+	return s;
+}
+
+const struct ocsf_alert *
+ocsf_alert_of(const struct ocsf *o, const struct entry_view *v)
+{
+	uint64_t id = talk_number(v->json, "alert");
+	const struct ocsf_alert *a;
+
+	HASH_FIND(hh, o->alerts, &id, sizeof(id), a);
+	return a;
+}
+
 static int
 learn_session(struct ocsf *o, const struct entry_view *v)
 {
-	struct ocsf_session *s = calloc(1, sizeof(*s));
+	struct ocsf_session *s;
 
+	if (find_session(o, v->json) != NULL)
+		return 0;
+	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ERR_NOMEM;
 	s->id = talk_number(v->json, "session");
@@ -64,8 +87,11 @@ learn_session(struct ocsf *o, const struct entry_view *v)
 static int
 learn_alert(struct ocsf *o, const struct entry_view *v)
 {
-	struct ocsf_alert *a = calloc(1, sizeof(*a));
+	struct ocsf_alert *a;
 
+	if (ocsf_alert_of(o, v) != NULL)
+		return 0;
+	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return ERR_NOMEM;
 	a->id = talk_number(v->json, "alert");
@@ -76,12 +102,17 @@ learn_alert(struct ocsf *o, const struct entry_view *v)
 }
 
 int
-ocsf_learn(struct ocsf *o, uint64_t index, const struct entry_view *v)
+ocsf_learn(struct ocsf *o, const struct entry_view *v)
 {
-	(void)index;
 	if (v->kind == ENTRY_SESSION_OPEN)
 		return learn_session(o, v);
 	return v->kind == ENTRY_ALERT ? learn_alert(o, v) : 0;
+}
+
+bool
+ocsf_lacks(const struct ocsf *o, const struct entry_view *v)
+{
+	return v->kind == ENTRY_ALERT_ACK && ocsf_alert_of(o, v) == NULL;
 }
 
 int
@@ -245,10 +276,8 @@ ocsf_allowed(struct ocsf_event *e, bool allowed)
 json_t *
 ocsf_session_of(const struct ocsf_event *e)
 {
-	uint64_t id = ocsf_count(e, "session");
-	struct ocsf_session *s;
+	const struct ocsf_session *s = find_session(e->o, e->e->v->json);
 
-	HASH_FIND(hh, e->o->sessions, &id, sizeof(id), s);
 	return s != NULL ? s->open : NULL;
 }
 

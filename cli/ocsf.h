@@ -3,6 +3,7 @@
 #define WEIR_OCSF_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,10 @@ int ocsf_new(struct ocsf **out, const struct ocsf_how *how) MUST_USE;
 void ocsf_free(struct ocsf *o);
 OWNED_TYPE(ocsf);
 
-/* Every entry, in order, from the trail's first on. */
-int ocsf_learn(struct ocsf *o, uint64_t index, const struct entry_view *v)
-    MUST_USE;
+/* What an entry says of others; in order. */
+int ocsf_learn(struct ocsf *o, const struct entry_view *v) MUST_USE;
+/* Whether an entry is about an alert that was not learnt. */
+bool ocsf_lacks(const struct ocsf *o, const struct entry_view *v);
 
 /* The events of an entry that was learnt: none, one, or a few.  What emit
  * returns ends it. */

@@ -191,13 +191,12 @@ ocsf_finding_tell(struct ocsf *o, const struct ocsf_entry *entry,
     ocsf_emit *emit, void *arg)
 {
 	struct ocsf_event e = { .o = o, .e = entry };
-	uint64_t id = talk_number(entry->v->json, "alert");
 	const struct ocsf_alert *a;
 	bool fact;
 
 	if (entry->v->kind != ENTRY_ALERT && entry->v->kind != ENTRY_ALERT_ACK)
 		return 0;
-	HASH_FIND(hh, o->alerts, &id, sizeof(id), a);
+	a = ocsf_alert_of(o, entry->v);
 	if (a == NULL)
 		return 0;
 	fact = is_fact(talk_text(a->entry, "rule"));

@@ -71,6 +71,8 @@ void ocsf_allowed(struct ocsf_event *e, bool allowed);
 /* Who did it, for whom; device: where. */
 void ocsf_actor(struct ocsf_event *e, json_t *parent);
 json_t *ocsf_session_of(const struct ocsf_event *e);
+const struct ocsf_alert *ocsf_alert_of(const struct ocsf *o,
+    const struct entry_view *v);
 uint64_t ocsf_count(const struct ocsf_event *e, const char *key);
 const char *ocsf_word(const struct ocsf_event *e, const char *key);
 /* "<vault>:<index>" */

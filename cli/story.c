@@ -134,6 +134,16 @@ model_of(const struct story *s, const struct entry_view *v)
 	return story_version_model(s->versions, version);
 }
 
+bool
+story_lacks(const struct story *s, const struct entry_view *v)
+{
+	const bool of_statement = v->kind == ENTRY_STATEMENT_WITHDRAW,
+		   of_version = entry_view_text(v, "version") != NULL;
+
+	return (story_number(v, "session") != 0 && session_of(s, v) == NULL) ||
+	    ((of_statement || of_version) && model_of(s, v) == NULL);
+}
+
 static bool
 lists_model(const json_t *versions, const char *model)
 {

@@ -30,6 +30,10 @@ OWNED_TYPE(story);
 /* Learn what an entry says.  Entries must come in the trail's order. */
 int story_learn(struct story *s, const struct entry_view *v) MUST_USE;
 
+/* Whether an entry is of a session, a version or a statement of which none that
+ * was learnt has told. */
+bool story_lacks(const struct story *s, const struct entry_view *v);
+
 /* Whether an entry is about this model, or done by or for this principal,
  * the sessions that it belongs to included. */
 bool story_about(const struct story *s, const struct entry_view *v,

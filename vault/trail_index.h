@@ -57,9 +57,11 @@ struct trail_index_query {
 	const char *who;   /* NULL: anybody */
 	const char *model; /* NULL: anything */
 	int64_t since_ms, until_ms;
+	uint64_t from; /* entries from this one on */
 	uint64_t kinds;
-	/* Besides: what tells whose the sessions are that were found, and what
-	 * model the versions and statements are of. */
+	/* Besides, from before as well: what tells whose the sessions are that
+	 * were found, what model the versions and statements are of, and which
+	 * alerts were acknowledged. */
 	bool context;
 };
 

@@ -12,7 +12,9 @@ struct search {
 	const struct trail_index_query *q;
 	bool *who, *about;
 	bool *rows;    /* those that are meant, by number */
+	bool *met;     /* those of them that an entry has that was found */
 	bool *context; /* sets with a model of what was found */
+	bool acks;     /* of alerts were found */
 	struct index_session *sessions;
 	struct trail_index_found found;
 	size_t room;
@@ -31,6 +33,7 @@ search_clear(struct search *s)
 	free(s->about);
 	free(s->context);
 	free(s->rows);
+	free(s->met);
 	free(s->found.entries);
 }
 
@@ -86,20 +89,25 @@ is_kind(const struct search *s, const struct index_row *r)
 	return (s->q->kinds >> index_row_kind(r) & 1) != 0;
 }
 
-/* All the entries of the rows that are meant, but those of other times. */
+/* All the entries of the rows that are meant, but those of other times and
+ * those before. */
 static int
 take_rows(struct search *s)
 {
 	const struct trail_index *x = s->x;
+	const uint64_t from = s->q->from;
 	int err = 0;
 
-	for (uint64_t i = 0; err == 0 && i < x->count; i++) {
+	for (uint64_t i = from - from % INDEX_RUN; err == 0 && i < x->count;
+	     i++) {
 		if (i % INDEX_RUN == 0 && !in_time(s, i)) {
 			i += INDEX_RUN - 1;
 			continue;
 		}
-		if (s->rows[x->entries[i]])
-			err = take(s, i);
+		if (i < from || !s->rows[x->entries[i]])
+			continue;
+		s->met[x->entries[i]] = true;
+		err = take(s, i);
 	}
 	return err;
 }
@@ -108,7 +116,8 @@ static int
 find_meant(struct search *s)
 {
 	s->rows = calloc(s->x->row_count + 1, sizeof(*s->rows));
-	if (s->rows == NULL)
+	s->met = calloc(s->x->row_count + 1, sizeof(*s->met));
+	if (s->rows == NULL || s->met == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < s->x->row_count; i++) {
 		const struct index_row *r = &s->x->rows[i];
@@ -168,9 +177,11 @@ note_needed(struct search *s)
 	for (size_t i = 0; err == 0 && i < s->x->row_count; i++) {
 		const struct index_row *r = &s->x->rows[i];
 
-		if (!s->rows[i])
+		if (!s->met[i])
 			continue;
 		note_models(s, r->about, seen);
+		if (index_row_kind(r) == ENTRY_ALERT_ACK)
+			s->acks = true;
 		if (index_row_session(r) != 0)
 			err = note_session(s, r);
 	}
@@ -186,6 +197,8 @@ is_context(const struct search *s, const struct index_row *r)
 
 	if (kind == ENTRY_PUT || kind == ENTRY_STATEMENT_ADD)
 		return s->context[r->about];
+	if (kind == ENTRY_ALERT)
+		return s->acks;
 	if (kind != ENTRY_SESSION_OPEN)
 		return false;
 	HASH_FIND(hh, s->sessions, &id, sizeof(id), i);

@@ -198,6 +198,47 @@ context_is_what_tells_of_sessions_and_models(void **state)
 }
 
 static void
+context_is_of_the_entries_from_a_number_on(void **state)
+{
+	OWNED(trail_index) x = make();
+	struct trail_index_query q = ask(NULL, NULL);
+	struct trail_index_found f;
+
+	(void)state;
+	q.from = SESSIONS + ENTRIES - 2; /* of sessions 39 and 40 */
+	assert_int_equal(count_of(x, &q), 2);
+	q.context = true;
+	assert_int_equal(trail_index_find(x, &q, &f), 0);
+	assert_int_equal(f.count, 4);
+	assert_int_equal(f.entries[0], 38);
+	assert_int_equal(f.entries[1], 39);
+	assert_int_equal(f.entries[2], SESSIONS + ENTRIES - 2);
+	free(f.entries);
+	q.from = SESSIONS + ENTRIES;
+	assert_int_equal(count_of(x, &q), 0);
+	q.from = UINT64_MAX;
+	assert_int_equal(count_of(x, &q), 0);
+}
+
+static void
+context_of_what_became_of_an_alert_is_the_alerts(void **state)
+{
+	OWNED(trail_index) x = NULL;
+	struct trail_index_query q = ask(NULL, NULL);
+
+	(void)state;
+	assert_int_equal(trail_index_new(&x), 0);
+	add_text(x, ENTRY_ALERT, "keyd", NULL, 0);
+	add_text(x, ENTRY_CONFIG, "keyd", NULL, 0);
+	add_text(x, ENTRY_ALERT_ACK, "user:rita", NULL, 0);
+	q.context = true;
+	q.from = 1;
+	assert_int_equal(count_of(x, &q), 3);
+	q.kinds = TRAIL_INDEX_KIND(ENTRY_CONFIG);
+	assert_int_equal(count_of(x, &q), 1);
+}
+
+static void
 other_kinds_are_found_by_their_names(void **state)
 {
 	static const char *const put[][2] = { { "model", "llama" },
@@ -287,6 +328,9 @@ main(void)
 		    entries_are_found_by_whose_session_they_are_of_and_its_models),
 		cmocka_unit_test(runs_of_other_times_are_passed_over),
 		cmocka_unit_test(context_is_what_tells_of_sessions_and_models),
+		cmocka_unit_test(context_is_of_the_entries_from_a_number_on),
+		cmocka_unit_test(
+		    context_of_what_became_of_an_alert_is_the_alerts),
 		cmocka_unit_test(other_kinds_are_found_by_their_names),
 		cmocka_unit_test(
 		    an_index_that_was_read_goes_on_as_the_one_that_was_written),
