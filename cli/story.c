@@ -470,17 +470,6 @@ tell_put_step(struct story *s, const struct entry_view *v, FILE *f)
 }
 
 static void
-tell_role(struct story *s, const struct entry_view *v, FILE *f)
-{
-	(void)s;
-	fprintf(f, "%s", story_text(v, "role"));
-	if (story_text(v, "family")[0] != '\0')
-		fprintf(f, " of %s", story_text(v, "family"));
-	fprintf(f, " %s %s", v->kind == ENTRY_ROLE_ADD ? "to" : "from",
-	    story_text(v, "to"));
-}
-
-static void
 tell_keyd(struct story *s, const struct entry_view *v, FILE *f)
 {
 	(void)s;
@@ -549,8 +538,8 @@ static void (*const tellers[ENTRY_KINDS])(struct story *s,
 	[ENTRY_INIT] = tell_init,
 	[ENTRY_KEYD_START] = tell_keyd,
 	[ENTRY_KEYD_STOP] = tell_keyd,
-	[ENTRY_ROLE_ADD] = tell_role,
-	[ENTRY_ROLE_RM] = tell_role,
+	[ENTRY_ROLE_ADD] = story_grant_tell_role,
+	[ENTRY_ROLE_RM] = story_grant_tell_role,
 	[ENTRY_GRANT_ADD] = story_grant_tell_add,
 	[ENTRY_GRANT_RM] = story_grant_tell_rm,
 	[ENTRY_PUT_BEGIN] = tell_put_step,

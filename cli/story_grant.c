@@ -81,3 +81,14 @@ story_grant_tell_reset(struct story *s, const struct entry_view *v, FILE *f)
 	fprintf(f, "the pool of %s begins anew: %s", story_text(v, "model"),
 	    story_text(v, "reason"));
 }
+
+void
+story_grant_tell_role(struct story *s, const struct entry_view *v, FILE *f)
+{
+	(void)s;
+	fprintf(f, "%s", story_text(v, "role"));
+	if (story_text(v, "family")[0] != '\0')
+		fprintf(f, " of %s", story_text(v, "family"));
+	fprintf(f, " %s %s", v->kind == ENTRY_ROLE_ADD ? "to" : "from",
+	    story_text(v, "to"));
+}

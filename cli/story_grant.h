@@ -6,11 +6,13 @@
 
 #include "vault/entry.h"
 
-/* Entries about grants, told to people; for story.c. */
+/* Entries about grants and roles, told to people; for story.c. */
 struct story;
 void story_grant_tell_add(struct story *s, const struct entry_view *v, FILE *f);
 void story_grant_tell_rm(struct story *s, const struct entry_view *v, FILE *f);
 void story_grant_tell_reset(struct story *s, const struct entry_view *v,
+    FILE *f);
+void story_grant_tell_role(struct story *s, const struct entry_view *v,
     FILE *f);
 
 #endif
