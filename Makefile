@@ -97,6 +97,7 @@ SCRIPTS := $(wildcard .ci/run tests/*.sh tests/*/*.sh)
 # before the libraries:
 LINK_test_chain = tests/unit/chain_scene.o tests/unit/client_dummy.o
 LINK_test_chain_back = $(LINK_test_chain)
+LINK_test_chain_revoked = $(LINK_test_chain)
 LINK_test_lookout = tests/unit/watch_dummy.o
 LINK_test_exfil = $(EXFIL_OBJS:$(BUILD)/%=%)
 
@@ -342,6 +343,8 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 # The control of its tests: a host that has forgotten what it saw.
 $(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
 	seen_channel)
+$(BUILD)/tests/unit/test_chain_revoked: private LINK += $(call wraps,\
+	seen_revoked seen_save)
 
 $(BUILD)/tests/unit/test_crew: private LINK += $(call wraps,\
 	pthread_create)
@@ -393,7 +396,7 @@ $(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
 		$(LIBVAULT)
 	$(link)
 $(BUILD)/tests/mutants/weir-forgetful: private LINK += $(call wraps,\
-	seen_channel seen_root seen_checkpoint)
+	seen_channel seen_root seen_checkpoint seen_revoked)
 $(BUILD)/tests/mutants/weir-forgetful: $(BUILD)/cli/weir.o \
 		$(BUILD)/tests/mutants/forgetful_host.o $(LIBS)
 	$(link)
@@ -543,7 +546,8 @@ $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 
 # What it refuses is told to nobody, and it has seen one promotion.
 $(BUILD)/tests/fuzz/fuzz_chain_proof: private LINK += $(call wraps,\
-	announce_distrust seen_refused seen_channel)
+	announce_distrust seen_refused seen_channel seen_revoked \
+	seen_set_revoked seen_save)
 
 .PHONY: objects tests werror
 objects: $(ALL_OBJS)

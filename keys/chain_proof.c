@@ -11,7 +11,7 @@
 #include "vault/log.h"
 
 #define WHAT_SIZE 256
-#define REVOKED_MAX 4096
+#define SHOWN_MAX 4096 /* revocations */
 /* Of an unsigned version: with fewer, keyd would choose. */
 #define UNSIGNED_DIGITS 32
 
@@ -78,7 +78,7 @@ read_proof(struct judging *j, const json_t *json)
 		p->channel = fields_name(&f, "channel", ref_channel_ok);
 	p->version = fields_digest(&f, "version");
 	p->root = (uint64_t)fields_number(&f, "root", 0, FIELDS_NUMBER_MAX);
-	p->revoked = fields_array(&f, "revoked", REVOKED_MAX);
+	p->revoked = fields_array(&f, "revoked", SHOWN_MAX);
 	if (fields_has(&f, "signed"))
 		version = fields_value(&f, "signed");
 	if (fields_has(&f, "promotion"))
@@ -130,6 +130,30 @@ check_answer(struct judging *j, const struct ref *r)
 	    p->root, trust_root_number(j->c->root));
 }
 
+/*
+ * Before anybody is told: what keyd shows today it may withhold tomorrow.  That
+ * it is refused does not hang on whether it can be remembered.
+ */
+static void
+remember_revoked(struct judging *j, const struct statement *s, bool counted)
+{
+	struct revoked r = { .payload = statement_digest(s),
+		.time_ms = j->c->now_ms,
+		.counted = counted };
+	struct seen *seen = j->c->seen;
+	int err;
+
+	snprintf(r.reason, sizeof(r.reason), "%s", statement_fields(s)->reason);
+	err = seen_set_revoked(seen, j->want.model, &j->want.version, &r);
+	if (err == 0)
+		err = seen_save(seen);
+	if (err != 0)
+		log_error("this host cannot remember that %s was revoked (%s): "
+			  "it is refused now, and perhaps not when keyd "
+			  "withholds that",
+		    j->shown, err_text(err));
+}
+
 /* One that the root at hand does not count may rest on an earlier one, and
  * stays. */
 static int
@@ -137,8 +161,11 @@ refuse_revoked(struct judging *j, const struct statement *s)
 {
 	const struct trust_root *r = j->c->root;
 	const char *reason = statement_fields(s)->reason;
+	bool counted = r != NULL &&
+	    trust_accept_revocation(r, &j->want, s) == TRUST_OK;
 
-	if (r == NULL || trust_accept_revocation(r, &j->want, s) == TRUST_OK)
+	remember_revoked(j, s, counted);
+	if (r == NULL || counted)
 		return chain_refuse(j->c, j->reference, "%s was revoked: %s",
 		    j->shown, reason);
 	return chain_refuse(j->c, j->reference,
@@ -146,6 +173,28 @@ refuse_revoked(struct judging *j, const struct statement *s)
 	    " too few of its signatures count, and under an earlier one "
 	    "perhaps more)",
 	    j->shown, reason, trust_root_number(r));
+}
+
+/* What this host was shown once. */
+static int
+check_remembered(struct judging *j)
+{
+	char time[ENTRY_TIME_SIZE];
+	struct revoked r;
+
+	if (!seen_revoked(j->c->seen, j->want.model, &j->want.version, &r))
+		return 0;
+	entry_time_text(r.time_ms, time);
+	if (r.counted)
+		return chain_refuse(j->c, j->reference,
+		    "%s was revoked, as this host was shown on %s and keyd "
+		    "does not show now: %s",
+		    j->shown, time, r.reason);
+	return chain_refuse(j->c, j->reference,
+	    "%s was revoked, as keyd showed this host on %s and does not show "
+	    "now (too few of its signatures counted then; if it was false, take "
+	    "%s out of 'revoked' in this host's seen.json): %s",
+	    j->shown, time, j->full, r.reason);
 }
 
 static int
@@ -164,7 +213,7 @@ check_revoked(struct judging *j)
 		if (trust_revokes(&j->want, s))
 			return refuse_revoked(j, s);
 	}
-	return 0;
+	return check_remembered(j);
 }
 
 static int

@@ -39,6 +39,7 @@ struct seen {
 	uint64_t number;
 	bool first_use;
 	json_t *channels; /* as in the file */
+	json_t *revoked;  /* the same, empty if it is not there */
 	char *checkpoint; /* NULL: none */
 };
 
@@ -50,6 +51,7 @@ seen_free(struct seen *s)
 	file_free(s->lock);
 	file_free(s->dir);
 	json_decref(s->channels);
+	json_decref(s->revoked);
 	free(s->root);
 	free(s->checkpoint);
 	free(s);
@@ -279,6 +281,19 @@ read_channels(struct seen *s, json_t *json, const struct why *why)
 	return 0;
 }
 
+/* On 0 the object is kept. */
+static int
+read_revoked(struct seen *s, json_t *json, const struct why *why)
+{
+	int err = revoked_check(json, why);
+
+	if (err != 0)
+		return err;
+	json_decref(s->revoked);
+	s->revoked = json_incref(json);
+	return 0;
+}
+
 static bool
 is_how(const char *text)
 {
@@ -309,12 +324,16 @@ read_all(struct seen *s, json_t *json, const struct why *why)
 	if (fields_has(&f, "root"))
 		err = read_root(s, fields_value(&f, "root"), why);
 	(void)fields_value(&f, "channels");
+	if (fields_has(&f, "revoked"))
+		(void)fields_value(&f, "revoked");
 	if (fields_has(&f, "checkpoint"))
 		note = fields_value(&f, "checkpoint");
 	if (err == 0)
 		err = fields_end(&f);
 	if (err == 0)
 		err = read_channels(s, json_object_get(json, "channels"), why);
+	if (err == 0 && json_object_get(json, "revoked") != NULL)
+		err = read_revoked(s, json_object_get(json, "revoked"), why);
 	if (err != 0 || note == NULL)
 		return err;
 	if (!json_is_string(note) || json_string_length(note) > NOTE_MAX)
@@ -358,7 +377,8 @@ seen_open(struct seen **out, const char *directory,
 	if (s == NULL)
 		return ERR_NOMEM;
 	s->channels = json_object();
-	if (s->channels == NULL)
+	s->revoked = json_object();
+	if (s->channels == NULL || s->revoked == NULL)
 		return ERR_NOMEM;
 	err = open_directory(&s->dir, directory, vault);
 	if (err == 0)
@@ -402,6 +422,8 @@ seen_save(struct seen *s)
 		err = set(json, "root", root_json(s));
 	if (err == 0)
 		err = set(json, "channels", json_incref(s->channels));
+	if (err == 0 && json_object_size(s->revoked) > 0)
+		err = set(json, "revoked", json_incref(s->revoked));
 	if (err == 0 && s->checkpoint != NULL)
 		err = set(json, "checkpoint", json_string(s->checkpoint));
 	if (err != 0)
@@ -472,6 +494,20 @@ seen_set_channel(struct seen *s, const char *key, const struct seen_channel *c)
 	    json_pack("{s:I, s:s, s:s}", "serial", (json_int_t)c->serial,
 		"version", digest_hex(&c->version, version), "payload",
 		digest_hex(&c->payload, payload)));
+}
+
+bool
+seen_revoked(const struct seen *s, const char *model,
+    const struct digest *version, struct revoked *out)
+{
+	return revoked_find(s->revoked, model, version, out);
+}
+
+int
+seen_set_revoked(struct seen *s, const char *model,
+    const struct digest *version, const struct revoked *r)
+{
+	return revoked_add(s->revoked, model, version, r);
 }
 
 const char *

@@ -8,11 +8,12 @@
 #include "vault/digest.h"
 #include "vault/file.h"
 #include "vault/owned.h"
+#include "vault/revoked.h"
 
 /*
  * What this host has seen of a vault (FORMAT.md, "What a host remembers"): the
- * trust root it goes by, the highest serial of each channel, the last
- * checkpoint.  One writer at a time (a lock in the directory), each change
+ * trust root it goes by, the highest serial of each channel, the versions it was
+ * shown a revocation of, the last checkpoint.  One writer at a time (a lock in the directory), each change
  * durable when seen_save returns.
  */
 struct seen;
@@ -53,6 +54,13 @@ struct seen_channel {
 struct seen_channel seen_channel(const struct seen *s, const char *key);
 int seen_set_channel(struct seen *s, const char *key,
     const struct seen_channel *c) MUST_USE;
+
+/* Whether a revocation of the version was shown to this host. */
+bool seen_revoked(const struct seen *s, const char *model,
+    const struct digest *version, struct revoked *out);
+/* As revoked_add. */
+int seen_set_revoked(struct seen *s, const char *model,
+    const struct digest *version, const struct revoked *r) MUST_USE;
 
 /* The last checkpoint's note, borrowed, or NULL. */
 const char *seen_checkpoint(const struct seen *s);

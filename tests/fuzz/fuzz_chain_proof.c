@@ -23,6 +23,11 @@ void __wrap_announce_distrust(const char *vault, const char *reference,
 int __wrap_seen_refused(struct seen *s, const char *reference,
     const char *reason);
 struct seen_channel __wrap_seen_channel(const struct seen *s, const char *key);
+bool __wrap_seen_revoked(const struct seen *s, const char *model,
+    const struct digest *version, struct revoked *out);
+int __wrap_seen_set_revoked(struct seen *s, const char *model,
+    const struct digest *version, const struct revoked *r);
+int __wrap_seen_save(struct seen *s);
 
 /* Nobody else is to hear of it. */
 void
@@ -54,6 +59,38 @@ __wrap_seen_channel(const struct seen *s, const char *key)
 	return (struct seen_channel){ .serial = 3,
 		.version = f.version,
 		.payload = statement_digest(promotion) };
+}
+
+/* No revocation was; one that is shown can be remembered. */
+bool
+__wrap_seen_revoked(const struct seen *s, const char *model,
+    const struct digest *version, struct revoked *out)
+{
+	(void)s;
+	(void)model;
+	(void)version;
+	(void)out;
+	return false;
+}
+
+int
+__wrap_seen_set_revoked(struct seen *s, const char *model,
+    const struct digest *version, const struct revoked *r)
+{
+	json_auto_t *all = json_object();
+
+	(void)s;
+	if (revoked_add(all, model, version, r) != 0 ||
+	    !revoked_find(all, model, version, NULL))
+		abort();
+	return 0;
+}
+
+int
+__wrap_seen_save(struct seen *s)
+{
+	(void)s;
+	return 0;
 }
 
 static struct trust_root *

@@ -16,7 +16,8 @@
  * can be read is written again, and reads back as the same.
  */
 #define VAULT "0102030405060708090a0b0c0d0e0f10"
-#define KEY "llama/base:prod"
+#define MODEL "llama/base"
+#define KEY MODEL ":prod"
 
 /* What is in it. */
 struct content {
@@ -24,6 +25,8 @@ struct content {
 	uint64_t number;
 	bool first_use;
 	struct seen_channel channel;
+	bool is_revoked;
+	struct revoked revoked;
 };
 
 static char *
@@ -42,6 +45,7 @@ content_of(const struct seen *s)
 	struct content c = { .note = copy(seen_checkpoint(s)),
 		.channel = seen_channel(s, KEY) };
 
+	c.is_revoked = seen_revoked(s, MODEL, &c.channel.version, &c.revoked);
 	c.root = copy(seen_root(s, &c.number, &c.first_use));
 	return c;
 }
@@ -66,7 +70,12 @@ content_equal(const struct content *a, const struct content *b)
 	    a->number == b->number && a->first_use == b->first_use &&
 	    a->channel.serial == b->channel.serial &&
 	    digest_equal(&a->channel.version, &b->channel.version) &&
-	    digest_equal(&a->channel.payload, &b->channel.payload);
+	    digest_equal(&a->channel.payload, &b->channel.payload) &&
+	    a->is_revoked == b->is_revoked &&
+	    a->revoked.counted == b->revoked.counted &&
+	    a->revoked.time_ms == b->revoked.time_ms &&
+	    digest_equal(&a->revoked.payload, &b->revoked.payload) &&
+	    strcmp(a->revoked.reason, b->revoked.reason) == 0;
 }
 
 static int

@@ -55,6 +55,9 @@ void chain_scene_accepts(struct chain_scene *s, const char *ref);
 /* With this reason, which is noted; what was seen stays; no session is left. */
 void chain_scene_refuses(struct chain_scene *s, const char *ref,
     const char *reason);
+/* The same, but that it may have been seen for the first time. */
+void chain_scene_refuses_new(struct chain_scene *s, const char *ref,
+    const char *reason);
 /* The same, after what is sound was read. */
 void chain_scene_refuses_after(struct chain_scene *s, const char *ref,
     const char *reason);

@@ -425,28 +425,6 @@ a_promotion_that_expired_or_lasts_too_long_is_refused(void **state)
 }
 
 static void
-a_revoked_version_is_refused_in_every_way(void **state)
-{
-	struct chain_scene *s = *state;
-	struct statement_fields f = people_fields(STATEMENT_REVOCATION);
-	OWNED(statement) one = chain_scene_sign(people_statement(&f), 1U << 1);
-	char hex[DIGEST_HEX_SIZE], ref[128];
-
-	s->keyd.revocation = one;
-	/* It takes two; whether it took effect under another root, who knows. */
-	chain_scene_refuses(s, PROD,
-	    "was revoked, as keyd shows: poisoned (under trust root 1 too few");
-	people_sign(2, one);
-	s->keyd.opened = s->keyd.closed = 0;
-	chain_scene_refuses(s, PROD, "was revoked: poisoned");
-	s->keyd.channel = NULL;
-	s->how.allow_unsigned = true;
-	snprintf(ref, sizeof(ref), "llama/base@%s",
-	    digest_hex(&s->keyd.version, hex));
-	chain_scene_refuses(s, ref, "was revoked: poisoned");
-}
-
-static void
 what_is_not_well_formed_is_refused(void **state)
 {
 	struct chain_scene *s = *state;
@@ -494,7 +472,6 @@ main(void)
 		TEST(a_promotion_of_other_files_is_refused),
 		TEST(a_promotion_that_names_another_uploader_is_refused),
 		TEST(a_promotion_that_expired_or_lasts_too_long_is_refused),
-		TEST(a_revoked_version_is_refused_in_every_way),
 		TEST(what_is_not_well_formed_is_refused),
 	};
 

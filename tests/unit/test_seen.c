@@ -72,6 +72,10 @@ channel(uint64_t serial)
 		.payload = digest_of("payload", 7) };
 }
 
+static const struct revoked poisoned = { .counted = true,
+	.time_ms = 1769851800000,
+	.reason = "poisoned" };
+
 static int
 fill(struct seen *seen, uint64_t serial)
 {
@@ -82,6 +86,8 @@ fill(struct seen *seen, uint64_t serial)
 		err = seen_set_channel(seen, "llama/base:prod", &c);
 	if (err == 0)
 		err = seen_set_channel(seen, "other:dev", &c);
+	if (err == 0)
+		err = seen_set_revoked(seen, "other", &c.payload, &poisoned);
 	return err == 0 ? seen_set_checkpoint(seen, NOTE) : err;
 }
 
@@ -96,6 +102,8 @@ held(const struct seen *seen)
 	const char *root = seen_root(seen, &number, &first_use);
 
 	assert_int_equal(c.serial, other.serial);
+	assert_int_equal(seen_revoked(seen, "other", &other.payload, NULL),
+	    c.serial != 0);
 	if (c.serial == 0) {
 		assert_null(root);
 		assert_null(seen_checkpoint(seen));
@@ -191,6 +199,10 @@ the_file_is_as_it_is_documented(void **state)
 	    "{\"weir\":1,\"root\":{\"number\":2,\"envelope\":" ENVELOPE
 	    ",\"how\":\"pinned\"},\"channels\":{\"llama/base:prod\":"
 	    "{\"serial\":1,\"version\":\""));
+	assert_non_null(strstr(text, "},\"revoked\":{\"other@"));
+	assert_non_null(strstr(text,
+	    "\"time\":\"2026-01-31T09:30:00.000Z\",\"counted\":true,"
+	    "\"reason\":\"poisoned\"}},\"checkpoint\":\""));
 }
 
 static void
@@ -287,6 +299,8 @@ what_is_none_is_refused_and_said(void **state)
 		"{\"weir\":1,\"channels\":{\"llama\":{}}}",
 		"{\"weir\":1,\"channels\":{\"llama:prod\":{\"serial\":1}}}",
 		"{\"weir\":1,\"channels\":{},\"checkpoint\":1}",
+		"{\"weir\":1,\"channels\":{},\"revoked\":[]}",
+		"{\"weir\":1,\"channels\":{},\"revoked\":{\"llama\":{}}}",
 		"{\"weir\":1,\"channels\":{},\"root\":{\"number\":0,"
 		"\"envelope\":{},\"how\":\"pinned\"}}",
 		"{\"weir\":1,\"channels\":{},\"root\":{\"number\":1,"

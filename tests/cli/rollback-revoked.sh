@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a host was shown a revocation of stays refused there: when the vault is put
+# back to before it, and when keyd withholds it though the trail goes on.  The
+# control: a host that forgets reads it again.
+. "$(dirname "$0")/lib.sh"
+requires jq python3
+
+forgetful=$BUILD/tests/mutants/weir-forgetful
+[ -x "$forgetful" ] || skip_all "build it first: make tests"
+# Where it finds weir-keyd.
+mkdir "$tmp/bin"
+cp "$BUILD/weir-keyd" "$forgetful" "$tmp/bin"
+forgetful=$tmp/bin/weir-forgetful
+
+seen()
+{
+	cat "$WEIR_STATE_DIR"/*/seen.json
+}
+
+# refused NAME REFERENCE REGEX [OPTION]...: by weir get, which is noted
+refused()
+{
+	name=$1 ref=$2 regex=$3
+	shift 3
+	rm -rf "$tmp/out" "$WEIR_STATE_DIR"/*/refused
+	exits 3 "$name: refused" weir get "$@" "$ref" "$tmp/out"
+	like "$err" "refused: .*$regex" 'and named'
+	like "$(jq -r .reason "$WEIR_STATE_DIR"/*/refused)" "$regex" 'and noted'
+	[ ! -e "$tmp/out" ]
+	ok $? 'nothing was written'
+}
+
+# withheld NAME: keyd shows no revocation; the last is the control
+withheld()
+{
+	before=$(seen | sha256sum)
+	refused "$1, by the channel" llama:prod 'keyd does not show now: poisoned'
+	refused "$1, by the digest" "$ref_full" 'keyd does not show now: poisoned'
+	refused "$1, as unsigned" "$ref_full" 'keyd does not show now: poisoned' \
+	    --allow-unsigned
+	is "$(seen | sha256sum)" "$before" 'what was seen stays'
+	cp -a "$WEIR_STATE_DIR" "$tmp/host"
+	exits 0 "$1: a host that forgets reads it" \
+	    "$forgetful" get llama:prod "$tmp/out"
+	rm -rf "$WEIR_STATE_DIR"
+	mv "$tmp/host" "$WEIR_STATE_DIR"
+}
+
+mkvault vault
+trusted carol
+mkdir "$tmp/m"
+head -c 200000 /dev/urandom >"$tmp/m/w.bin"
+ref_full=$(weir put llama "$tmp/m" 2>/dev/null)
+promoted "$ref_full" prod
+weir grant add llama --to "$me" --loads 99 --export --reason t >/dev/null 2>&1
+exits 0 'the host reads the version' weir get llama:prod "$tmp/first"
+idle
+cp -a "$vault" "$tmp/kept"
+
+exits 0 'which is revoked' weir revoke "$ref_full" --key carol \
+    --reason poisoned --yes
+refused 'from then on' llama:prod 'was revoked: poisoned'
+is "$(seen | jq -c '.revoked | map_values([.counted, .reason])')" \
+    "{\"$ref_full\":[true,\"poisoned\"]}" 'and that is remembered'
+
+# Entries of the trail that the host is shown all the same.
+idle
+python3 - "$vault/catalogue.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+assert db.execute("delete from statements where about = 3").rowcount == 1
+db.commit()
+PY
+withheld 'a catalogue without the revocation'
+
+idle
+rm -rf "$vault"
+cp -a "$tmp/kept" "$vault"
+withheld 'the whole vault, put back'
+
+# What is good is read on.
+echo more >"$tmp/m/more"
+promoted "$(weir put llama "$tmp/m" 2>/dev/null)" prod
+rm -rf "$tmp/out"
+exits 0 'another version in its place is read' weir get llama:prod "$tmp/out"
+is "$(seen | jq -r '.revoked | keys[]')" "$ref_full" \
+    'and what was revoked stays remembered'
+
+# Bytes that are none of its own.
+f=$(echo "$WEIR_STATE_DIR"/*/seen.json)
+jq -c '.revoked[].time = "yesterday"' "$f" >"$tmp/bad"
+cp "$tmp/bad" "$f"
+exits 1 'a memory that cannot be read is not passed over' \
+    weir get llama:prod "$tmp/out2"
+like "$err" "seen.json.*'time' is not a time.*restore it" 'and said'
+done_testing
