@@ -184,7 +184,7 @@ add_checkpoints(const struct reads *d, json_t *j)
 	if ((r = evidence_checkpoint(&one, &d->then, NULL, NULL)) != 0 ||
 	    (r = out_set(j, "start", one)) != 0)
 		return r;
-	if (cosigned_load(&kept, &d->from.where, c->size) != 0)
+	if (cosigned_load(&kept, &d->from.where, c) != 0)
 		kept.note = NULL;
 	r = evidence_checkpoint(&one, c,
 	    kept.note != NULL ? kept.note : trail_reader_note(d->a->reader),

@@ -24,12 +24,9 @@ begin(struct cosign_result *c, struct trail_reader *reader,
 	const struct note_checkpoint *now = trail_reader_checkpoint(reader);
 	struct cosigned_note kept;
 
-	if (cosigned_load(&kept, where, now->size) == 0) {
-		if (digest_equal(&kept.checkpoint.root, &now->root)) {
-			c->note = kept.note;
-			return 0;
-		}
-		cosigned_note_clear(&kept);
+	if (cosigned_load(&kept, where, now) == 0) {
+		c->note = kept.note;
+		return 0;
 	}
 	c->note = strdup(trail_reader_note(reader));
 	return c->note != NULL ? 0 : ERR_NOMEM;

@@ -91,7 +91,7 @@ name_of(char name[static DIGITS + 1], uint64_t size)
 
 int
 cosigned_load(struct cosigned_note *out, const struct cosigned_where *w,
-    uint64_t size)
+    const struct note_checkpoint *c)
 {
 	char name[DIGITS + 1];
 	OWNED(file) dir = NULL;
@@ -99,9 +99,11 @@ cosigned_load(struct cosigned_note *out, const struct cosigned_where *w,
 
 	if (r != 0)
 		return r;
-	name_of(name, size);
+	name_of(name, c->size);
 	r = read_note(out, w, dir, name);
-	if (r != 0 || out->checkpoint.size == size)
+	if (r != 0 ||
+	    (out->checkpoint.size == c->size &&
+		digest_equal(&out->checkpoint.root, &c->root)))
 		return r;
 	cosigned_note_clear(out);
 	return ERR_NOT_FOUND;

@@ -34,14 +34,16 @@ int cosigned_policy(struct witness_policy **out, const char *path) MUST_USE;
 /*
  * The note of the largest size that is at most `size` and whose moment is not 0
  * and at most `until`.  ERR_NOT_FOUND, not logged.  Files that are no
- * note of this log are passed over, with a warning.
+ * note of this log are passed over, with a warning.  Whether it is of the history
+ * at hand is for the caller.
  */
 int cosigned_find(struct cosigned_note *out, const struct cosigned_where *w,
     uint64_t size, uint64_t until) MUST_USE;
 
-/* That of exactly this size, cosigned or not.  ERR_NOT_FOUND. */
+/* That of exactly this checkpoint (size and root), cosigned or not.
+ * ERR_NOT_FOUND. */
 int cosigned_load(struct cosigned_note *out, const struct cosigned_where *w,
-    uint64_t size) MUST_USE;
+    const struct note_checkpoint *c) MUST_USE;
 
 /* Keep it. */
 int cosigned_store(const struct cosigned_where *w, uint64_t size,

@@ -19,14 +19,11 @@ newest(const struct evidence_from *from, char **out)
 {
 	const struct note_checkpoint *c = trail_reader_checkpoint(from->reader);
 	struct cosigned_note kept;
-	int r = cosigned_load(&kept, &from->where, c->size);
 
-	if (r == 0 && digest_equal(&kept.checkpoint.root, &c->root)) {
+	if (cosigned_load(&kept, &from->where, c) == 0) {
 		*out = kept.note;
 		return 0;
 	}
-	if (r == 0)
-		cosigned_note_clear(&kept);
 	*out = strdup(trail_reader_note(from->reader));
 	return *out != NULL ? 0 : ERR_NOMEM;
 }

@@ -111,6 +111,33 @@ each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
 
 /* ---- the range of a no ---- */
 
+/* Find what witnesses had cosigned before the time, of this history. */
+static int
+find_earlier(struct reads *d)
+{
+	const struct note_checkpoint *c = trail_reader_checkpoint(d->a->reader);
+	const struct note_checkpoint *e = &d->earlier.checkpoint;
+	struct digest proof[TLOG_PROOF_MAX];
+	size_t n;
+	int r = cosigned_find(&d->earlier, &d->from.where, c->size,
+	    (uint64_t)d->q.since_ms / 1000);
+
+	if (r != 0)
+		return r;
+	r = tlog_consistency(e->size, c->size, trail_reader_node, d->a->reader,
+	    proof, &n);
+	if (r != 0)
+		return r;
+	if (tlog_consistency_ok(e->size, c->size, &e->root, &c->root, proof, n))
+		return 0;
+	return log_err(ERR_INTEGRITY,
+	    "the checkpoint of size %" PRIu64
+	    " that witnesses cosigned is of another history of this log than "
+	    "the trail: 'weir audit verify --since FILE' with that note shows "
+	    "both",
+	    e->size);
+}
+
 /*
  * From the last entry before the time, or earlier where witnesses vouch for
  * less, to the first one behind it.
@@ -123,8 +150,7 @@ set_range(struct reads *d)
 
 	d->first = d->start > 0 ? d->start - 1 : 0;
 	if (d->from.where.policy != NULL && d->q.since_ms > 0)
-		r = cosigned_find(&d->earlier, &d->from.where, c->size,
-		    (uint64_t)d->q.since_ms / 1000);
+		r = find_earlier(d);
 	if (r != 0 && r != ERR_NOT_FOUND)
 		return r;
 	d->has_earlier = r == 0 && d->earlier.checkpoint.size > 0;

@@ -113,19 +113,44 @@ exits 6 'two cannot keep one directory' weir-witness serve --key "$tmp/k1" \
 idle
 cp -a "$vault" "$tmp/back"
 weir grant add llama --to "$me" --loads 2 --reason a 2>/dev/null >&2
+idle
 exits 0 'the log grows again' weir audit cosign --policy "$tmp/one"
 idle
+cp -a "$vault/trail/cosigned" "$tmp/lost"
 rm -rf "$vault"
 cp -a "$tmp/back" "$vault"
 exits 3 'the one that was put back is not cosigned' \
     weir audit cosign --policy "$tmp/one" --offline
 like "$err" 'the trail was cut' 'and it is called so'
+# As many entries as were cosigned, and other ones.
+weir grant add llama --to "$me" --loads 2 --reason c 2>/dev/null >&2
+idle
+exits 0 'whose cosignatures are not its own' weir audit reads \
+    --principal user:nobody --model llama --since 2000-01-01 \
+    --policy "$tmp/one" --cosigned "$tmp/lost" --json
+is "$(printf '%s\n' "$out" | jq .checkpoint.size)" \
+    "$(find "$tmp/lost" -type f -printf '%f\n' | sort | tail -n 1 |
+	sed 's/^0*//')" 'when it has as many entries'
+json '.checkpoint.cosigned == [] and (.checkpoint.quorum | not)' \
+    'and not shown as if they were'
 for i in 1 2 3 4; do
 	weir grant add llama --to "$me" --loads "$i" --reason b 2>/dev/null >&2
 done
 exits 3 'nor when it has grown past that' weir audit cosign --policy "$tmp/one"
 like "$err" 'another history' 'and it is called so'
 like "$(cat "$tmp/log1")" 'no proof that it extends' 'the witness tells of it'
+
+# What was cosigned of the other history bounds nothing in this one.
+sleep 1.1
+now=$(date -u +%Y-%m-%dT%H:%M:%S.000Z)
+exits 3 'an answer is not bounded by another history' weir audit reads \
+    --principal user:nobody --model llama --since "$now" \
+    --policy "$tmp/one" --cosigned "$tmp/lost" --json
+like "$err" 'another history' 'and it is called so'
+exits 0 'and is by its own' weir audit reads \
+    --principal user:nobody --model llama --since "$now" \
+    --policy "$tmp/one" --json
+json '.answer == "no" and .clock == "keyd, bounded by witnesses"' 'as before'
 
 # The protocol, by hand.
 cat >"$tmp/ask.py" <<'PY'
