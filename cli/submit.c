@@ -118,21 +118,33 @@ read_size(const struct answer *a, uint64_t *out)
 	return strcmp(text, again) == 0 ? 0 : ERR_FORMAT;
 }
 
+/* Its own cosignature alone: what else it answers, for others perhaps, is no part
+ * of the note. */
 static int
 accepted(char **line, const struct witness *w, struct trail_reader *reader,
     const struct answer *a)
 {
 	const char *note = trail_reader_note(reader);
-	uint64_t time;
+	const char *at = (const char *)a->body.bytes;
+	size_t left = a->body.length;
 
-	if (witness_line(note, strlen(note), (const char *)a->body.bytes,
-		a->body.length, w->key, &time) != 0)
-		return log_err(ERR_UNREACHABLE,
-		    "witness '%s': what it answered is no cosignature of its "
-		    "own; is the key in the policy right?",
-		    w->name);
-	*line = strndup((const char *)a->body.bytes, a->body.length);
-	return *line != NULL ? 0 : ERR_NOMEM;
+	while (left > 0) {
+		const char *end = memchr(at, '\n', left);
+		size_t n = end != NULL ? (size_t)(end - at) + 1 : left;
+		uint64_t time;
+
+		if (witness_line(note, strlen(note), at, n, w->key, &time) ==
+		    0) {
+			*line = strndup(at, n);
+			return *line != NULL ? 0 : ERR_NOMEM;
+		}
+		at += n;
+		left -= n;
+	}
+	return log_err(ERR_UNREACHABLE,
+	    "witness '%s': what it answered is no cosignature of its own; is "
+	    "the key in the policy right?",
+	    w->name);
 }
 
 static int

@@ -59,6 +59,41 @@ is "$(names_in "$vault/trail/cosigned")" 1 'it is kept'
 exits 0 'the log grows' weir grant add llama --to "$me" --loads 1 --reason t
 exits 0 'and is cosigned again' weir audit cosign --policy "$tmp/policy"
 is "$(printf '%s\n' "$out" | grep -c '^— sec.example/w')" 2 'as a note'
+# One that puts a cosignature into another's name spoils no quorum without it.
+cat >"$tmp/rogue.py" <<'PY'
+import base64, http.server, sys, urllib.error, urllib.request
+name, key = sys.argv[2].split("+")[:2]
+junk = "\u2014 %s %s\n" % (name, base64.b64encode(bytes.fromhex(key) + bytes(72)).decode())
+class Rogue(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            with urllib.request.urlopen(sys.argv[1] + "/add-checkpoint", body) as r:
+                status, text = r.status, r.read() + junk.encode()
+        except urllib.error.HTTPError as e:
+            status, text = e.code, e.read()
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text)
+    def log_message(self, *a):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Rogue)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 "$tmp/rogue.py" "$url1" "$w2" >"$tmp/rogue.port" &
+rogue=$!
+cleanup_fn end_process "$rogue"
+wait_for 60 grep -q . "$tmp/rogue.port"
+printf 'log %s\nwitness W1 %s http://127.0.0.1:%s\nwitness W2 %s %s\ngroup any any W1 W2\nquorum any\n' \
+    "$vkey" "$w1" "$(cat "$tmp/rogue.port")" "$w2" "$url2" >"$tmp/rogue"
+exits 0 'the log grows once more' weir grant add llama --to "$me" --loads 1 \
+    --reason t
+exits 0 'a witness that answers for another, too' \
+    weir audit cosign --policy "$tmp/rogue" --json
+json '.quorum and (.cosigned | length) == 2' 'is taken for its own line alone'
+end_process "$rogue"
+
 sleep 1.1
 since=$(date -u +%Y-%m-%dT%H:%M:%S.000Z)
 sleep 1.1
