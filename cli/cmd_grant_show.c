@@ -62,6 +62,7 @@ print_browse(const json_t *g)
 
 	json_array_foreach(json_object_get(g, "versions"), i, v) {
 		uint64_t used = talk_number(v, "used_ppm");
+		uint64_t chunk = talk_number(v, "chunk_ppm");
 		char a[SHARE], b[SHARE], c[SHARE], d[SHARE], e[SHARE];
 
 		out_line("version   %.12s: %s of %s used in %llu days, %s left;"
@@ -70,6 +71,11 @@ print_browse(const json_t *g)
 		    (unsigned long long)talk_number(g, "days"),
 		    percent(left(most, used), c),
 		    percent(talk_number(v, "pool_ppm"), d), percent(pool, e));
+		if (chunk > most)
+			out_line("          one chunk of it is %s of its"
+				 " weights: under this grant only headers,"
+				 " configurations and tokenizers can be read",
+			    percent(chunk, a));
 	}
 }
 

@@ -286,6 +286,23 @@ percent(uint32_t ppm, char buf[static SHARE_SIZE])
 	return buf;
 }
 
+/* However little was read: it is the first chunk that is too much. */
+static int
+refuse_small(struct broker_call *c, const struct grant *g,
+    const char *principal, uint32_t chunk_ppm)
+{
+	char share[SHARE_SIZE];
+
+	return broker_call_refuse(c,
+	    "budget spent: a chunk alone is more than 2 %",
+	    "this version of %s is so small that one chunk is %s of its"
+	    " weights, and a browse grant is for 2 %%: under it no such chunk"
+	    " can be had, only headers, configurations and tokenizers; a"
+	    " manager may grant loads: weir grant add %s --to %s --loads 1"
+	    " --reason TEXT",
+	    g->model, percent(chunk_ppm, share), g->model, principal);
+}
+
 static int
 refuse(struct broker_call *c, const struct grant *g, const char *principal,
     const struct budget_debit *d)
@@ -335,11 +352,21 @@ int
 broker_budget_judge(struct broker_call *c, const struct grant *g,
     const struct broker_ask *a, struct budget_debit *out)
 {
+	struct budget_used used = { 0 };
 	int err = budget_judge(a->budget, &a->ask, out);
+	bool browser = false;
 
+	if (err == 0) {
+		browser = out->answer == BUDGET_SPENT ||
+		    out->answer == BUDGET_NARROW || out->answer == BUDGET_POOL;
+		if (browser)
+			err = budget_used(a->budget, &a->ask, &used);
+	}
 	if (err != 0)
 		return broker_call_fail(c, err, "the budget cannot be told: %s",
 		    err_text(err));
+	if (browser && used.chunk_ppm > BUDGET_HARD_PPM)
+		return refuse_small(c, g, a->ask.principal, used.chunk_ppm);
 	return refuse(c, g, a->ask.principal, out);
 }
 
@@ -356,12 +383,17 @@ broker_budget_debit(struct broker *b, const struct broker_ask *a)
 }
 
 int
-broker_budget_spent(const struct broker_ask *a, const char **reason)
+broker_budget_spent(const struct broker_ask *a, const char **reason,
+    uint32_t *small_ppm)
 {
-	struct budget_used used;
+	struct budget_used used = { 0 };
 	int err = budget_used(a->budget, &a->ask, &used);
 
 	*reason = NULL;
+	*small_ppm = a->ask.type == MSG_GRANT_BROWSE &&
+		used.chunk_ppm > BUDGET_HARD_PPM ?
+	    used.chunk_ppm :
+	    0;
 	if (err == 0 && used.spent)
 		*reason = a->ask.type == MSG_GRANT_LOAD ?
 		    "budget spent: loads" :

@@ -33,9 +33,10 @@ int broker_budget_judge(struct broker_call *c, const struct grant *g,
 int broker_budget_debit(struct broker *b, const struct broker_ask *a) MUST_USE;
 
 /* Whether nothing is left to open a session for: then the reason that its
- * refusal is recorded with, else NULL. */
-int broker_budget_spent(const struct broker_ask *a, const char **reason)
-    MUST_USE;
+ * refusal is recorded with, else NULL.  *small_ppm: of a browse grant the share
+ * of a chunk that is more than it gives; 0: no chunk is. */
+int broker_budget_spent(const struct broker_ask *a, const char **reason,
+    uint32_t *small_ppm) MUST_USE;
 
 /* The family has another version: taken up anew when it is asked about.  Only
  * while nothing is on its way to the disk. */

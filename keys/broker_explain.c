@@ -135,7 +135,7 @@ is_spent(void *arg, const struct grant *g)
 	    &ask);
 
 	if (err == 0)
-		err = broker_budget_spent(&ask, &reason);
+		err = broker_budget_spent(&ask, &reason, &w->small_ppm);
 	if (err != 0)
 		w->err = err;
 	if (reason != NULL)
@@ -216,6 +216,7 @@ rule_says(const struct explaining *x, const struct grant *g,
     enum grant_answer rule, char out[static BROKER_SENTENCE])
 {
 	const char *spent = x->wish.spent;
+	const uint32_t small = x->wish.small_ppm;
 	char until[ENTRY_TIME_SIZE];
 
 	*out = '\0';
@@ -258,8 +259,14 @@ rule_says(const struct explaining *x, const struct grant *g,
 			    g->max_sessions);
 		break;
 	case GRANT_SPENT:
-		snprintf(out, BROKER_SENTENCE, "%s",
-		    spent != NULL ? spent : "something is left");
+		if (spent == NULL && small != 0)
+			snprintf(out, BROKER_SENTENCE,
+			    "no weights: one chunk is %u.%02u %% of them, and"
+			    " browsing is for 2 %%; a manager may grant loads",
+			    small / 10000, small / 100 % 100);
+		else
+			snprintf(out, BROKER_SENTENCE, "%s",
+			    spent != NULL ? spent : "something is left");
 		break;
 	}
 }
@@ -293,6 +300,7 @@ list_rules(struct explaining *x, const struct grant *g, json_t *list)
 		if (!is_asked(x, rule))
 			continue;
 		x->wish.spent = NULL;
+		x->wish.small_ppm = 0;
 		/* Of what it is not for it has no budget. */
 		kept = (rule == GRANT_SPENT &&
 			   !grant_keeps(g, &x->want, GRANT_NONE)) ||

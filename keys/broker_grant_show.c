@@ -84,7 +84,9 @@ show_version(struct showing *s, const struct digest *version)
 	    (json_object_set_new(j, "used_ppm", json_integer(u.used_ppm)) !=
 		    0 ||
 		json_object_set_new(j, "pool_ppm", json_integer(u.pool_ppm)) !=
-		    0)) {
+		    0 ||
+		json_object_set_new(j, "chunk_ppm",
+		    json_integer(u.chunk_ppm)) != 0)) {
 		json_decref(j);
 		return ERR_NOMEM;
 	}

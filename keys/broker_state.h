@@ -477,6 +477,7 @@ struct broker_wish {
 	/* By the last grant_choose: why a budget was used up, NULL: none was; an
 	 * error, and then it is not to be believed. */
 	const char *spent;
+	uint32_t small_ppm; /* a chunk's, where browsing gives no such */
 	int err;
 };
 /* As of now, for no host and without export; wish is borrowed. */

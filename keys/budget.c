@@ -267,11 +267,9 @@ budget_pool_reset(struct budget *b)
 
 /* A chunk of the largest size would be refused, and something was had. */
 static bool
-is_spent(const struct budget *b, const struct budget_ask *ask,
-    const struct budget_used *used)
+is_spent(const struct budget_ask *ask, const struct budget_used *used)
 {
-	const struct budget_version *v = &b->versions[ask->version];
-	uint64_t chunk = budget_share(v->largest, v->weights);
+	const uint64_t chunk = used->chunk_ppm;
 
 	if (ask->type == MSG_GRANT_LOAD) {
 		uint64_t most = (uint64_t)ask->loads * BUDGET_LOAD_PPM;
@@ -305,6 +303,8 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 		return err;
 	used.weights = b->versions[ask->version].weights;
 	used.used_ppm = budget_share(p->times.sums[ask->version], used.weights);
+	used.chunk_ppm = budget_share(b->versions[ask->version].largest,
+	    used.weights);
 	used.pool_ppm = budget_share(b->pool.sums[ask->version], used.weights);
 	for (size_t i = 0; g != NULL && i < g->count; i++) {
 		struct budget_spent s = budget_spent_of(&g->of[i], ask);
@@ -315,7 +315,7 @@ budget_used(struct budget *b, const struct budget_ask *ask,
 			used.loaded_here = s.fresh;
 	}
 	budget_load_shares(b, ask, &used.load_ppm, &used.all_ppm);
-	used.spent = is_spent(b, ask, &used);
+	used.spent = is_spent(ask, &used);
 	*out = used;
 	return 0;
 }

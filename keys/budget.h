@@ -134,7 +134,9 @@ struct budget_used {
 	uint64_t repeats;
 	/* Of the grant, over all its versions: in millionths of a load. */
 	uint64_t load_ppm;
-	uint64_t all_ppm; /* repeats counted in */
+	uint64_t all_ppm;   /* repeats counted in */
+	uint32_t chunk_ppm; /* of the version, in its largest chunk: where that
+			     * is above BUDGET_HARD_PPM no browser gets it */
 	bool
 	    spent; /* there is not enough left for a chunk of the largest size */
 };

@@ -152,6 +152,10 @@ request_refused(struct watch *w, const struct watch_event *e)
 	if (e->request == NULL || e->by == NULL ||
 	    strcmp(e->request, "release") != 0)
 		return 0;
+	if (begins(e->reason, "budget spent: a chunk alone"))
+		return refused(w, e, WATCH_BUDGET_SPENT,
+		    e->model != NULL ? "wants weights that nobody browses of" :
+				       "wants weights that nobody browses");
 	if (begins(e->reason, "budget spent"))
 		return refused(w, e, WATCH_BUDGET_SPENT,
 		    e->model != NULL ? "has used up what is granted of" :

@@ -54,6 +54,22 @@ is "$(weir audit ls --kind release --json | jq -s 'map(.weights) | add')" 0 \
     'and no weights'
 weir umount "$tmp/mnt" 2>/dev/null
 
+# Whoever wonders is told why, and what to do.
+small='one chunk( of it)? is [0-9]+\.[0-9]+ %'
+exits 0 'grant explain' weir grant explain "$me" "$ref"
+like "$out" "budget .*no weights: $small.* may grant loads" \
+    'says that nothing of the weights is to be had'
+exits 0 'grant show' weir grant show 1
+like "$out" "$small" 'says it too'
+out=$(weir grant show 1 --json)
+json '.versions[0].chunk_ppm > 20000' 'and in JSON'
+is "$(weir audit ls --kind refused --json | jq -r .reason | sort -u)" \
+    'budget spent: a chunk alone is more than 2 %' 'so does the trail'
+wait_for 20 sh -c '[ "$(weir alert ls --json | jq ".alerts | length")" -gt 0 ]'
+like "$(weir alert ls 2>&1)" 'wants weights that nobody browses of llama' \
+    'and the alert'
+exits 4 'a copy is refused' weir get --allow-unsigned "$ref" "$tmp/copy"
+
 # A load grant reads it as any other.
 weir grant add llama --to "$me" --loads 1 --reason t >/dev/null 2>&1
 weir mount --quiet --allow-unsigned "$ref" "$tmp/mnt" 2>/dev/null

@@ -308,6 +308,28 @@ a_nightly_job_may_be_early(void **state)
 	budget_free(b);
 }
 
+/* Of 50 chunks one is the 2 %; of 49 each is more. */
+static void
+of_fewer_than_50_chunks_none_is_had_and_used_says_why(void **state)
+{
+	const struct budget_ask ask = { .principal = "user:b",
+		.type = MSG_GRANT_BROWSE };
+
+	(void)state;
+	for (uint32_t rows = 49; rows <= 50; rows++) {
+		struct budget_used used;
+		uint32_t v;
+		struct budget *b = family(rows, &v);
+
+		assert_int_equal(budget_used(b, &ask, &used), 0);
+		assert_false(used.spent);
+		assert_int_equal(used.chunk_ppm > BUDGET_HARD_PPM, rows == 49);
+		assert_int_equal(take(b, "user:b", v, 0, rows, 0),
+		    rows == 49 ? 0 : 1);
+		budget_free(b);
+	}
+}
+
 static void
 a_session_that_has_ended_still_counts(void **state)
 {
@@ -364,6 +386,8 @@ main(void)
 		cmocka_unit_test(a_grant_of_very_many_loads_ends_as_well),
 		cmocka_unit_test(loads_a_day_come_back_after_a_day),
 		cmocka_unit_test(a_nightly_job_may_be_early),
+		cmocka_unit_test(
+		    of_fewer_than_50_chunks_none_is_had_and_used_says_why),
 		cmocka_unit_test(a_session_that_has_ended_still_counts),
 		cmocka_unit_test(what_is_not_there_is_a_mistake),
 	};

@@ -165,6 +165,13 @@ a_spent_budget_is_said_of_its_model(void **state)
 	e.model = "n";
 	sentry_tell(l, &e);
 	assert_int_equal(l->count, 2);
+	/* Where nothing can be had, nothing was used up. */
+	e.model = "tiny";
+	e.reason = "budget spent: a chunk alone is more than 2 %";
+	sentry_tell(l, &e);
+	assert_int_equal(l->count, 3);
+	assert_non_null(strstr(l->alerts[2].reason,
+	    "wants weights that nobody browses of tiny"));
 }
 
 static void
