@@ -186,25 +186,6 @@ pages_manifest(struct pages *p, const struct pages_version *v,
 }
 
 static int
-fetch_box(struct pages *p, const struct held_manifest *h, uint32_t index,
-    struct lockbox **out)
-{
-	const struct digest *name = &h->manifest->pages[index].lockbox;
-	uint8_t *plain;
-	size_t length;
-	int err;
-
-	err = store_open_page(p->store, name, OBJECT_LOCKBOX_PAGE,
-	    h->lockbox_key, &plain, &length);
-	if (err != 0)
-		return err;
-	err = lockbox_parse(out, plain, length, index);
-	secret_wipe(plain, length);
-	free(plain);
-	return err;
-}
-
-static int
 get_box(struct pages *p, const struct held_manifest *h, uint32_t index,
     struct lockbox **out)
 {
@@ -224,7 +205,8 @@ get_box(struct pages *p, const struct held_manifest *h, uint32_t index,
 		if (b->used < oldest->used)
 			oldest = b;
 	}
-	err = fetch_box(p, h, index, &box);
+	err = store_open_lockbox(p->store, &h->manifest->pages[index].lockbox,
+	    h->lockbox_key, index, &box);
 	if (err != 0)
 		return err;
 	drop_box(oldest);
@@ -312,17 +294,8 @@ verify_box(const struct pages_verify *how, const struct page_key *key,
     const struct digest *name, const struct manifest_page *page)
 {
 	OWNED(lockbox) box = NULL;
-	uint8_t *plain;
-	size_t length;
-	int err;
+	int err = store_open_lockbox(how->store, name, key, page->index, &box);
 
-	err = store_open_page(how->store, name, OBJECT_LOCKBOX_PAGE, key,
-	    &plain, &length);
-	if (err != 0)
-		return err;
-	err = lockbox_parse(&box, plain, length, page->index);
-	secret_wipe(plain, length);
-	free(plain);
 	return err == 0 ? compare_rows(how, box, page) : err;
 }
 

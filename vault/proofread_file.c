@@ -124,25 +124,9 @@ proofread_file_clear(struct proofread_file *f)
 }
 
 static int
-load_box(const struct proofread_version *v, uint32_t index,
-    struct lockbox **out)
-{
-	uint8_t *plain;
-	size_t length;
-	int err = store_open_page(v->how->store, &v->m->pages[index].lockbox,
-	    OBJECT_LOCKBOX_PAGE, v->how->lockbox_key, &plain, &length);
-
-	if (err != 0)
-		return err;
-	err = lockbox_parse(out, plain, length, index);
-	secret_wipe(plain, length);
-	free(plain);
-	return err;
-}
-
-static int
 load_page(struct proofread_file *f, uint64_t row)
 {
+	const struct proofread_version *v = f->version;
 	uint32_t index = (uint32_t)(row / MANIFEST_PAGE_ROWS);
 	struct proofread_page *page = &f->page;
 	int err;
@@ -150,10 +134,12 @@ load_page(struct proofread_file *f, uint64_t row)
 	lockbox_free(page->box);
 	page->box = NULL;
 	page->first = (uint64_t)index * MANIFEST_PAGE_ROWS;
-	err = version_rows_at(f->version->how->version, page->first, page->rows,
+	err = version_rows_at(v->how->version, page->first, page->rows,
 	    MANIFEST_PAGE_ROWS, &page->count);
 	if (err == 0)
-		err = load_box(f->version, index, &page->box);
+		err = store_open_lockbox(v->how->store,
+		    &v->m->pages[index].lockbox, v->how->lockbox_key, index,
+		    &page->box);
 	if (err == 0 && lockbox_count(page->box) != page->count)
 		err = ERR_INTEGRITY;
 	if (err != 0 && !tells_nothing(err)) {

@@ -309,3 +309,20 @@ store_open_page(struct store *s, const struct digest *name,
 		*length = o->plain_length;
 	return err;
 }
+
+int
+store_open_lockbox(struct store *s, const struct digest *name,
+    const struct page_key *key, uint32_t index, struct lockbox **out)
+{
+	uint8_t *plain;
+	size_t length;
+	int err = store_open_page(s, name, OBJECT_LOCKBOX_PAGE, key, &plain,
+	    &length);
+
+	if (err != 0)
+		return err;
+	err = lockbox_parse(out, plain, length, index);
+	secret_wipe(plain, length);
+	free(plain);
+	return err;
+}

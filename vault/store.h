@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "vault/digest.h"
+#include "vault/lockbox.h"
 #include "vault/object.h"
 #include "vault/owned.h"
 
@@ -120,6 +121,10 @@ int store_header(struct store *s, const struct digest *name,
 int store_open_page(struct store *s, const struct digest *name,
     enum object_type type, const struct page_key *key, uint8_t **plain,
     size_t *length) MUST_USE;
+/* The same of a lockbox page, whose number must be index, parsed; the plain
+ * bytes are wiped.  Also the errors of lockbox_parse. */
+int store_open_lockbox(struct store *s, const struct digest *name,
+    const struct page_key *key, uint32_t index, struct lockbox **out) MUST_USE;
 
 /*
  * The directory backend: path is the objects/ directory itself (made by

@@ -83,15 +83,10 @@ static int
 load_page(struct fakekeys *k, struct store *s, const struct manifest *m,
     uint32_t page)
 {
-	OWNED_MEM(uint8_t) plain = NULL;
 	OWNED(lockbox) box = NULL;
-	size_t length;
-	int err;
+	int err = store_open_lockbox(s, &m->pages[page].lockbox, k->lockbox_key,
+	    page, &box);
 
-	err = store_open_page(s, &m->pages[page].lockbox, OBJECT_LOCKBOX_PAGE,
-	    k->lockbox_key, &plain, &length);
-	if (err == 0)
-		err = lockbox_parse(&box, plain, length, page);
 	if (err != 0)
 		return err;
 	for (uint32_t i = 0; i < lockbox_count(box); i++)

@@ -40,14 +40,10 @@ forge_box(struct shed *s, struct manifest_page_ref *ref)
 	OWNED(lockbox) box = NULL;
 	OWNED(lockbox) other = NULL;
 	OWNED_WRITER w = writer_of(PAGE_MAX);
-	uint8_t *plain;
-	size_t n;
 
-	must_equal(store_open_page(s->store, &ref->lockbox, OBJECT_LOCKBOX_PAGE,
-		       s->keys.lockbox_key, &plain, &n),
+	must_equal(store_open_lockbox(s->store, &ref->lockbox,
+		       s->keys.lockbox_key, 0, &box),
 	    0);
-	must_equal(lockbox_parse(&box, plain, n, 0), 0);
-	free(plain);
 	must_equal(lockbox_new(&other, 0), 0);
 	for (uint32_t i = 0; i < lockbox_count(box); i++) {
 		struct lockbox_row row = *lockbox_at(box, i);

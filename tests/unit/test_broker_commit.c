@@ -34,7 +34,6 @@ static void
 load(struct bench *b)
 {
 	OWNED_MEM(uint8_t) plain = NULL;
-	OWNED_MEM(uint8_t) page = NULL;
 	OWNED(lockbox) box = NULL;
 	size_t n;
 
@@ -43,11 +42,10 @@ load(struct bench *b)
 	    0);
 	assert_int_equal(manifest_parse(&b->manifest, plain, n, NULL), 0);
 	assert_int_equal(b->manifest->page_count, 1);
-	assert_int_equal(store_open_page(b->d.store,
-			     &b->manifest->pages[0].lockbox,
-			     OBJECT_LOCKBOX_PAGE, b->lockbox_key, &page, &n),
+	assert_int_equal(store_open_lockbox(b->d.store,
+			     &b->manifest->pages[0].lockbox, b->lockbox_key, 0,
+			     &box),
 	    0);
-	assert_int_equal(lockbox_parse(&box, page, n, 0), 0);
 	assert_int_equal(lockbox_count(box), ROWS);
 	for (uint32_t i = 0; i < ROWS; i++)
 		b->rows[i] = *lockbox_at(box, i);
