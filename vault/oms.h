@@ -17,6 +17,7 @@
 
 #define OMS_FILE "model.sig"
 #define OMS_BUNDLE_MAX (256U << 20)
+#define OMS_SEPARATORS_MAX 16384     /* of the bundle's own JSON: [ { , and : */
 #define OMS_PAYLOAD_MAX (190U << 20) /* its base64 fits a bundle */
 #define OMS_KEY_TEXT_MAX 1024	     /* a PEM public key */
 #define OMS_SIG_MAX 160		     /* a DER ECDSA-Sig-Value */
@@ -124,7 +125,8 @@ int oms_recorded(char **out, size_t *n, const struct manifest *m,
  * root digest.  The resources that it names are then to be compared with what
  * is there; everything is owned by the document.  With why: ERR_USAGE, the key
  * is none that OMS knows; ERR_FORMAT, the bundle is not well-formed; ERR_LIMIT,
- * it uses what weir does not know (shards, other digests, certificates);
+ * it uses what weir does not know (shards, other digests, certificates), or is
+ * of more values than a bundle has;
  * ERR_INTEGRITY, another key, a wrong signature or a wrong root digest.
  */
 struct oms_doc;

@@ -170,6 +170,29 @@ read_envelope(struct opened *o, const json_t *envelope, const struct why *why)
 	return read_signature(o, signatures, why);
 }
 
+/* The parser takes some fifty times the room of text that is all values, and
+ * nobody has signed this yet.  A bundle has two dozen of them, and what Sigstore
+ * may add; the files that it lists are in one string. */
+static bool
+has_few_values(const char *text, size_t n)
+{
+	size_t separators = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = text[i];
+
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted &&
+		    (c == '[' || c == '{' || c == ',' || c == ':'))
+			separators++;
+	}
+	return separators <= OMS_SEPARATORS_MAX;
+}
+
 static int
 read_bundle(struct opened *o, const void *bundle, size_t n,
     const struct why *why)
@@ -181,6 +204,9 @@ read_bundle(struct opened *o, const void *bundle, size_t n,
 	if (n > OMS_BUNDLE_MAX)
 		return why_say(why, ERR_LIMIT, "bundle: more than %u bytes",
 		    OMS_BUNDLE_MAX);
+	if (!has_few_values(bundle, n))
+		return why_say(why, ERR_LIMIT,
+		    "bundle: more values than a bundle has");
 	err = fields_load(&o->json, bundle, n, "bundle", why);
 	if (err != 0)
 		return err;
