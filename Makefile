@@ -72,17 +72,6 @@ EXFIL_OBJS := $(call objects,$(filter-out $(EXFIL_MAIN),\
 	$(wildcard tests/exfil/*.c)))
 BENCH_EXFIL := $(if $(wildcard $(EXFIL_MAIN)),$(EXFIL_MAIN:%.c=$(BUILD)/%))
 
-# Programs with one function replaced at link time: tests must find them out.
-MUTANTS := $(addprefix $(BUILD)/tests/mutants/,weir-keyd-early \
-	weir-mount-blind weir-mount-forgetful weir-mount-few weir-mount-open \
-	weir-mount-trusting weir-mount-late weir-mount-unruly \
-	weir-mount-planted weir-mount-moody weir-mount-hanging weir-mount-gap \
-	weir-forgetful weir-keyd-generous weir-keyd-moved weir-keyd-pinless \
-	weir-keyd-hoarding weir-keyd-bare weir-poisoned weir-leaky \
-	weir-credulous test_trust_loose \
-	test_budget_blind test_keyring_careless test_lock_careless test_rekey_careless \
-	test_reads_loose test_reads_store_loose test_object_loose)
-
 UNIT := $(UNIT_SRCS:%.c=$(BUILD)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(BUILD)/%)
 PRELOADS := $(PRELOAD_SRCS:%.c=$(BUILD)/%.so)
@@ -135,11 +124,6 @@ CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 LDLIBS_ALL := -lfuse3 -lsystemd -ljansson -lsqlite3 -lbsd -lzstd -lsodium \
 	-lz -lcrypto -lmicrohttpd -lcurl -lseccomp $(LDLIBS)
-
-# tests/lib/fault.h: calls that a test can make fail.
-FAULTS := malloc calloc realloc write pwrite fsync fdatasync rename renameat \
-	renameat2
-WRAPS := $(FAULTS:%=-Wl,--wrap=%)
 
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)
 LINK = $(CC) $(LDFLAGS_ALL)
@@ -285,8 +269,18 @@ $(BUILD)/%.o: %.c $(FLAGS) | $(DEPS)
 	@cat $(@:.o=.warn) >&2
 
 archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
-link = $(call say,LINK,$@)$(LINK) -o $@ $(filter %.o,$^) \
+link = $(call say,LINK,$@)$(LINK) $(wraps) -o $@ $(filter %.o,$^) \
 	$(filter %.a,$^) $(LDLIBS_ALL)
+
+# A program of tests replaces functions at link time: calls of NAME go to
+# __wrap_NAME where one of its sources defines that, or a helper (tests/lib)
+# whose header one of them includes.
+own = $(patsubst $(BUILD)/%.o,%.c,$(filter $(BUILD)/tests/%.o,$^))
+helpers = $(wildcard $(shell sed -nE \
+	's,^.include "(tests/lib/.*)\.h"$$,\1.c,p' $(own) /dev/null))
+replaced = $(shell sed -nE 's/^__wrap_(\w+).*/\1/p' \
+	$(own) $(helpers) /dev/null)
+wraps = $(foreach f,$(replaced),-Wl,--wrap=$f -Wl,-u,__wrap_$f)
 
 $(BUILD)/libvault.a: $(VAULT_OBJS)
 	$(archive)
@@ -309,17 +303,6 @@ $(BUILD)/weir-mount: $(BUILD)/fuse/weir-mount.o $(LIBFUSEFS) $(LIBKEYS) \
 $(BUILD)/weir: $(BUILD)/cli/weir.o $(LIBS)
 	$(link)
 
-# Only the tests that ask for it get calls that fail.
-FAULTY := $(if $(UNIT_SRCS),$(shell \
-	grep -l '"tests/lib/fault.h"' $(UNIT_SRCS) /dev/null))
-# Private, or what they are made of would be made with it, too.
-$(FAULTY:%.c=$(BUILD)/%): private LINK += $(WRAPS)
-# And those whose children need the keys.
-HEIRS := $(if $(UNIT_SRCS),$(shell \
-	grep -l '"tests/lib/heir.h"' $(UNIT_SRCS) /dev/null))
-$(HEIRS:%.c=$(BUILD)/%): private LINK += $(call wraps,\
-	guarded_new guarded_seal guarded_free) -Wl,-u,__wrap_guarded_new
-
 .SECONDEXPANSION:
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $$(addprefix $(BUILD)/,$$(LINK_$$(@F))) \
 		$(LIBHELP) $(LIBS)
@@ -340,214 +323,49 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(FLAGS) | $(DEPS)
 	@mkdir -p $(@D)
 	$(call say,SO,$@)$(COMPILE) -fPIC -shared -o $@ $<
 
-# The control of its tests: a host that has forgotten what it saw.
-$(BUILD)/tests/unit/test_chain_back: private LINK += $(call wraps,\
-	seen_channel)
-$(BUILD)/tests/unit/test_chain_revoked: private LINK += $(call wraps,\
-	seen_revoked seen_save)
-
-$(BUILD)/tests/unit/test_crew: private LINK += $(call wraps,\
-	pthread_create)
-
-$(BUILD)/tests/unit/test_peer: private LINK += $(call wraps,getpwuid_r)
-
-$(BUILD)/tests/unit/test_broker_hours: private LINK += $(call wraps,\
-	broker_record_clock)
-
-wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
-comma := ,
-$(BUILD)/tests/mutants/weir-keyd-early: private LINK += $(call wraps,\
-	journal_append trail_notify trail_wait)
-$(BUILD)/tests/mutants/weir-keyd-early: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/early_reply.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-keyd-generous: private LINK += $(call wraps,\
-	grant_choose grant_stands grant_ends catalogue_grant_list)
-$(BUILD)/tests/mutants/weir-keyd-generous: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/generous_keyd.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-keyd-hoarding: private LINK += $(call wraps,\
-	keyring_epoch_begin)
-$(BUILD)/tests/mutants/weir-keyd-hoarding: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/hoarding_keyd.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-keyd-pinless: private LINK += $(call wraps,\
-	broker_gc_hold broker_removal_since)
-$(BUILD)/tests/mutants/weir-keyd-pinless: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/pinless_keyd.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-keyd-moved: private LINK += $(call wraps,\
-	accounting_boot accounting_boot_id broker_record_clock entry_begin \
-	accounting_begin accounting_fold budget_judge budget_debit catalogue_budget_apply)
-$(BUILD)/tests/mutants/weir-keyd-moved: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/moved_keyd.o \
-		$(BUILD)/tests/mutants/blind_budget.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-keyd-bare: private LINK += $(call wraps,\
-	budget_judge budget_debit catalogue_budget_apply lookout_see \
-	lookout_settle)
-$(BUILD)/tests/mutants/weir-keyd-bare: $(BUILD)/keys/weir-keyd.o \
-		$(BUILD)/tests/mutants/bare_keyd.o $(LIBKEYS) $(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-mount-blind: private LINK += $(call wraps,\
-	object_open_run)
-$(BUILD)/tests/mutants/weir-mount-blind: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/blind_worker.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-$(BUILD)/tests/mutants/weir-forgetful: private LINK += $(call wraps,\
-	seen_channel seen_root seen_checkpoint seen_revoked)
-$(BUILD)/tests/mutants/weir-forgetful: $(BUILD)/cli/weir.o \
-		$(BUILD)/tests/mutants/forgetful_host.o $(LIBS)
-	$(link)
-$(BUILD)/tests/mutants/weir-poisoned: private LINK += $(call wraps,\
-	manifest_write manifest_page_write lockbox_write)
-$(BUILD)/tests/mutants/weir-poisoned: $(BUILD)/cli/weir.o \
-		$(BUILD)/tests/mutants/poisoned_put.o $(LIBS)
-	$(link)
-$(BUILD)/tests/mutants/weir-credulous: private LINK += $(call wraps,\
-	intake_sums_settle)
-$(BUILD)/tests/mutants/weir-credulous: $(BUILD)/cli/weir.o \
-		$(BUILD)/tests/mutants/credulous_put.o $(LIBS)
-	$(link)
-$(BUILD)/tests/mutants/weir-leaky: private LINK += $(call wraps,\
-	gcm_seal secret_init)
-$(BUILD)/tests/mutants/weir-leaky: $(BUILD)/cli/weir.o \
-		$(BUILD)/tests/mutants/leaky_weir.o $(LIBS)
-	$(link)
-# Remembers verdicts; see there.
-$(BUILD)/tests/unit/test_trust_counts: private LINK += $(call wraps,\
-	statement_signed_by)
-$(BUILD)/tests/mutants/test_trust_loose: private LINK += $(call wraps,\
-	statement_signed_by trust_count_of crypto_sign_verify_detached \
-	fields_number)
-$(BUILD)/tests/mutants/test_trust_loose: \
-		$(BUILD)/tests/unit/test_trust_counts.o \
-		$(BUILD)/tests/mutants/loose_trust.o $(LIBHELP) $(LIBS)
+# Programs with one function replaced: tests must find them out.
+MUTANTS :=
+# $(call mutant,NAME,OBJECT OF THE PROGRAM,WHAT BREAKS IT IN tests/mutants)
+mutant = $(eval MUTANTS += $(BUILD)/tests/mutants/$(1)) \
+	$(eval $(BUILD)/tests/mutants/$(1): $(2:%=$(BUILD)/%.o) \
+	$(patsubst %,$(BUILD)/tests/mutants/%.o,$(3)))
+$(call mutant,weir-keyd-early,keys/weir-keyd,early_reply)
+$(call mutant,weir-keyd-generous,keys/weir-keyd,generous_keyd)
+$(call mutant,weir-keyd-hoarding,keys/weir-keyd,hoarding_keyd)
+$(call mutant,weir-keyd-pinless,keys/weir-keyd,pinless_keyd)
+$(call mutant,weir-keyd-moved,keys/weir-keyd,moved_keyd blind_budget)
+$(call mutant,weir-keyd-bare,keys/weir-keyd,bare_keyd)
+$(call mutant,weir-mount-blind,fuse/weir-mount,blind_worker)
+$(call mutant,weir-mount-forgetful,fuse/weir-mount,forgetful_worker)
+$(call mutant,weir-mount-trusting,fuse/weir-mount,trusting_worker)
+$(call mutant,weir-mount-few,fuse/weir-mount,few_threads)
+$(call mutant,weir-mount-late,fuse/weir-mount,late_umount)
+$(call mutant,weir-mount-open,fuse/weir-mount,open_mount)
+$(call mutant,weir-mount-unruly,fuse/weir-mount,unruly_worker)
+$(call mutant,weir-mount-planted,fuse/weir-mount,planted_worker)
+$(call mutant,weir-mount-moody,fuse/weir-mount,moody_store)
+$(call mutant,weir-mount-hanging,fuse/weir-mount,hanging_store)
+$(call mutant,weir-mount-gap,fuse/weir-mount,gap)
+$(call mutant,weir-forgetful,cli/weir,forgetful_host)
+$(call mutant,weir-poisoned,cli/weir,poisoned_put)
+$(call mutant,weir-credulous,cli/weir,credulous_put)
+$(call mutant,weir-leaky,cli/weir,leaky_weir)
+$(call mutant,test_trust_loose,tests/unit/test_trust_counts,loose_trust)
+$(call mutant,test_budget_blind,tests/unit/test_broker_budget,blind_budget)
+$(call mutant,test_keyring_careless,tests/unit/test_keyring_edit,\
+	careless_keyring)
+$(call mutant,test_lock_careless,tests/unit/test_broker_lock,careless_lock)
+$(call mutant,test_rekey_careless,tests/unit/test_broker_rekey,careless_rekey)
+$(call mutant,test_reads_loose,tests/unit/test_reads,loose_worker)
+$(call mutant,test_reads_store_loose,tests/unit/test_reads_store,loose_worker)
+$(call mutant,test_object_loose,tests/unit/test_object_hostile,loose_worker)
+$(MUTANTS): $(LIBHELP) $(LIBS)
 	$(link) -lcmocka
-
-# Clocks that the test moves.
-$(BUILD)/tests/unit/test_broker_budget: private LINK += $(call wraps,\
-	accounting_boot accounting_boot_id broker_record_clock entry_begin)
-$(BUILD)/tests/mutants/test_budget_blind: private LINK += $(call wraps,\
-	budget_judge budget_debit catalogue_budget_apply \
-	accounting_begin accounting_fold \
-	accounting_boot accounting_boot_id broker_record_clock entry_begin)
-$(BUILD)/tests/mutants/test_budget_blind: \
-		$(BUILD)/tests/unit/test_broker_budget.o \
-		$(BUILD)/tests/mutants/blind_budget.o $(LIBHELP) $(LIBS)
-	$(link) -lcmocka
-
-$(BUILD)/tests/mutants/test_keyring_careless: private LINK += $(WRAPS) $(call wraps,\
-	keyring_prove keyring_next_settle keyring_next_put)
-$(BUILD)/tests/mutants/test_keyring_careless: \
-		$(BUILD)/tests/unit/test_keyring_edit.o \
-		$(BUILD)/tests/mutants/careless_keyring.o $(LIBHELP) $(LIBS)
-	$(link) -lcmocka
-
-$(BUILD)/tests/mutants/test_lock_careless: private LINK += $(call wraps,\
-	keyring_lock catalogue_secret_locked broker_session_end_all)
-$(BUILD)/tests/mutants/test_lock_careless: \
-		$(BUILD)/tests/unit/test_broker_lock.o \
-		$(BUILD)/tests/mutants/careless_lock.o $(LIBHELP) $(LIBS)
-	$(link) -lcmocka
-
-$(BUILD)/tests/mutants/test_rekey_careless: private LINK += $(call wraps,\
-	keyring_rewrap keyring_epoch_begin keyring_next_put \
-	keyring_rewrap_finish)
-$(BUILD)/tests/mutants/test_rekey_careless: \
-		$(BUILD)/tests/unit/test_broker_rekey.o \
-		$(BUILD)/tests/mutants/careless_rekey.o $(LIBHELP) $(LIBS)
-	$(link) -lcmocka
-
-LOOSE := $(addprefix $(BUILD)/tests/mutants/test_,reads_loose \
-	reads_store_loose object_loose)
-$(LOOSE): private LINK += $(call wraps,keyslots_wipe jobs_later \
-	object_check_run manifest_row_weighs)
-$(LOOSE): $(BUILD)/tests/mutants/loose_worker.o $(LIBHELP) $(LIBS)
-	$(link) -lcmocka
-$(BUILD)/tests/mutants/test_reads_loose: $(BUILD)/tests/unit/test_reads.o
-$(BUILD)/tests/mutants/test_reads_store_loose: \
-	$(BUILD)/tests/unit/test_reads_store.o
-$(BUILD)/tests/mutants/test_object_loose: \
-	$(BUILD)/tests/unit/test_object_hostile.o
-
-$(BUILD)/tests/mutants/weir-mount-forgetful: private LINK += $(call wraps,\
-	ops_forget_pages)
-$(BUILD)/tests/mutants/weir-mount-forgetful: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/forgetful_worker.o $(LIBFUSEFS) \
-		$(LIBKEYS) $(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-trusting: private LINK += $(call wraps,\
-	handle_is_of)
-$(BUILD)/tests/mutants/weir-mount-trusting: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/trusting_worker.o $(LIBFUSEFS) \
-		$(LIBKEYS) $(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-few: private LINK += $(call wraps,\
-	pthread_create)
-$(BUILD)/tests/mutants/weir-mount-few: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/few_threads.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-late: private LINK += $(call wraps,umount2)
-$(BUILD)/tests/mutants/weir-mount-late: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/late_umount.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-open: private LINK += $(call wraps,mount)
-$(BUILD)/tests/mutants/weir-mount-open: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/open_mount.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-unruly: private LINK += $(call wraps,\
-	worker_main)
-$(BUILD)/tests/mutants/weir-mount-unruly: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/unruly_worker.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-planted: private LINK += $(call wraps,\
-	confine_worker reads_new reads_start)
-$(BUILD)/tests/mutants/weir-mount-planted: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/planted_worker.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-moody: private LINK += $(call wraps,store_get)
-$(BUILD)/tests/mutants/weir-mount-moody: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/moody_store.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-hanging: private LINK += $(call wraps,\
-	store_get jobs_fail_all)
-$(BUILD)/tests/mutants/weir-mount-hanging: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/hanging_store.o $(LIBFUSEFS) \
-		$(LIBKEYS) $(LIBVAULT)
-	$(link)
-
-$(BUILD)/tests/mutants/weir-mount-gap: private LINK += $(call wraps,\
-	mountpoint_apart mountpoint_find)
-$(BUILD)/tests/mutants/weir-mount-gap: $(BUILD)/fuse/weir-mount.o \
-		$(BUILD)/tests/mutants/gap.o $(LIBFUSEFS) $(LIBKEYS) \
-		$(LIBVAULT)
-	$(link)
 
 # A harness is built with a main that replays files, or with libFuzzer's.
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(if $(LIBFUZZER),,\
 		$(BUILD)/tests/fuzz/replay.o) $(LIBHELP) $(LIBS)
 	$(link) $(if $(LIBFUZZER),-fsanitize=fuzzer)
-
-# What it refuses is told to nobody, and it has seen one promotion.
-$(BUILD)/tests/fuzz/fuzz_chain_proof: private LINK += $(call wraps,\
-	announce_distrust seen_refused seen_channel seen_revoked \
-	seen_set_revoked seen_save)
 
 .PHONY: objects tests werror
 objects: $(ALL_OBJS)

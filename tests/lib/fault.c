@@ -9,10 +9,22 @@
 #include <unistd.h>
 
 /* --wrap=f sends calls of f to __wrap_f, and __real_f is f. */
-#define WRAP(type, f, ...)                                                     \
+#define WRAPPED(type, f, ...)                                                  \
 	type __real_##f(__VA_ARGS__);                                          \
-	type __wrap_##f(__VA_ARGS__);                                          \
 	type __wrap_##f(__VA_ARGS__)
+
+WRAPPED(void *, malloc, size_t n);
+WRAPPED(void *, calloc, size_t count, size_t size);
+WRAPPED(void *, realloc, void *p, size_t n);
+WRAPPED(ssize_t, write, int fd, const void *bytes, size_t n);
+WRAPPED(ssize_t, pwrite, int fd, const void *bytes, size_t n, off_t offset);
+WRAPPED(int, fsync, int fd);
+WRAPPED(int, fdatasync, int fd);
+WRAPPED(int, rename, const char *from, const char *to);
+WRAPPED(int, renameat, int from_dir, const char *from, int to_dir,
+    const char *to);
+WRAPPED(int, renameat2, int from_dir, const char *from, int to_dir,
+    const char *to, unsigned int flags);
 
 enum what { NOTHING, FAIL, FAIL_FROM, SHORT, EXIT, CALL };
 
@@ -134,22 +146,26 @@ fate(enum fault kind)
 	return what;
 }
 
-WRAP(void *, malloc, size_t n)
+void *
+__wrap_malloc(size_t n)
 {
 	return fate(FAULT_MEMORY) == FAIL ? NULL : __real_malloc(n);
 }
 
-WRAP(void *, calloc, size_t count, size_t size)
+void *
+__wrap_calloc(size_t count, size_t size)
 {
 	return fate(FAULT_MEMORY) == FAIL ? NULL : __real_calloc(count, size);
 }
 
-WRAP(void *, realloc, void *p, size_t n)
+void *
+__wrap_realloc(void *p, size_t n)
 {
 	return fate(FAULT_MEMORY) == FAIL ? NULL : __real_realloc(p, n);
 }
 
-WRAP(ssize_t, write, int fd, const void *bytes, size_t n)
+ssize_t
+__wrap_write(int fd, const void *bytes, size_t n)
 {
 	enum what what = fate(FAULT_WRITE);
 
@@ -158,7 +174,8 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t n)
 	return __real_write(fd, bytes, what == SHORT ? n / 2 : n);
 }
 
-WRAP(ssize_t, pwrite, int fd, const void *bytes, size_t n, off_t offset)
+ssize_t
+__wrap_pwrite(int fd, const void *bytes, size_t n, off_t offset)
 {
 	enum what what = fate(FAULT_WRITE);
 
@@ -167,29 +184,34 @@ WRAP(ssize_t, pwrite, int fd, const void *bytes, size_t n, off_t offset)
 	return __real_pwrite(fd, bytes, what == SHORT ? n / 2 : n, offset);
 }
 
-WRAP(int, fsync, int fd)
+int
+__wrap_fsync(int fd)
 {
 	return fate(FAULT_SYNC) == FAIL ? -1 : __real_fsync(fd);
 }
 
-WRAP(int, fdatasync, int fd)
+int
+__wrap_fdatasync(int fd)
 {
 	return fate(FAULT_SYNC) == FAIL ? -1 : __real_fdatasync(fd);
 }
 
-WRAP(int, rename, const char *from, const char *to)
+int
+__wrap_rename(const char *from, const char *to)
 {
 	return fate(FAULT_RENAME) == FAIL ? -1 : __real_rename(from, to);
 }
 
-WRAP(int, renameat, int from_dir, const char *from, int to_dir, const char *to)
+int
+__wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	if (fate(FAULT_RENAME) == FAIL)
 		return -1;
 	return __real_renameat(from_dir, from, to_dir, to);
 }
 
-WRAP(int, renameat2, int from_dir, const char *from, int to_dir, const char *to,
+int
+__wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
     unsigned int flags)
 {
 	if (fate(FAULT_RENAME) == FAIL)

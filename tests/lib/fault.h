@@ -6,7 +6,7 @@
 
 /*
  * Failure injected, not hoped for.  A test that includes this header is linked
- * with -Wl,--wrap= (Makefile, "FAULTS"): calls that the code under test makes
+ * with -Wl,--wrap= (Makefile, "wraps"): calls that the code under test makes
  * itself can be made to fail; those inside shared libraries cannot.
  *
  *	for (unsigned int n = 1;; n++) {
