@@ -31,14 +31,13 @@ text_wipe(struct text *t)
 static int
 write_new(const char *path, const struct text *t)
 {
-	OWNED(file) f = NULL;
-	int err;
+	char shown[256];
+	int err = file_create(NULL, path, t->bytes, strlen(t->bytes), 0600);
 
-	err = file_open(&f, NULL, path,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	if (err == 0)
-		err = file_write_at(f, t->bytes, strlen(t->bytes), 0);
-	return err == 0 ? file_sync(f) : err;
+	return err != ERR_CONFLICT ?
+	    err :
+	    log_err(err, "'%s' is there already",
+		log_name(shown, sizeof(shown), path, strlen(path)));
 }
 
 int

@@ -469,6 +469,31 @@ a_key_file_is_for_its_owner_alone(void **state)
 	assert_int_equal(notary_key_make(&made, path, "a+b"), ERR_USAGE);
 }
 
+/* A disk that fails leaves no file that is no key in the way of the next try. */
+static void
+a_key_file_is_whole_or_not_there(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (unsigned int nth = 1; fired; nth++) {
+		OWNED_SCRATCH s = scratch_new();
+		OWNED(sign_key) seed = NULL;
+		struct note_key made, loaded;
+		char path[256];
+		int err;
+
+		snprintf(path, sizeof(path), "%s/key", s.path);
+		fault_fail(FAULT_DISK, nth, ENOSPC);
+		err = notary_key_make(&made, path, "sec/w1");
+		fired = fault_off();
+		assert_int_equal(err, fired ? ERR_SPACE : 0);
+		if (notary_key_load(&loaded, &seed, path) != 0)
+			assert_int_equal(notary_key_make(&made, path, "sec/w1"),
+			    0);
+	}
+}
+
 int
 main(void)
 {
@@ -489,6 +514,7 @@ main(void)
 		cmocka_unit_test(
 		    a_clock_that_goes_back_does_not_make_an_earlier_time),
 		cmocka_unit_test(a_key_file_is_for_its_owner_alone),
+		cmocka_unit_test(a_key_file_is_whole_or_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, drop_keys);
