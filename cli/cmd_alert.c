@@ -124,13 +124,15 @@ print_entries(const json_t *a)
 }
 
 static void
-print_ack(const json_t *ack)
+print_ack(const json_t *ack, uint64_t alert)
 {
 	const char *note = talk_text(ack, "note");
 	char when[OUT_TIME];
 
 	if (ack == NULL) {
-		out_line("ack       nobody has yet");
+		out_line("ack       nobody has yet   (weir alert ack %llu"
+			 " --disposition benign|real|unclear)",
+		    (unsigned long long)alert);
 		return;
 	}
 	out_line("ack       %s, by %s at %s UTC%s%s",
@@ -165,7 +167,7 @@ print_alert(const json_t *a)
 	print_entries(a);
 	if (talk_text(a, "advice")[0] != '\0')
 		out_line("advice    %s", talk_text(a, "advice"));
-	print_ack(json_object_get(a, "ack"));
+	print_ack(json_object_get(a, "ack"), talk_number(a, "alert"));
 }
 
 static int

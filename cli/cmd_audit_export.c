@@ -230,9 +230,9 @@ go(struct export *x, struct audit *a, const char *state)
 	if (state != NULL && (r = write_state(x, state)) != 0)
 		return r;
 	if (!x->o->quiet)
-		log_info("%s; next: weir audit export --from %ju",
+		log_info("%s; next: weir audit export --format %s --from %ju",
 		    out_count(x->events, x->ocsf ? "event" : "line", count),
-		    (uintmax_t)x->next);
+		    x->ocsf ? "ocsf" : "jsonl", (uintmax_t)x->next);
 	return 0;
 }
 

@@ -305,6 +305,18 @@ print_text(const struct reads *d)
 	return r;
 }
 
+/* A slip of the hand is answered no as well. */
+static void
+warn_unseen(const struct reads *d)
+{
+	if (d->answer != PROOF_NO)
+		return;
+	if (!d->saw_who)
+		log_warn("the trail has never seen '%s'", d->q.principal);
+	if (!d->saw_model)
+		log_warn("the trail has never seen a model '%s'", d->q.model);
+}
+
 static int
 parse_question(struct options *o, struct question *q, const char *principal,
     const char *model, const char *const times[static 2])
@@ -399,5 +411,7 @@ cmd_audit_reads(struct options *o, int argc, char **argv)
 		r = write_proof(&d, path);
 	if (r == 0)
 		r = o->json ? print_json(&d, path) : print_text(&d);
+	if (r == 0)
+		warn_unseen(&d);
 	return audit_end(a, r);
 }

@@ -30,8 +30,9 @@ struct replay {
 	int64_t from, to;
 	struct watch *watch;
 	struct progress *progress;
-	uint64_t end; /* entries in all */
-	uint64_t looked_at;
+	uint64_t end;		     /* entries in all */
+	uint64_t looked_at, of_time; /* entries */
+	int64_t first_ms, last_ms;   /* of the trail */
 	const struct watch_event *event;
 	struct alarm *now, *then;
 	size_t now_count, then_count;
@@ -136,6 +137,7 @@ static int
 raised_then(struct replay *r, const struct watch_event *e,
     const struct entry_view *v)
 {
+	static const char *const of_entries[] = { "v", "kind", "by", "uid" };
 	const json_t *list = json_object_get(v->json, "entries");
 	size_t n = json_array_size(list);
 	struct alarm a = { .index = e->index, .time_ms = e->time_ms };
@@ -146,9 +148,20 @@ raised_then(struct replay *r, const struct watch_event *e,
 	    (uint64_t)json_integer_value(json_array_get(list, n - 1)) :
 	    e->index;
 	a.json = json_copy(v->json);
-	if (a.json != NULL)
-		json_object_del(a.json, "v");
+	for (size_t i = 0; i < sizeof(of_entries) / sizeof(*of_entries); i++)
+		if (a.json != NULL)
+			json_object_del(a.json, of_entries[i]);
 	return add(&r->then, &r->then_count, &a);
+}
+
+static void
+note_time(struct replay *r, int64_t time_ms)
+{
+	if (r->looked_at == 1 || time_ms < r->first_ms)
+		r->first_ms = time_ms;
+	if (r->looked_at == 1 || time_ms > r->last_ms)
+		r->last_ms = time_ms;
+	r->of_time += within(r, time_ms);
 }
 
 static int
@@ -171,6 +184,7 @@ look_parsed(struct replay *r, uint64_t index, const uint8_t *entry, size_t n)
 		    "a newer weir?",
 		    (unsigned long long)index);
 	watch_event_of(&e, index, &v);
+	note_time(r, e.time_ms);
 	/* What was said then is no reason for these rules to be silent. */
 	err = e.kind == ENTRY_ALERT ? raised_then(r, &e, &v) : look(r, &e);
 	entry_view_clear(&v);
@@ -188,9 +202,10 @@ each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
 		return CMD_INTERRUPTED;
 	r->looked_at++;
 	progress_entries(r->progress, index + 1, r->end);
-	return watch_scan(&e, index, entry, n, by) ?
-	    look(r, &e) :
-	    look_parsed(r, index, entry, n);
+	if (!watch_scan(&e, index, entry, n, by))
+		return look_parsed(r, index, entry, n);
+	note_time(r, e.time_ms);
+	return look(r, &e);
 }
 
 /* ---- what differs ---- */
@@ -235,8 +250,10 @@ static int
 print_json(const struct alarm *a)
 {
 	OWNED_JSON j = json_copy(a->json);
+	double score = (double)json_integer_value(json_object_get(j, "score"));
 
-	if (j == NULL || out_set(j, "change", json_string(change_of(a))) != 0 ||
+	if (j == NULL || out_set(j, "score", json_real(score / 1000)) != 0 ||
+	    out_set(j, "change", json_string(change_of(a))) != 0 ||
 	    out_set(j, "alert",
 		a->number != 0 ? json_integer((json_int_t)a->number) :
 				 json_null()) != 0 ||
@@ -315,6 +332,12 @@ sum_up(const struct replay *r)
 {
 	size_t kept = 0, gone = 0;
 	char count[OUT_COUNT], alerts[OUT_COUNT];
+	char first[OUT_TIME], last[OUT_TIME];
+
+	if (r->of_time == 0 && r->looked_at > 0)
+		log_warn("the trail has no entry of that time: it goes from %s "
+			 "to %s UTC",
+		    out_time(r->first_ms, first), out_time(r->last_ms, last));
 
 	for (size_t i = 0; i < r->now_count; i++)
 		kept += r->now[i].number != 0;

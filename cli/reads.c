@@ -2,10 +2,13 @@
 #include "cli/reads.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/ref.h"
 
 void
 reads_clear(struct reads *d)
@@ -84,13 +87,35 @@ take_hit(struct reads *d, uint64_t index, const struct question_finding *f)
 	return 0;
 }
 
+/* As the beginning of a string: "llama", "llama:prod". */
+static bool
+has_name(const uint8_t *entry, size_t n, const char *name)
+{
+	char quoted[QUESTION_PRINCIPAL_MAX + REF_NAME_MAX];
+	const int length = snprintf(quoted, sizeof(quoted), "\"%s", name);
+	const uint8_t *const end = entry + n, *at = entry;
+
+	if (length < 0 || (size_t)length >= sizeof(quoted))
+		return true;
+	while ((at = memmem(at, (size_t)(end - at), quoted, (size_t)length)) !=
+	    NULL) {
+		at += length;
+		if (at < end && strchr("\":@", *at) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static int
 each(void *arg, uint64_t index, const uint8_t *entry, size_t n)
 {
 	struct reads *d = arg;
 	struct question_finding f;
-	int r = question_look(d->inquiry, index, entry, n, &f);
+	int r;
 
+	d->saw_who = d->saw_who || has_name(entry, n, d->q.principal);
+	d->saw_model = d->saw_model || has_name(entry, n, d->q.model);
+	r = question_look(d->inquiry, index, entry, n, &f);
 	if (r == ERR_FORMAT)
 		return log_err(r,
 		    "entry %" PRIu64 " of the trail cannot be understood; is "

@@ -3,6 +3,7 @@
 #define WEIR_READS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,8 @@ struct reads {
 	size_t hit_count;
 	uint64_t bytes;
 	const struct index *index;
+	bool saw_who, saw_model; /* names that some entry has, where all were
+				  * looked at */
 	uint64_t named;	 /* entries that it named; 0: all were looked at */
 	uint64_t start;	 /* the first entry at or after the time */
 	uint64_t behind; /* the first that is followed by none of the time */

@@ -429,7 +429,11 @@ explained(struct explaining *x)
 	char says[BROKER_SENTENCE], at[ENTRY_TIME_SIZE];
 	bool can = x->answer == GRANT_OK && (x->accepted || x->past);
 
-	if (x->answer != GRANT_OK)
+	if (x->answer == GRANT_NONE && x->knows && !x->past && !x->t.found)
+		snprintf(says, sizeof(says),
+		    "there is no %s: 'weir ls %s' lists what there is",
+		    x->m->reference, x->t.ref.name);
+	else if (x->answer != GRANT_OK)
 		broker_explain_says(&about, x->answer,
 		    x->near.id != 0 ? &x->near : NULL, says);
 	else if (!can)

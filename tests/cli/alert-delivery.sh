@@ -126,6 +126,7 @@ like "$(weir status)" '^alerts +1 that nobody' 'status tells of it'
 exits 0 'alert show' weir alert show 1
 like "$out" '^advice' 'has an advice'
 like "$out" '^entries .*weir audit show' 'and the entries'
+like "$out" '^ack .*weir alert ack 1 --disposition' 'and what to do next'
 entry=$(jq -r '.entries[-1]' "$tmp/listed")
 is "$(weir audit ls --json 2>/dev/null | jq -r "select(.index == $entry) |
     .kind")" release 'the last of which is the release'

@@ -43,7 +43,7 @@ cp "$index" "$tmp/index"
 exits 0 'from the end: nothing' weir audit export --offline --format jsonl \
     --from "$entries"
 is "$out" '' 'not a line'
-like "$err" "next: weir audit export --from $entries" 'and it goes on there'
+like "$err" "next: weir audit export --format jsonl --from $entries" 'and it goes on there'
 exits 5 'from behind the end' weir audit export --offline --format jsonl \
     --from $((entries + 1))
 like "$err" "the trail has $entries entries" 'which says where it is'

@@ -30,7 +30,7 @@ weir check >/dev/null 2>&1
 weir alert ack 1 --disposition real --note 'a disk' 2>/dev/null
 
 exits 0 'the trail as OCSF events' weir audit export --format ocsf
-like "$err" 'next: weir audit export --from [0-9]+' 'says where it goes on'
+like "$err" 'next: weir audit export --format ocsf --from [0-9]+' 'says where it goes on'
 printf '%s\n' "$out" >"$tmp/all"
 verify "$tmp/all"
 ok $? 'each is as the field tables say' || diag "$(cat "$tmp/verdict")"

@@ -60,6 +60,14 @@ exits 0 'for another model it is a no' \
     weir audit reads --principal "$me" --model qwen --since "$before" \
     --proof "$tmp/qwen"
 like "$out" '^NO:' 'the same principal, the same bytes'
+unlike "$err" 'never seen' 'the trail has such a model'
+exits 0 'of a model that there is not' weir audit reads \
+    --principal "$me" --model lama --since "$before"
+like "$err" "never seen a model 'lama'" 'it is said that there is none'
+exits 0 'of somebody whom nobody has named' weir audit reads \
+    --principal user:nosuch --model llama --since "$before"
+like "$err" "never seen 'user:nosuch'" 'it is said that nobody has'
+unlike "$err" 'seen a model' 'and not of the model'
 exits 0 'and holds' verify --proof "$tmp/qwen"
 
 exits 0 'an entry by itself' weir audit proof 0 --out "$tmp/entry"

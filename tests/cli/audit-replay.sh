@@ -55,6 +55,9 @@ grep -q '^TIME' "$tmp/.out"
 ok $? 'has a head'
 grep -q "alerts by these rules: $n as then, 0 new" "$tmp/.err"
 ok $? 'and a sum behind it'
+exits 0 'of a time before the trail' \
+    weir audit replay --from 2020-01-01 --to 2020-02-01
+like "$err" 'no entry of that time: it goes from' 'it is said that it has none'
 exits 2 'time that runs back is refused' \
     weir audit replay --from 1h --to 2h
 exits 5 'and rules that are not there' weir audit replay --rules "$tmp/none"

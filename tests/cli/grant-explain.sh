@@ -41,6 +41,9 @@ like "$out" 'signed +NO +nobody signs what llama:latest stands for' \
 exits 4 'before the grants' weir grant explain "$me" "$ref" --at "$before"
 unlike "$out" 'grant 1' 'there were none'
 exits 4 'somebody else' weir grant explain user:nobody "$ref"
+exits 4 'a model that is not there' weir grant explain "$me" lama:prod
+like "$out" "^no: there is no lama:prod: 'weir ls lama' lists" \
+    'is no matter of grants'
 exits 2 'what is no principal' weir grant explain bob "$ref"
 exits 2 'what is no reference' weir grant explain "$me" 'llama:'
 
