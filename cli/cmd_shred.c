@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,13 @@ show(const struct shred *s, const char *text)
 		out_line("%s", text);
 	else
 		deletion_print(c);
+	if (!s->o->quiet && deletion_left(c) > 0)
+		log_info(
+		    "%ju of its objects, which no key opens any more, are "
+		    "still being removed: when they have gone, 'weir shred "
+		    "%s --certificate FILE' gives a certificate that says "
+		    "so",
+		    (uintmax_t)deletion_left(c), s->reference);
 	return 0;
 }
 

@@ -131,6 +131,10 @@ print_chunks(const json_t *j)
 		    (uintmax_t)talk_number(v, "chunks"));
 	out_line("objects removed   %ju",
 	    (uintmax_t)talk_number(objects, "removed"));
+	if (talk_number(objects, "left") > 0)
+		out_line("objects left      %ju, sealed: no key opens them any"
+			 " more, and keyd goes on removing them",
+		    (uintmax_t)talk_number(objects, "left"));
 	if (talk_number(objects, "kept_for_uploads") > 0)
 		out_line("objects kept      %ju, for uploads under way",
 		    (uintmax_t)talk_number(objects, "kept_for_uploads"));
@@ -166,6 +170,14 @@ deletion_print(const struct certificate *c)
 	json_array_foreach(json_object_get(j, "limits"), i, limit)
 		out_line("  - %s",
 		    json_is_string(limit) ? json_string_value(limit) : "?");
+}
+
+uint64_t
+deletion_left(const struct certificate *c)
+{
+	const json_t *j = certificate_payload(c);
+
+	return (uint64_t)talk_number(json_object_get(j, "objects"), "left");
 }
 
 /* ---- checked ---- */

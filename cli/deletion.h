@@ -15,6 +15,9 @@ int deletion_make(const struct options *o, const char *reference, char **out)
 /* What one says, for people, on stdout. */
 void deletion_print(const struct certificate *c);
 
+/* How many objects it says are still to go. */
+uint64_t deletion_left(const struct certificate *c);
+
 /* `weir audit verify --certificate`: whether a file is one of this log's. */
 int deletion_check(const struct options *o, const char *path,
     const char *log_key) MUST_USE;

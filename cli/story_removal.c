@@ -55,6 +55,9 @@ tell_shred(const struct entry_view *v, FILE *f)
 		    (unsigned long long)talk_number(v->json, "epoch"),
 		    out_count(talk_number(v->json, "objects"), "object",
 			count));
+		if (talk_number(v->json, "left") > 0)
+			fprintf(f, ", %llu are still to go",
+			    (unsigned long long)talk_number(v->json, "left"));
 		return;
 	}
 	fprintf(f, "is to be shredded; %s ended",

@@ -480,6 +480,8 @@ broker_tick(struct broker *b, int64_t since_ms)
 		err = broker_session_end_expired(b);
 	if (err == 0 && !b->stopping)
 		err = broker_verify_tick(b);
+	if (err == 0 && !b->stopping)
+		broker_shred_tick(b);
 	if (err == 0) {
 		broker_watch_note(b);
 		err = catalogue_flush(b->how.catalogue);

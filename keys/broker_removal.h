@@ -30,6 +30,8 @@ int broker_removal_ask(struct broker_call *c,
  * were cut off. */
 int broker_shred_settle(struct broker *b) MUST_USE;
 int broker_shred_resume(struct broker *b) MUST_USE;
+/* Objects that are left of versions that are shredded go, for a moment. */
+void broker_shred_tick(struct broker *b);
 
 /* --- broker_gc.c --- */
 

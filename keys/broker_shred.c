@@ -10,6 +10,7 @@
 #include "keys/keyring_epoch.h"
 #include "keys/keyring_rewrap.h"
 #include "vault/certificate.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -17,7 +18,15 @@
  * shred: first its entry; then a new epoch, under which all keys but the version's
  * are wrapped; then its objects; then the entry that it is done, which names the
  * certificate.  What is cut off after the first entry is finished at start.
+ *
+ * The objects are sealed, and by then no key opens them: where their removal takes
+ * longer than PATIENCE_MS, a keyd that stays records the end with how many are
+ * left, goes on at its ticks, and then records another end.
  */
+
+#define PATIENCE_MS 300
+#define SLICE_MS 100 /* others are not served meanwhile */
+#define BATCH 64
 
 static const char ends[] = "a version of it is shredded";
 
@@ -72,6 +81,8 @@ record_end(struct broker *b, const struct catalogue_shred *s,
 	entry_text(&e, "version", s->version);
 	entry_number(&e, "epoch", b->how.keyring->epoch_number);
 	entry_number(&e, "objects", count[1]);
+	if (count[0] > 0)
+		entry_number(&e, "left", count[0]);
 	entry_digest(&e, "certificate", &digest);
 	return broker_record_wait(b, &e);
 }
@@ -92,25 +103,22 @@ finish(struct broker *b, const struct catalogue_shred *s)
 		err = catalogue_shred_payload_stage(c, s->id, payload);
 	if (err == 0)
 		err = record_end(b, s, count, payload);
-	return err == 0 ? catalogue_shred_drop(c, s->id) : err;
+	b->shreds_left = b->shreds_left || count[0] > 0;
+	return err;
 }
 
 /* Some of its objects go; *left is how many there were. */
 static int
-sweep(struct broker *b, const struct catalogue_shred *s, size_t *left)
+sweep_some(struct broker *b, const struct catalogue_shred *s, size_t *left)
 {
 	struct catalogue *c = b->how.catalogue;
-	OWNED_MEM(struct digest)
-	names = calloc(MSG_SWEEP_MAX, sizeof(*names));
+	struct digest names[BATCH];
 	struct msg_sweep m = { .names = names };
-	enum msg_swept swept[MSG_SWEEP_MAX];
-	uint8_t what[MSG_SWEEP_MAX];
+	enum msg_swept swept[BATCH];
+	uint8_t what[BATCH];
 	uint64_t bytes;
-	int err;
+	int err = catalogue_shred_doomed(c, s->id, names, BATCH, left);
 
-	if (names == NULL)
-		return ERR_NOMEM;
-	err = catalogue_shred_doomed(c, s->id, names, MSG_SWEEP_MAX, left);
 	m.count = (uint32_t)*left;
 	if (err == 0)
 		err = broker_gc_remove(b, &m, swept, &bytes);
@@ -127,19 +135,76 @@ sweep(struct broker *b, const struct catalogue_shred *s, size_t *left)
 	    err;
 }
 
+/* The same until all have gone or some time has: how many that were; *all: none is
+ * left to be looked at. */
+static int
+sweep(struct broker *b, const struct catalogue_shred *s, size_t *n, bool *all)
+{
+	int64_t until = clock_ms() + SLICE_MS;
+	size_t some;
+	int err;
+
+	*n = 0;
+	do {
+		err = sweep_some(b, s, &some);
+		if (err != 0)
+			return err;
+		*n += some;
+	} while (some > 0 && clock_ms() < until);
+	*all = some == 0;
+	return 0;
+}
+
 static int
 complete(struct broker *b, const struct catalogue_shred *s)
 {
-	size_t left;
+	bool all = false;
+	size_t n;
 	int err = 0;
 
 	if (b->how.keyring->epoch_number < s->epoch)
 		err = turn(b);
 	do {
 		if (err == 0)
-			err = sweep(b, s, &left);
-	} while (err == 0 && left > 0);
+			err = sweep(b, s, &n, &all);
+	} while (err == 0 && !all && !b->how.service);
 	return err == 0 ? finish(b, s) : err;
+}
+
+/* Those that are left of the oldest shred that has some. */
+static int
+go_on(struct broker *b)
+{
+	struct catalogue_shred s;
+	bool all = false;
+	size_t n;
+	int err = catalogue_shred_left(b->how.catalogue, &s);
+
+	if (err == 0)
+		err = sweep(b, &s, &n, &all);
+	if (err == 0 && all)
+		err = finish(b, &s);
+	return err;
+}
+
+void
+broker_shred_tick(struct broker *b)
+{
+	const struct broker_link *l, *next;
+	int err;
+
+	if (!b->shreds_left)
+		return;
+	HASH_ITER(hh, b->links, l, next)
+		if (l->backs_up)
+			return;
+	err = go_on(b);
+	b->shreds_left = err == 0;
+	if (err != 0 && err != ERR_NOT_FOUND)
+		log_warn("objects of a shredded version, which nothing opens,"
+			 " cannot be removed: %s; 'weir gc' tries again, and so"
+			 " does keyd when it starts next",
+		    err_text(err));
 }
 
 int
@@ -156,7 +221,11 @@ broker_shred_resume(struct broker *b)
 		if (err != 0)
 			return err;
 	}
-	return err == ERR_NOT_FOUND ? 0 : err;
+	/* A certificate that was made anew when keyd was cut off has its entry
+	 * before anybody asks for it. */
+	b->shreds_left = true;
+	broker_shred_tick(b);
+	return err == ERR_NOT_FOUND ? b->failed : err;
 }
 
 /* --- shred.begin --- */
@@ -351,23 +420,34 @@ find_shred(struct broker_call *c, struct catalogue_shred *out)
 	return err == 0 ? 0 : broker_call_unreadable(c, err);
 }
 
+/* Nobody waits any longer for objects to go; a keyd that ends with its client has
+ * no later. */
+static bool
+leaves(const struct broker *b, const struct catalogue_shred *s)
+{
+	return b->how.service &&
+	    broker_record_clock() - s->begun_ms >= PATIENCE_MS;
+}
+
 int
 broker_shred_sweep(struct broker_call *c)
 {
 	struct catalogue_shred s;
-	size_t left = 0;
+	size_t n = 0;
+	bool all = true;
 	int err = find_shred(c, &s);
 
 	if (err != 0)
 		return err;
-	if (s.ended_ms == 0) {
-		err = sweep(c->b, &s, &left);
-		if (err == 0 && left == 0)
-			err = finish(c->b, &s);
+	if (s.ended_ms == 0 && !leaves(c->b, &s))
+		err = sweep(c->b, &s, &n, &all);
+	if (err == 0 && s.ended_ms == 0 && (all || leaves(c->b, &s))) {
+		err = finish(c->b, &s);
+		n = 0;
 	}
 	if (err != 0)
 		return cannot_finish(c->b, err);
-	msg_number_write(&c->reply, left);
+	msg_number_write(&c->reply, n);
 	return 0;
 }
 

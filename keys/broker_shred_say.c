@@ -202,6 +202,21 @@ begin_payload(struct broker *b, const struct catalogue_shred *s)
 	    (json_int_t)s->id);
 }
 
+static json_t *
+objects_json(const uint64_t count[static 3])
+{
+	json_t *j = json_pack("{s:I, s:I}", "removed", (json_int_t)count[1],
+	    "kept_for_uploads", (json_int_t)count[2]);
+
+	if (count[0] > 0 &&
+	    json_object_set_new(j, "left",
+		json_integer((json_int_t)count[0])) != 0) {
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}
+
 static int
 add_counts(struct broker *b, const struct catalogue_shred *s,
     const uint64_t count[static 3], json_t *j)
@@ -224,9 +239,7 @@ add_counts(struct broker *b, const struct catalogue_shred *s,
 		json_pack("{s:I, s:I, s:o}", "destroyed",
 		    (json_int_t)(shared.chunks - shared.kept), "kept",
 		    (json_int_t)shared.kept, "kept_for", list)) != 0 ||
-	    json_object_set_new(j, "objects",
-		json_pack("{s:I, s:I}", "removed", (json_int_t)count[1],
-		    "kept_for_uploads", (json_int_t)count[2])) != 0 ||
+	    json_object_set_new(j, "objects", objects_json(count)) != 0 ||
 	    json_object_set_new(j, "readers",
 		json_pack("{s:I, s:I}", "sessions", (json_int_t)sessions,
 		    "copies", (json_int_t)copies)) != 0)

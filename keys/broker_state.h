@@ -205,6 +205,7 @@ struct broker {
 	STAILQ_HEAD(, broker_verify) verifying;
 	bool verifier_busy;
 	bool look_verify;
+	bool shreds_left; /* there may be objects of what is shredded */
 	uint64_t last_verify;
 	struct digest verify_failed;
 	int64_t verify_failed_ms;

@@ -254,7 +254,8 @@ int catalogue_object_family(struct catalogue *c, const char *after,
 /*
  * Shreds, by the index of the entry that began them.  What is known of a version
  * (facts) is stored before it; what its certificate says, before the entry that
- * ends it.  find goes by the first digits: the last one.
+ * ends it.  find goes by the first digits: the last one.  pending is the oldest
+ * that is not finished, left the oldest that is, and has objects still.
  */
 struct catalogue_shred {
 	uint64_t id;
@@ -269,6 +270,8 @@ struct catalogue_shred {
 };
 int catalogue_shred_pending(struct catalogue *c, struct catalogue_shred *out)
     MUST_USE;
+int catalogue_shred_left(struct catalogue *c, struct catalogue_shred *out)
+    MUST_USE;
 int catalogue_shred_find(struct catalogue *c, const char *model,
     const char *digits, struct catalogue_shred *out) MUST_USE;
 int catalogue_shred_facts(struct catalogue *c, const char *model,
@@ -282,14 +285,13 @@ int catalogue_shred_payload_stage(struct catalogue *c, uint64_t id,
 
 /* Objects that only a shredded version had: those that nobody has decided about
  * (room for max; *n is 0 at the end), a decision (1 removed, 2 kept), how many
- * of each; dropped at the end. */
+ * of  * of each; dropped at the end that leaves none. */
 int catalogue_shred_doomed(struct catalogue *c, uint64_t id,
     struct digest *names, size_t max, size_t *n) MUST_USE;
 int catalogue_shred_decide(struct catalogue *c, uint64_t id,
     const struct digest *names, const uint8_t *what, size_t n) MUST_USE;
 int catalogue_shred_count(struct catalogue *c, uint64_t id,
     uint64_t count[static 3]) MUST_USE;
-int catalogue_shred_drop(struct catalogue *c, uint64_t id) MUST_USE;
 
 /* Distinct chunks of a version that is gone, and those that versions which are
  * there have, too: of each of these that has some, how many. */

@@ -36,14 +36,28 @@ apply_begin(struct catalogue *c, const struct entry_view *e)
 	return err == 0 ? catalogue_object_doom(c, c->applied, model) : err;
 }
 
+/* One that leaves objects is followed by another. */
+static int
+apply_end(struct catalogue *c, const struct entry_view *e)
+{
+	const char *model = text(e, "model"), *version = text(e, "version");
+	uint64_t left;
+	int err = sql_run(c->sql, SHRED_END,
+	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_NUMBER(c->applied),
+		SQL_TEXT(model), SQL_TEXT(version)));
+
+	if (err != 0 || entry_view_number(e, "left", &left) == 0)
+		return err;
+	return sql_run(c->sql, DOOMED_END,
+	    SQL_BIND(SQL_TEXT(model), SQL_TEXT(version)));
+}
+
 int
 catalogue_shred_apply(struct catalogue *c, const struct entry_view *e)
 {
 	if (strcmp(text(e, "stage"), "begin") == 0)
 		return apply_begin(c, e);
-	return sql_run(c->sql, SHRED_END,
-	    SQL_BIND(SQL_NUMBER(e->time_ms), SQL_NUMBER(c->applied),
-		SQL_TEXT(text(e, "model")), SQL_TEXT(text(e, "version"))));
+	return apply_end(c, e);
 }
 
 /* --- what is there of them --- */
@@ -74,6 +88,15 @@ catalogue_shred_pending(struct catalogue *c, struct catalogue_shred *out)
 {
 	OWNED_QUERY q = { 0 };
 	int err = sql_begin(&q, c->sql, SHRED_PENDING, SQL_NONE);
+
+	return err == 0 ? read_one(&q, out) : err;
+}
+
+int
+catalogue_shred_left(struct catalogue *c, struct catalogue_shred *out)
+{
+	OWNED_QUERY q = { 0 };
+	int err = sql_begin(&q, c->sql, SHRED_LEFT, SQL_NONE);
 
 	return err == 0 ? read_one(&q, out) : err;
 }
@@ -213,16 +236,6 @@ catalogue_shred_count(struct catalogue *c, uint64_t id,
 		if (sql_count(&q, 0) < 3)
 			count[sql_count(&q, 0)] = sql_count(&q, 1);
 	return err == ERR_NOT_FOUND ? 0 : err;
-}
-
-int
-catalogue_shred_drop(struct catalogue *c, uint64_t id)
-{
-	int err = catalogue_flush(c);
-
-	if (err != 0)
-		return err;
-	return sql_run(c->sql, DOOMED_END, SQL_BIND(SQL_NUMBER(id)));
 }
 
 /* --- what other versions have of it --- */

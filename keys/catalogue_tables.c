@@ -259,10 +259,14 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 	[SHRED_BEGIN] = "insert into shreds (id, model, version, by, begun,"
 			" reason, epoch) values (?, ?, ?, ?, ?, ?, ?)",
 	[SHRED_END] = "update shreds set ended = ?, entry = ?"
-		      " where model = ? and version = ? and ended = 0",
+		      " where model = ? and version = ?",
 	[SHRED_PENDING] = "select id, model, version, by, begun, reason, epoch,"
 			  " ended, entry from shreds where ended = 0"
 			  " order by id limit 1",
+	[SHRED_LEFT] = "select id, model, version, by, begun, reason, epoch,"
+		       " ended, entry from shreds where ended <> 0"
+		       " and id in (select shred from doomed)"
+		       " order by id limit 1",
 	[SHRED_FIND] = "select id, model, version, by, begun, reason, epoch,"
 		       " ended, entry from shreds where model = ?1"
 		       " and version >= ?2 and version < ?2 || 'g'"
@@ -289,7 +293,8 @@ static const char *const statements[CATALOGUE_STATEMENTS] = {
 		       " where shred = ? and object = ?",
 	[DOOMED_COUNT] = "select what, count(*) from doomed where shred = ?"
 			 " group by what",
-	[DOOMED_END] = "delete from doomed where shred = ?",
+	[DOOMED_END] = "delete from doomed where shred in (select id"
+		       " from shreds where model = ? and version = ?)",
 	[READ_LAST] = "select max(last) from session_versions"
 		      " where model = ? and version = ?",
 	[READERS_OF] = "select count(distinct v.session),"

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keys/broker_state.h"
 #include "keys/keyring_epoch.h"
 #include "tests/lib/desk.h"
+#include "tests/lib/moved.h"
 #include "tests/lib/test.h"
 #include "vault/certificate.h"
 #include "vault/err.h"
@@ -32,6 +34,7 @@ setup(void **state)
 	struct scene *s = calloc(1, sizeof(*s));
 	char hex[DIGEST_HEX_SIZE];
 
+	moved_wall_ms = 0;
 	log_sink(test_hush, NULL);
 	desk_new(&s->d, true);
 	desk_person_come(&s->owner, &s->d, 0);
@@ -338,6 +341,136 @@ a_backup_that_is_being_made_is_waited_for(void **state)
 	sweep_all(s);
 }
 
+/* --- a store that is slow to let go --- */
+
+static int
+count_object(void *arg, const struct digest *name, uint64_t size)
+{
+	(void)name;
+	(void)size;
+	(*(size_t *)arg)++;
+	return 0;
+}
+
+static size_t
+objects(struct scene *s)
+{
+	size_t n = 0;
+
+	DESK_MUST(store_list(s->d.store, count_object, &n));
+	return n;
+}
+
+static void
+tick(struct scene *s)
+{
+	broker_tick(s->d.broker, s->d.broker->now_ms + 1000);
+}
+
+/* Shredded, when patience was over before anything could go. */
+static void
+shred_slowly(struct scene *s)
+{
+	uint64_t left = 1;
+
+	assert_int_equal(begin(s, &s->owner), 0);
+	moved_wall_ms += 400;
+	assert_int_equal(sweep(s, &left), 0);
+	assert_int_equal(left, 0);
+}
+
+static void
+assert_left(struct scene *s, json_int_t left, json_int_t removed)
+{
+	json_t *j = payload(s);
+
+	assert_non_null(j);
+	assert_int_equal(number(j, "objects", "left"), left);
+	assert_int_equal(number(j, "objects", "removed"), removed);
+	json_decref(j);
+}
+
+static void
+objects_that_take_long_go_behind_the_answer(void **state)
+{
+	struct scene *s = *state;
+	size_t before = objects(s), gone;
+
+	shred_slowly(s);
+	/* It is as final as any. */
+	assert_shredded(s);
+	assert_int_equal(objects(s), before);
+	tick(s);
+	gone = before - objects(s);
+	assert_true(gone > 0);
+	assert_left(s, 0, (json_int_t)gone);
+	assert_int_equal(desk_count(&s->d, "shred"), 3);
+	tick(s);
+	crash(s);
+	assert_int_equal(desk_count(&s->d, "shred"), 3);
+	assert_int_equal(objects(s), before - gone);
+}
+
+static void
+those_that_are_left_go_at_the_next_start(void **state)
+{
+	struct scene *s = *state;
+	size_t before = objects(s);
+	json_t *j;
+
+	shred_slowly(s);
+	j = payload(s);
+	assert_true(number(j, "objects", "left") > 0);
+	crash(s);
+	assert_int_equal(before - objects(s), number(j, "objects", "left"));
+	assert_left(s, 0, number(j, "objects", "left"));
+	assert_int_equal(desk_count(&s->d, "shred"), 3);
+	json_decref(j);
+}
+
+/* As if keyd had been killed when all had gone, and before the entry that names the
+ * certificate which says so. */
+static void
+a_certificate_that_is_cut_off_is_made_again(void **state)
+{
+	struct scene *s = *state;
+	struct digest names[MSG_SWEEP_MAX];
+	uint8_t what[MSG_SWEEP_MAX];
+	struct catalogue_shred shred;
+	size_t n;
+
+	shred_slowly(s);
+	DESK_MUST(catalogue_shred_left(s->d.catalogue, &shred));
+	DESK_MUST(catalogue_shred_doomed(s->d.catalogue, shred.id, names,
+	    MSG_SWEEP_MAX, &n));
+	memset(what, 1, sizeof(what));
+	DESK_MUST(
+	    catalogue_shred_decide(s->d.catalogue, shred.id, names, what, n));
+	DESK_MUST(
+	    catalogue_shred_payload_stage(s->d.catalogue, shred.id, "{}"));
+	crash(s);
+	assert_left(s, 0, (json_int_t)n);
+	assert_int_equal(desk_count(&s->d, "shred"), 3);
+}
+
+static void
+those_that_are_left_stay_while_a_backup_is_made(void **state)
+{
+	struct scene *s = *state;
+	size_t before = objects(s);
+	struct desk_person other;
+
+	shred_slowly(s);
+	desk_person_come(&other, &s->d, 0);
+	(void)!mkdirat(s->d.vault->dir->fd, VAULTDIR_RUN, 0700);
+	assert_int_equal(desk_ask(&other, MSG_BACKUP, NULL, NULL), 0);
+	tick(s);
+	assert_int_equal(objects(s), before);
+	desk_person_go(&other);
+	tick(s);
+	assert_true(objects(s) < before);
+}
+
 #define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 
 int
@@ -353,6 +486,10 @@ main(void)
 		TEST(nobody_but_an_owner_shreds),
 		TEST(nothing_is_begun_that_would_lose_another_version),
 		TEST(a_backup_that_is_being_made_is_waited_for),
+		TEST(objects_that_take_long_go_behind_the_answer),
+		TEST(those_that_are_left_go_at_the_next_start),
+		TEST(a_certificate_that_is_cut_off_is_made_again),
+		TEST(those_that_are_left_stay_while_a_backup_is_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
