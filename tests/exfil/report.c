@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/exfil/promise.h"
+
 #define YEAR_DAYS 365
 
 /* --- false alarms --- */
@@ -139,6 +141,38 @@ print_ablation(const struct report *r)
 	}
 }
 
+static bool
+alarms_hold(const struct trial_alarms *a)
+{
+	return a->count * PROMISE_ALARMS <= a->loads;
+}
+
+bool
+report_holds(const struct report *r)
+{
+	bool holds = alarms_hold(r->alarms);
+
+	for (size_t i = 0; i < r->count; i++)
+		holds = promise_broken(&r->trials[i]) == NULL && holds;
+	return holds;
+}
+
+static void
+print_promises(const struct report *r)
+{
+	printf("\nwhat is promised: %s\n",
+	    report_holds(r) ? "holds" : "BROKEN");
+	if (!alarms_hold(r->alarms))
+		printf("  honest work: more false alarms than 1 in %d loads\n",
+		    PROMISE_ALARMS);
+	for (size_t i = 0; i < r->count; i++) {
+		const char *wrong = promise_broken(&r->trials[i]);
+
+		if (wrong != NULL)
+			printf("  %s: %s\n", r->trials[i].scene->name, wrong);
+	}
+}
+
 void
 report_text(const struct report *r)
 {
@@ -152,8 +186,9 @@ report_text(const struct report *r)
 	print_ablation(r);
 	printf("\nbytes/minute: an alarm above %.1f GB of one principal in a"
 	       " minute, the most that honest work took on seeds 0 to 29\n"
-	       "%.1f s of computing\n",
+	       "%.1f s of one CPU\n",
 	    (double)r->minute_bytes / 1e9, r->seconds);
+	print_promises(r);
 }
 
 /* --- JSON --- */
@@ -175,6 +210,9 @@ trial_json(const struct trial *t)
 	    "bytes_per_minute_flagged", (json_int_t)t->baseline, "rule",
 	    t->flagged > 0 ? t->rule : NULL);
 
+	json_object_set_new(j, "broken",
+	    promise_broken(t) != NULL ? json_string(promise_broken(t)) :
+					json_null());
 	json_object_set_new(j, "leaked_before_flag",
 	    figure_json(&t->flag_leak));
 	json_object_set_new(j, "leaked_before_block",
@@ -222,6 +260,7 @@ report_json(const struct report *r)
 		    json_pack("{s:s,s:I,s:I}", "rule", r->ablation[i].rule,
 			"less_often", (json_int_t)r->ablation[i].unseen,
 			"later", (json_int_t)r->ablation[i].later));
+	json_object_set_new(j, "holds", json_boolean(report_holds(r)));
 	if (r->control != NULL)
 		json_object_set_new(j, "budgets_off", trial_json(r->control));
 	json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));

@@ -23,9 +23,11 @@ struct report {
 	size_t ablation_count;
 	uint64_t first_seed, runs;
 	uint64_t minute_bytes;
-	double seconds;
+	double seconds; /* of one CPU */
 };
 
+/* Whether what is promised of attacks and honest work holds in all of it. */
+bool report_holds(const struct report *r);
 void report_text(const struct report *r);
 void report_json(const struct report *r);
 

@@ -6,72 +6,12 @@
 #include <stdio.h>
 
 #include "keys/watch_rules.h"
+#include "tests/exfil/promise.h"
 #include "tests/exfil/trial.h"
 #include "tests/lib/test.h"
 
 #define RUNS 2
 #define WORK 1500
-/* A share of one chunk of the smallest model here. */
-#define CHUNK 0.0025
-
-#define ONE 0.02
-#define ALL 0.05
-#define LOADS 1.05
-
-/* NULL, or what a trial breaks of what is promised for its kind. */
-static const char *
-broken(const struct trial *t)
-{
-	bool alone = t->scene->kind == SCENE_COPY ||
-	    t->scene->kind == SCENE_TRICK;
-
-	switch (t->scene->kind) {
-	case SCENE_BENIGN:
-		break;
-	case SCENE_COPY:
-	case SCENE_TRICK:
-	case SCENE_GROUP:
-		if (t->most_one.worst > ONE)
-			return "one got more than 2 % in 30 days";
-		if (t->most_all.worst > ALL)
-			return "all together got more than 5 % in 30 days";
-		if (t->blocked != t->runs)
-			return "not blocked";
-		if (t->flagged != t->runs)
-			return "not flagged";
-		if (t->flag_leak.worst > (alone ? ONE : ALL) / 2 + CHUNK)
-			return "flagged after more than half of it";
-		break;
-	case SCENE_SPREAD:
-		if (t->flagged != t->runs)
-			return "not flagged";
-		break;
-	case SCENE_LOAD:
-		if (t->loaded.worst > LOADS)
-			return "more than 1.05 of the loads granted";
-		if (t->flagged != t->runs)
-			return "not flagged";
-		break;
-	case SCENE_FACT:
-		if (t->flagged != t->runs)
-			return "not flagged";
-		if (t->flag_leak.worst > CHUNK)
-			return "flagged after the first chunk";
-		break;
-	case SCENE_QUIET:
-		if (t->most_one.worst > ONE / 2 || t->most_all.worst > ALL / 2)
-			return "more than what is flagged";
-		if (t->held.worst <= 0)
-			return "nothing leaked: it did not try";
-		break;
-	case SCENE_HABIT:
-	case SCENE_UNSEEN:
-		if (t->held.worst < 0.99)
-			return "did not load: it is no test";
-		break;
-	}
-	return NULL;
-}
 
 static void
 run(const struct scene *s, bool no_budget, const struct watch_rules *rules,
@@ -100,7 +40,7 @@ every_attack_is_held_to_what_is_promised(void **state)
 		if (s->kind == SCENE_BENIGN)
 			continue;
 		run(s, false, &rules, &t);
-		wrong = broken(&t);
+		wrong = promise_broken(&t);
 		if (wrong == NULL)
 			continue;
 		print_message("# %s: %s\n", s->name, wrong);
@@ -185,8 +125,9 @@ without_budgets_the_promise_is_broken(void **state)
 		struct trial t;
 
 		run(scene_find(names[i]), true, &rules, &t);
-		assert_non_null(broken(&t));
-		assert_true(t.most_all.worst > ALL || t.loaded.worst > LOADS);
+		assert_non_null(promise_broken(&t));
+		assert_true(t.most_all.worst > PROMISE_ALL ||
+		    t.loaded.worst > PROMISE_LOADS);
 	}
 }
 
@@ -202,7 +143,7 @@ without_rules_nothing_is_flagged(void **state)
 		rules.rules[i].enabled = false;
 	run(scene_find("cp"), false, &rules, &t);
 	assert_int_equal(t.flagged, 0);
-	assert_string_equal(broken(&t), "not flagged");
+	assert_string_equal(promise_broken(&t), "not flagged");
 }
 
 int
