@@ -91,8 +91,7 @@ set_place(struct move *m, const struct subject *subject,
 	f->serial = now.is ? now.serial + 1 : 1;
 	f->has_previous = now.is;
 	f->previous = now.version;
-	if (now.is && f->act == STATEMENT_PROMOTE &&
-	    digest_equal(&now.version, &f->version))
+	if (now.is && digest_equal(&now.version, &f->version))
 		log_info("%s:%s points to this version already; this renews it",
 		    f->model, m->channel);
 	if (m->p.yes && m->p.o->quiet)
@@ -117,7 +116,7 @@ propose(struct move *m, const struct subject *subject, enum statement_act act,
 	f.to = to;
 	f.reason = m->reason;
 	f.ticket = m->ticket;
-	if ((r = history_not_revoked(m->p.client, subject)) != 0 ||
+	if ((r = history_promotable(m->p.client, subject)) != 0 ||
 	    (r = set_expiry(m, &f)) != 0 ||
 	    (r = set_place(m, subject, &f)) != 0)
 		return r;
@@ -263,13 +262,21 @@ add_row(struct out_table *t, const json_t *s)
 	return out_table_add(t, cells);
 }
 
-/* Take away what does not wait, unless all are wanted. */
+/* What expired while it waited is somebody's to withdraw or to make anew. */
+static bool
+is_open(const json_t *s)
+{
+	const char *state = talk_text(s, "state");
+
+	return strcmp(state, "waiting") == 0 || strcmp(state, "expired") == 0;
+}
+
+/* Take away what nobody has to do anything about, unless all are wanted. */
 static void
-select_waiting(json_t *list, bool all)
+select_open(json_t *list, bool all)
 {
 	for (size_t i = json_array_size(list); !all && i-- > 0;)
-		if (strcmp(talk_text(json_array_get(list, i), "state"),
-			"waiting") != 0)
+		if (!is_open(json_array_get(list, i)))
 			json_array_remove(list, i);
 }
 
@@ -297,7 +304,7 @@ cmd_promote_ls(struct options *o, int argc, char **argv)
 		 operands.count > 0 ? operands.items[0] : "", &j)) != 0 ||
 	    (r = out_table_new(&table, heads, 7)) != 0)
 		return r;
-	select_waiting(json_object_get(j, "statements"), all);
+	select_open(json_object_get(j, "statements"), all);
 	if (o->json)
 		return out_json(j);
 	json_array_foreach(json_object_get(j, "statements"), i, s)
@@ -331,7 +338,7 @@ show(const json_t *j)
 	OWNED(trust_root) root = NULL;
 	char count[PROPOSAL_COUNT], why[STATEMENT_WHY] = "";
 	bool waits = strcmp(talk_text(j, "state"), "waiting") == 0;
-	char names[256];
+	char names[256], created[OUT_TIME];
 
 	if (envelope == NULL ||
 	    statement_parse(&s, envelope, strlen(envelope), why) != 0)
@@ -342,9 +349,9 @@ show(const json_t *j)
 	join(json_object_get(j, "signed"), names, sizeof(names));
 	out_line("%s: %s, %s", talk_text(j, "name"), talk_text(j, "state"),
 	    count);
-	out_line("signed by %s; brought by %s at %s",
+	out_line("signed by %s; brought by %s, %s UTC",
 	    names[0] != '\0' ? names : "nobody that counts now",
-	    talk_text(j, "by"), talk_text(j, "created"));
+	    talk_text(j, "by"), out_when(talk_text(j, "created"), created));
 	review_statement(stdout, s);
 	if (statement_fields(s)->about == STATEMENT_TRUST &&
 	    trust_root_parse(&root, s, why) == 0)

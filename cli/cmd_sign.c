@@ -121,6 +121,8 @@ run(struct sign *s, const char *reference)
 	    (r = subject_open(&subject, s->p.client, s->p.store, reference)) !=
 		0 ||
 	    (r = history_not_revoked(s->p.client, &subject)) != 0 ||
+	    (r = history_not_remembered(s->p.client, subject.m.model,
+		 &subject.m.version)) != 0 ||
 	    (r = verified_wait(s->p.o, s->p.client, &subject, s->no_wait)) != 0)
 		return r;
 	if (says_more(s))

@@ -8,6 +8,7 @@
 
 #include "cli/out.h"
 #include "cli/talk.h"
+#include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/seen.h"
@@ -108,6 +109,51 @@ history_not_revoked(struct client *client, const struct subject *subject)
 	return log_err(ERR_CONFLICT,
 	    "%s is revoked: weir promote show R%ju tells why", subject->full,
 	    (uintmax_t)id);
+}
+
+int
+history_not_remembered(struct client *client, const char *model,
+    const struct digest *version)
+{
+	char reference[REF_NAME_MAX + DIGEST_HEX_SIZE + 1];
+	char hex[DIGEST_HEX_SIZE], time[ENTRY_TIME_SIZE];
+	char reason[STATEMENT_REASON_MAX + 160];
+	OWNED_MEM(char) directory = NULL;
+	OWNED(seen) seen = NULL;
+	struct revoked was;
+	int r;
+
+	if ((r = seen_directory(&directory)) != 0 ||
+	    (r = seen_open(&seen, directory, client_peer(client)->vault)) != 0)
+		return r;
+	if (!seen_revoked(seen, model, version, &was))
+		return 0;
+	snprintf(reference, sizeof(reference), "%s@%s", model,
+	    digest_hex(version, hex));
+	snprintf(reason, sizeof(reason),
+	    "it was revoked, as this host was shown on %s: %s",
+	    entry_time_text(was.time_ms, time), was.reason);
+	(void)!seen_refused(seen, reference, reason);
+	return log_err(ERR_INTEGRITY, "%s is refused: %s", reference, reason);
+}
+
+int
+history_promotable(struct client *client, const struct subject *subject)
+{
+	OWNED_JSON j = NULL;
+	int r;
+
+	if ((r = history_not_revoked(client, subject)) != 0 ||
+	    (r = history_not_remembered(client, subject->m.model,
+		 &subject->m.version)) != 0 ||
+	    (r = talk_json(client, MSG_CHANNEL_PROOF, subject->full, &j)) != 0)
+		return r;
+	if (json_object_get(j, "signed") != NULL)
+		return 0;
+	return log_err(ERR_CONFLICT,
+	    "nobody has signed %s yet, so that it cannot be promoted: weir sign "
+	    "%s --key KEY",
+	    subject->full, subject->full);
 }
 
 /* The promotion that keyd keeps under this number, held to what it was said

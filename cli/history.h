@@ -35,6 +35,16 @@ int history_about(struct client *client, const struct subject *subject,
 int history_not_revoked(struct client *client, const struct subject *subject)
     MUST_USE;
 
+/* ERR_INTEGRITY, said and noted, when this host was shown a revocation of the
+ * version before, whatever keyd says now. */
+int history_not_remembered(struct client *client, const char *model,
+    const struct digest *version) MUST_USE;
+
+/* None of these, and ERR_CONFLICT, said, when nobody has signed the version:
+ * what may be promoted, as far as one can tell before one is asked. */
+int history_promotable(struct client *client, const struct subject *subject)
+    MUST_USE;
+
 /*
  * Where a channel points: the promotion in force, fetched, and accepted under
  * the trust root (its expiry does not matter), and not behind what this host has

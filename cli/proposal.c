@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/history.h"
 #include "cli/out.h"
 #include "cli/review.h"
 #include "cli/signer.h"
@@ -399,6 +400,12 @@ fetch(struct proposal *p, uint64_t id, enum statement_about about,
 		return log_err(ERR_INTEGRITY,
 		    "%s is about another vault: do not sign it",
 		    talk_text(j, "name"));
+	if (strcmp(talk_text(j, "state"), "expired") == 0)
+		return log_err(ERR_CONFLICT,
+		    "%s expired while it waited: propose it again (weir "
+		    "promote), and take this one back (weir promote withdraw "
+		    "%s --reason TEXT)",
+		    talk_text(j, "name"), talk_text(j, "name"));
 	if (strcmp(talk_text(j, "state"), "waiting") != 0)
 		return log_err(ERR_CONFLICT, "%s does not wait: it is %s",
 		    talk_text(j, "name"), talk_text(j, "state"));
@@ -446,6 +453,10 @@ proposal_join(struct proposal *p, uint64_t id, enum statement_about about)
 	if ((r = fetch(p, id, about, &s)) != 0)
 		return r;
 	r = about == STATEMENT_TRUST ? check_root(p, s) : check_version(p, s);
+	if (r == 0 &&
+	    (about == STATEMENT_VERSION || about == STATEMENT_PROMOTION))
+		r = history_not_remembered(p->client,
+		    statement_fields(s)->model, &statement_fields(s)->version);
 	if (r == 0 && about != STATEMENT_TRUST && about != STATEMENT_GRANT)
 		r = show_version(p, s);
 	if (r != 0)

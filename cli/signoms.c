@@ -54,6 +54,8 @@ open_version(struct signing *g, const char *reference)
 	    (r = subject_open(&g->subject, g->client, g->store, reference)) !=
 		0 ||
 	    (r = history_not_revoked(g->client, &g->subject)) != 0 ||
+	    (r = history_not_remembered(g->client, g->subject.m.model,
+		 &g->subject.m.version)) != 0 ||
 	    (r = verified_wait(s->o, g->client, &g->subject, s->no_wait)) != 0)
 		return r;
 	slash = strrchr(g->subject.m.model, '/');

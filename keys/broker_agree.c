@@ -128,7 +128,7 @@ agree_times(struct broker_offer *o)
 		    "%s was made more than an hour ahead of weir-keyd's clock",
 		    o->title);
 	if (f->expires_ms <= now)
-		return broker_call_fail(o->c, ERR_USAGE,
+		return broker_call_fail(o->c, ERR_CONFLICT,
 		    "%s has expired already", o->title);
 	if (f->expires_ms - f->time_ms > days * DAY_MS)
 		return broker_offer_reject(o->c, ERR_DENIED,

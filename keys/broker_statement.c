@@ -224,7 +224,8 @@ find(struct broker_call *c, uint64_t id, struct broker_held *out)
 
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err,
-		    "there is no statement %ju; `weir promote ls` lists them",
+		    "there is no statement %ju; `weir promote ls --all` lists "
+		    "them",
 		    (uintmax_t)id);
 	if (err == 0)
 		err = broker_trust_hold(row, out);
@@ -459,6 +460,16 @@ describe_kind(json_t *j, const struct catalogue_statement *s)
 	return bad;
 }
 
+/* What may no longer be signed does not wait, though nobody withdrew it. */
+static const char *
+told_state(const struct broker_offer *o, const struct catalogue_statement *s)
+{
+	if (s->state == CATALOGUE_WAITING && s->about == STATEMENT_PROMOTION &&
+	    o->f->expires_ms <= broker_record_clock())
+		return "expired";
+	return state_name(s->state);
+}
+
 /* NULL when memory is short, or what is kept is no statement. */
 static json_t *
 describe(const struct broker_offer *o, const struct catalogue_statement *s)
@@ -468,11 +479,10 @@ describe(const struct broker_offer *o, const struct catalogue_statement *s)
 	json_t *j = json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s,"
 			      " s:s}",
 	    "statement", (json_int_t)s->id, "name", broker_trust_name(s, name),
-	    "about", statement_about_name(s->about), "state",
-	    state_name(s->state), "have", (json_int_t)n->have, "need",
-	    (json_int_t)n->need, "signed", broker_offer_names(o, false),
-	    "waits", broker_offer_names(o, true), "by", s->by, "created",
-	    entry_time_text(s->created_ms, created));
+	    "about", statement_about_name(s->about), "state", told_state(o, s),
+	    "have", (json_int_t)n->have, "need", (json_int_t)n->need, "signed",
+	    broker_offer_names(o, false), "waits", broker_offer_names(o, true),
+	    "by", s->by, "created", entry_time_text(s->created_ms, created));
 
 	if (j == NULL || describe_kind(j, s) != 0) {
 		json_decref(j);

@@ -80,6 +80,15 @@ rm -rf "$vault"
 cp -a "$tmp/kept" "$vault"
 withheld 'the whole vault, put back'
 
+# Nor does this user sign for it there.
+exits 3 'to sign it once more' weir sign "$ref_full" --key carol --yes
+like "$err" 'was revoked, as this host was shown on .*: poisoned' 'is refused'
+exits 3 'and to promote it' weir promote "$ref_full" prod --key carol \
+    --reason t --yes
+like "$err" 'was revoked, as this host was shown' 'is refused'
+exits 0 'to revoke it again is not' weir revoke "$ref_full" --key carol \
+    --reason again --yes
+
 # What is good is read on.
 echo more >"$tmp/m/more"
 promoted "$(weir put llama "$tmp/m" 2>/dev/null)" prod

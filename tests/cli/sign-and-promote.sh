@@ -102,6 +102,10 @@ promote()
 {
 	weir promote "$1" prod --yes --reason "${3:-REL-1}" --key "$2"
 }
+exits 6 'what nobody has signed' weir promote "$three" prod --yes --key carol \
+    --reason t
+like "$err" "^weir: nobody has signed $three yet.*weir sign" \
+    'is told so before anything is shown'
 exits 2 'promote to latest' weir promote "$one" latest --yes --reason t \
     --key carol
 exits 2 'without a reason' weir promote "$one" prod --yes --key carol
@@ -193,6 +197,26 @@ json "[.statements[] | select(.about == \"promotion\") | .state] ==
     [\"effective\", \"stale\", \"effective\", \"withdrawn\"] or
     [.statements[] | select(.about == \"promotion\") | .state] ==
     [\"stale\", \"stale\", \"effective\", \"withdrawn\"]" 'tells them apart'
+
+# What expires while it waits is told apart, and can be taken back.
+p=
+for s in 2 8 30 90; do
+	p=$(weir promote "$one" prod --key carol --reason t --yes --expires \
+	    "$(date -u -d "+$s sec" +%Y-%m-%dT%H:%M:%SZ)" 2>"$tmp/.err" |
+	    sed 's/.*\(P[0-9]*\):.*/\1/')
+	[ -z "$p" ] || break
+done
+is_expired()
+{
+	weir promote ls llama --json | jq -e --arg p "$1" \
+	    '.statements[] | select(.name == $p) | .state == "expired"'
+}
+wait_for 120 is_expired "$p"
+ok $? 'promote ls lists it as expired'
+exits 6 'to sign it then' approve "$p" "$one" --key dave
+like "$err" "$p expired while it waited: .*weir promote withdraw $p" \
+    'says what to do'
+exits 0 'which works' weir promote withdraw "$p" --reason late
 exits 5 'one that never was' approve P4711 "$two" --key dave
 exits 2 'one of another kind' approve T1 "$two" --key dave
 
@@ -281,7 +305,7 @@ exits 0 'the trail' weir audit ls --json --kind statement
 printf '%s\n' "$out" | jq -es '
     (map(select(.kind == "statement.add")) | length) >= 10 and
     (map(select(.kind == "statement.sign")) | length) >= 5 and
-    (map(select(.kind == "statement.withdraw")) | length) == 2' >/dev/null
+    (map(select(.kind == "statement.withdraw")) | length) == 3' >/dev/null
 ok $? 'has every step'
 exits 0 'and its refusals' weir audit ls --json --kind refused
 printf '%s\n' "$out" | jq -es 'length >= 5' >/dev/null

@@ -229,7 +229,7 @@ a_promotion_lasts_as_long_as_its_rule_says(void **state)
 	g = f;
 	g.time_ms -= 10 * day;
 	g.expires_ms = g.time_ms + 9 * day;
-	REFUSED(&owner, ERR_USAGE, "expired already",
+	REFUSED(&owner, ERR_CONFLICT, "expired already",
 	    bureau_say(&owner, &g, P(0) | P(2), NULL));
 	g = f;
 	g.time_ms += day;
