@@ -7,6 +7,7 @@
 #include "cli/omsdir.h"
 #include "cli/omskey.h"
 #include "cli/out.h"
+#include "cli/paper.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -74,6 +75,7 @@ open_bundle(struct verify *v)
 	OWNED_MEM(uint8_t) bytes = NULL;
 	OWNED_MEM(char) key = NULL;
 	char why[OMS_WHY] = "", shown[SHOWN_SIZE];
+	enum paper is;
 	size_t n;
 	int r;
 
@@ -93,6 +95,10 @@ open_bundle(struct verify *v)
 		    log_name(shown, sizeof(shown), v->key, strlen(v->key)),
 		    why);
 	/* What says nothing well-formed vouches for nothing. */
+	is = r == ERR_FORMAT ? paper_of(bytes, n) : PAPER_BUNDLE;
+	if (is != PAPER_BUNDLE && is != PAPER_UNKNOWN)
+		return paper_refuse(v->bundle, bytes, n, PAPER_BUNDLE, why,
+		    ERR_INTEGRITY);
 	if (r == ERR_FORMAT || r == ERR_INTEGRITY)
 		return log_err(ERR_INTEGRITY, "'%s' does not verify: %s", shown,
 		    why);

@@ -8,6 +8,7 @@
 #include "cli/audit.h"
 #include "cli/evidence.h"
 #include "cli/out.h"
+#include "cli/paper.h"
 #include "cli/talk.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -195,7 +196,9 @@ load(const char *path, struct certificate **out)
 	if (r != 0)
 		return r;
 	r = certificate_parse(out, bytes, n, why);
-	return r == 0 || r == ERR_NOMEM ? r : log_err(r, "'%s': %s", path, why);
+	return r == 0 || r == ERR_NOMEM ?
+	    r :
+	    paper_refuse(path, bytes, n, PAPER_CERTIFICATE, why, r);
 }
 
 static int

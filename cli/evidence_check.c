@@ -6,6 +6,7 @@
 
 #include "cli/evidence.h"
 #include "cli/out.h"
+#include "cli/paper.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -46,7 +47,9 @@ load(struct checked *c)
 	r = proof_tlog_is(bytes, n) ?
 	    proof_tlog_parse(&c->p, bytes, n, c->why) :
 	    proof_parse(&c->p, bytes, n, c->why);
-	return r == 0 ? 0 : log_err(r, "'%s', %s", path, c->why);
+	return r == 0 || r == ERR_NOMEM ?
+	    r :
+	    paper_refuse(path, bytes, n, PAPER_PROOF, c->why, r);
 }
 
 /* What witnesses say of a note; the quorum must be met if it is the newest. */

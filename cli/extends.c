@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/out.h"
+#include "cli/paper.h"
 #include "vault/base64.h"
 #include "vault/entry.h"
 #include "vault/err.h"
@@ -35,8 +36,13 @@ compared_clear(struct compared *c)
 }
 
 static int
-no_checkpoint(const char *path)
+no_checkpoint(const char *path, const void *bytes, size_t n)
 {
+	enum paper is = paper_of(bytes, n);
+
+	if (is != PAPER_UNKNOWN && is != PAPER_CHECKPOINT)
+		return paper_refuse(path, bytes, n, PAPER_CHECKPOINT, "",
+		    ERR_INTEGRITY);
 	return log_err(ERR_INTEGRITY,
 	    "'%s' is no checkpoint that this vault's log has signed; 'weir "
 	    "audit checkpoint' prints one",
@@ -55,13 +61,13 @@ extends_read(const char *path, const struct note_key *key,
 	if (r == ERR_NOT_FOUND)
 		return log_err(r, "there is no file '%s'", path);
 	if (r == ERR_LIMIT)
-		return no_checkpoint(path);
+		return no_checkpoint(path, "", 0);
 	if (r != 0)
 		return r;
 	/* Malformed or signed by somebody else: it is not the log's. */
 	r = note_checkpoint_read(out, (const char *)bytes, length, key);
 	if (r != 0)
-		return r == ERR_NOMEM ? r : no_checkpoint(path);
+		return r == ERR_NOMEM ? r : no_checkpoint(path, bytes, length);
 	if (note != NULL) {
 		*note = (char *)bytes;
 		bytes = NULL;

@@ -125,6 +125,27 @@ like "$err" 'signature' 'is refused'
 exits 2 'without the key of the log' weir audit verify --certificate \
     "$tmp/vault.json"
 
+# Each file says what it is to a command that takes another.
+weir audit proof 1 >"$tmp/proof"
+weir audit checkpoint >"$tmp/checkpoint"
+exits 1 'a certificate is no proof' weir audit verify --proof \
+    "$tmp/vault.json" --log-key "$vkey"
+like "$err" 'is a deletion certificate, and no proof.*--certificate FILE' \
+    'and is told which command takes it'
+exits 3 'nor a checkpoint' weir audit verify --against "$tmp/vault.json"
+like "$err" 'is a deletion certificate, and no checkpoint' 'is told, too'
+exits 1 'a proof is no certificate' weir audit verify --certificate \
+    "$tmp/proof" --log-key "$vkey"
+like "$err" 'is a proof, and no deletion certificate.*--proof FILE' \
+    'and is told which command takes it'
+exits 1 'nor is a checkpoint' weir audit verify --certificate \
+    "$tmp/checkpoint" --log-key "$vkey"
+like "$err" 'is a checkpoint.*--against FILE' 'is told, too'
+exits 1 'what is none of these' weir audit verify --proof "$key" \
+    --log-key "$vkey"
+like "$err" "is no proof, .*'weir audit proof' writes one" \
+    'is told where one is from'
+
 exits 2 'shred without --yes' weir shred "$second"
 like "$err" 'gone for ever, .*: shred it\? .*--yes' 'is told what it would do'
 like "$err" '--yes' 'asks'
