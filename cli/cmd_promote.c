@@ -116,9 +116,12 @@ propose(struct move *m, const struct subject *subject, enum statement_act act,
 	f.to = to;
 	f.reason = m->reason;
 	f.ticket = m->ticket;
-	if ((r = history_promotable(m->p.client, subject)) != 0 ||
+	if ((r = history_not_revoked(m->p.client, subject)) != 0 ||
+	    (r = history_not_remembered(m->p.client, subject->m.model,
+		 &subject->m.version)) != 0 ||
 	    (r = set_expiry(m, &f)) != 0 ||
-	    (r = set_place(m, subject, &f)) != 0)
+	    (r = set_place(m, subject, &f)) != 0 ||
+	    (r = history_is_signed(m->p.client, subject)) != 0)
 		return r;
 	return proposal_make(&m->p, &f, NULL);
 }

@@ -40,9 +40,9 @@ int history_not_revoked(struct client *client, const struct subject *subject)
 int history_not_remembered(struct client *client, const char *model,
     const struct digest *version) MUST_USE;
 
-/* None of these, and ERR_CONFLICT, said, when nobody has signed the version:
- * what may be promoted, as far as one can tell before one is asked. */
-int history_promotable(struct client *client, const struct subject *subject)
+/* ERR_CONFLICT, said, when nobody has signed the version: keyd would say so
+ * after a passphrase was asked for. */
+int history_is_signed(struct client *client, const struct subject *subject)
     MUST_USE;
 
 /*

@@ -105,7 +105,7 @@ promote()
 exits 6 'what nobody has signed' weir promote "$three" prod --yes --key carol \
     --reason t
 like "$err" "^weir: nobody has signed $three yet.*weir sign" \
-    'is told so before anything is shown'
+    'is told so before anybody is asked'
 exits 2 'promote to latest' weir promote "$one" latest --yes --reason t \
     --key carol
 exits 2 'without a reason' weir promote "$one" prod --yes --key carol
