@@ -3,11 +3,14 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,17 +21,25 @@
 
 #define CONNECTIONS_MAX 256
 #define CONNECTIONS_OF_ONE 32
-#define IDLE_SECONDS 10
-#define REQUEST_SECONDS 20
+#define LIFE_SECONDS 12
 #define MEMORY_OF_ONE (32U << 10)
 #define TEXT "text/plain; charset=utf-8"
 #define PATH_MAX_HERE 1024
+
+/* A connection, or none. */
+struct guest {
+	bool there;
+	int fd;
+	time_t until;
+};
 
 /* One thread serves all connections, so that what the notary does is done one
  * after another. */
 struct notary_http {
 	struct notary *notary;
 	struct MHD_Daemon *daemon;
+	pthread_mutex_t mutex; /* of guests */
+	struct guest guests[CONNECTIONS_MAX];
 	char path[PATH_MAX_HERE]; /* of add-checkpoint */
 	char where[80];
 	atomic_int failed;
@@ -37,7 +48,6 @@ struct notary_http {
 /* One request on its way in. */
 struct request {
 	struct writer body;
-	time_t until;
 };
 
 static time_t
@@ -95,7 +105,6 @@ begin(const struct notary_http *h, struct MHD_Connection *c, const char *url,
 	if (q == NULL)
 		return MHD_NO;
 	q->body = writer_of(WITNESS_BODY_MAX);
-	q->until = monotonic() + REQUEST_SECONDS;
 	*state = q;
 	return MHD_YES;
 }
@@ -140,8 +149,6 @@ handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 	(void)version;
 	if (q == NULL)
 		return begin(h, c, url, method, state);
-	if (monotonic() > q->until)
-		return MHD_NO;
 	if (*n == 0)
 		return finish(h, c, q);
 	writer_bytes(&q->body, bytes, *n);
@@ -163,6 +170,33 @@ done(void *arg, struct MHD_Connection *c, void **state,
 	writer_free(&q->body);
 	free(q);
 	*state = NULL;
+}
+
+/* Its descriptor is closed only after it was told that it goes. */
+static void
+come_or_go(void *arg, struct MHD_Connection *c, void **place,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct notary_http *h = arg;
+	const union MHD_ConnectionInfo *info;
+	struct guest *g = *place;
+	LOCKED(l, &h->mutex);
+
+	if (what != MHD_CONNECTION_NOTIFY_STARTED) {
+		if (g != NULL)
+			g->there = false;
+		return;
+	}
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	for (size_t i = 0; info != NULL && i < CONNECTIONS_MAX; i++) {
+		g = &h->guests[i];
+		if (g->there)
+			continue;
+		*g = (struct guest){ true, info->connect_fd,
+			monotonic() + LIFE_SECONDS };
+		*place = g;
+		return;
+	}
 }
 
 /* "127.0.0.1:7420", "[::1]:7420", ":7420" is not one: say where. */
@@ -205,9 +239,10 @@ start(struct notary_http *h, const struct sockaddr_storage *address)
 
 	h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, h,
 	    MHD_OPTION_SOCK_ADDR, at, MHD_OPTION_NOTIFY_COMPLETED, done, NULL,
+	    MHD_OPTION_NOTIFY_CONNECTION, come_or_go, h,
 	    MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF_ONE,
-	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+	    MHD_OPTION_CONNECTION_TIMEOUT, LIFE_SECONDS,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_ONE,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (h->daemon == NULL)
@@ -227,6 +262,7 @@ notary_http_new(struct notary_http **out, const struct notary_http_how *how)
 
 	if (h == NULL)
 		return ERR_NOMEM;
+	pthread_mutex_init(&h->mutex, NULL);
 	h->notary = how->notary;
 	if (strlen(how->prefix) + sizeof("/add-checkpoint") > sizeof(h->path) ||
 	    (how->prefix[0] != '\0' && how->prefix[0] != '/'))
@@ -242,6 +278,17 @@ notary_http_new(struct notary_http **out, const struct notary_http_how *how)
 	*out = h;
 	h = NULL;
 	return 0;
+}
+
+void
+notary_http_tick(struct notary_http *h)
+{
+	time_t now = monotonic();
+	LOCKED(l, &h->mutex);
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (h->guests[i].there && now > h->guests[i].until)
+			(void)shutdown(h->guests[i].fd, SHUT_RDWR);
 }
 
 const char *
@@ -263,5 +310,6 @@ notary_http_free(struct notary_http *h)
 		return;
 	if (h->daemon != NULL)
 		MHD_stop_daemon(h->daemon);
+	pthread_mutex_destroy(&h->mutex);
 	free(h);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "keys/notary.h"
 #include "vault/clock.h"
@@ -177,8 +178,9 @@ serve(const struct options *o)
 		.listen = o->listen != NULL ? o->listen : LISTEN,
 		.prefix = o->prefix != NULL ? o->prefix : "",
 	};
+	const struct timespec second = { .tv_sec = 1 };
 	sigset_t signals;
-	int err, number;
+	int err;
 
 	if (o->key == NULL || o->policy == NULL || o->state == NULL)
 		return log_err(ERR_USAGE,
@@ -203,7 +205,8 @@ serve(const struct options *o)
 	log_info("'%s' listens on http://%s%s", key.name,
 	    notary_http_where(http), serving.prefix);
 	sd_notify(0, "READY=1");
-	sigwait(&signals, &number);
+	while (sigtimedwait(&signals, NULL, &second) < 0)
+		notary_http_tick(http);
 	sd_notify(0, "STOPPING=1");
 	return notary_http_failed(http);
 }
