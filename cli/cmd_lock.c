@@ -11,7 +11,8 @@ ask_keyd(const struct options *o, enum msg_type type, const struct writer *body,
 {
 	OWNED(client) client = NULL;
 	struct reader reply;
-	int r = talk_open(&client, o);
+	int r = type == MSG_UNLOCK ? talk_open_with(&client, o) :
+				     talk_open(&client, o);
 
 	if (r == 0)
 		r = client_call(client, type, body, &reply);

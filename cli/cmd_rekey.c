@@ -81,7 +81,7 @@ ask_keyd(struct rekey *k, json_t **out)
 	int r;
 
 	msg_rekey_write(&body, &k->m);
-	if ((r = talk_open(&client, k->o)) != 0 ||
+	if ((r = talk_open_with(&client, k->o)) != 0 ||
 	    (r = client_call(client, MSG_REKEY, &body, &reply)) != 0)
 		return r;
 	if (msg_text_read(&text, &reply) != 0)

@@ -136,7 +136,7 @@ ask_keyd(struct change *c, enum msg_type type, const struct writer *body,
 {
 	OWNED(client) client = NULL;
 	struct reader reply;
-	int r = talk_open(&client, c->o);
+	int r = talk_open_with(&client, c->o);
 
 	if (r == 0)
 		r = client_call(client, type, body, &reply);

@@ -206,10 +206,10 @@ print_json(const struct compared *c)
 static void
 print_added(const struct compared *c)
 {
-	char first[OUT_TIME], last[OUT_TIME];
+	char first[OUT_TIME], last[OUT_TIME], count[OUT_COUNT];
 	const uint64_t added = c->now.size - c->kept.size;
 
-	out_line("added    %" PRIu64 " entries", added);
+	out_line("added    %s", out_count(added, "entry", count));
 	if (added == 0)
 		return;
 	out_line("         from %s to %s (UTC)", out_time(c->first_ms, first),

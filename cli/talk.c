@@ -31,7 +31,7 @@ say_untried(const struct client *c, const struct options *o)
 }
 
 int
-talk_open(struct client **out, const struct options *o)
+talk_open_with(struct client **out, const struct options *o)
 {
 	struct client_how how = {
 		.unlock = &o->unlock,
@@ -43,7 +43,15 @@ talk_open(struct client **out, const struct options *o)
 		return r;
 	if (o->allow_swap)
 		swap_allow();
-	if ((r = client_open(out, &how)) == 0)
+	return client_open(out, &how);
+}
+
+int
+talk_open(struct client **out, const struct options *o)
+{
+	int r = talk_open_with(out, o);
+
+	if (r == 0)
 		say_untried(*out, o);
 	return r;
 }

@@ -13,8 +13,11 @@
 
 /* What commands say to keyd, a step above client.h. */
 
-/* The keyd of the vault that was asked for. */
+/* The keyd of the vault that was asked for.  Whoever named an unlocking secret
+ * is told when one runs already, and the secret was not looked at. */
 int talk_open(struct client **out, const struct options *o) MUST_USE;
+/* The same for a request that has the secret in it: nobody is told. */
+int talk_open_with(struct client **out, const struct options *o) MUST_USE;
 
 /* A request whose reply is one JSON object. */
 int talk_json(struct client *c, enum msg_type type, const char *argument,

@@ -39,6 +39,9 @@ is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$keyd" 'and by no other'
 exits 0 'a secret that is no secret of the vault is not tried' \
     weir --key-file "$tmp/said" status
 like "$err" "has this vault open: '$tmp/said' was not needed" 'which is said'
+exits 0 'one that a request hands on' \
+    weir --key-file "$key" secret add --new-recovery
+unlike "$err" 'not needed' 'is not called that'
 exits 0 'nothing is said' weir status
 is "$err" '' 'of one that nobody named'
 exits 6 'a second one does not start' weir-keyd --vault "$vault" \
