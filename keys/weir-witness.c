@@ -157,7 +157,11 @@ load_policy(struct witness_policy **out, const char *path)
 
 	err = file_load(NULL, path, WITNESS_POLICY_MAX, &text, &n);
 	if (err == ERR_NOT_FOUND)
-		return log_err(err, "there is no policy '%s'", path);
+		return log_err(err,
+		    "there is no policy '%s': it has a line 'log VKEY' for each "
+		    "log (vkey of weir audit checkpoint --json), and one "
+		    "'quorum none'",
+		    path);
 	if (err != 0)
 		return err;
 	err = witness_policy_parse(out, (const char *)text, n, why);

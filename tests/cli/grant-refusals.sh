@@ -49,7 +49,7 @@ exits 0 'a grant for one version, by some digits' weir grant add \
     --reason t
 id=$out
 like "$id" '^[0-9]+$' 'prints its number'
-like "$err" "grant $id: $me may load 2 times a day '.*', and get plain copies, without an end" \
+like "$err" "grant $id: $me may load '.*' 2 times a day, and get plain copies, without an end" \
     'says what was granted'
 unlike "$err" 'not counted' 'all of it is in force'
 like "$err" "next: .* weir mount llama@" 'and what to do next'
