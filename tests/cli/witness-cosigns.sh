@@ -3,6 +3,7 @@
 #
 # Witnesses cosign a log that grows, and never one that was cut or forked; what
 # they cosigned bounds the time of an answer.
+# shellcheck disable=SC2317 # a function is called by name
 . "$(dirname "$0")/lib.sh"
 requires jq python3
 

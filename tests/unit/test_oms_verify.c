@@ -258,62 +258,6 @@ a_bundle_is_what_it_says_and_no_more(void **state)
 	}
 }
 
-/* The separators of JSON without escapes in its strings. */
-static size_t
-separators_of(const char *json)
-{
-	bool quoted = false;
-	size_t n = 0;
-
-	for (; *json != '\0'; json++) {
-		quoted = quoted != (*json == '"');
-		n += !quoted && strchr("[{,:", *json) != NULL;
-	}
-	return n;
-}
-
-/* With a list of so many numbers, which has one comma less. */
-static char *
-with_numbers(const char *bundle, size_t count)
-{
-	static const char before[] = "\"tlogEntries\":[";
-	OWNED_MEM(char) list = calloc(2 * count + sizeof(before), 1);
-
-	assert_non_null(list);
-	memcpy(list, before, sizeof(before));
-	for (size_t i = 0; i < count; i++)
-		memcpy(list + strlen(before) + 2 * i, i > 0 ? ",0" : " 0", 2);
-	return edited(bundle, before, list);
-}
-
-static void
-a_bundle_has_few_values(void **state)
-{
-	OWNED_MEM(char) bundle = load("oms-p256.sig");
-	OWNED_MEM(char) key = load("oms-p256.pub");
-	const size_t left = OMS_SEPARATORS_MAX - separators_of(bundle) + 1;
-	OWNED_MEM(char) most = with_numbers(bundle, left);
-	OWNED_MEM(char) more = with_numbers(bundle, left + 1);
-	OWNED_MEM(char) text = calloc(OMS_SEPARATORS_MAX + 2, 1);
-	OWNED_MEM(char) hint = NULL;
-	OWNED_MEM(char) quoted = NULL;
-	OWNED(oms_doc) doc = NULL;
-	OWNED(oms_doc) none = NULL;
-	OWNED(oms_doc) other = NULL;
-	char why[OMS_WHY];
-
-	(void)state;
-	assert_int_equal(separators_of(most), OMS_SEPARATORS_MAX);
-	assert_int_equal(verify(most, key, &doc, why), 0);
-	assert_int_equal(verify(more, key, &none, why), ERR_LIMIT);
-	assert_non_null(strstr(why, "more values"));
-	/* In strings they are none, behind a quote in one either. */
-	memset(text, '[', OMS_SEPARATORS_MAX + 1);
-	assert_true(asprintf(&hint, "\"x\":\"\\\"%s\",\"hint\"", text) > 0);
-	quoted = edited(bundle, "\"hint\"", hint);
-	assert_int_equal(verify(quoted, key, &other, why), 0);
-}
-
 static void
 no_signature_at_all_is_refused(void **state)
 {
@@ -638,7 +582,6 @@ main(void)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(no_flipped_bit_changes_what_is_vouched_for),
 		cmocka_unit_test(a_bundle_is_what_it_says_and_no_more),
-		cmocka_unit_test(a_bundle_has_few_values),
 		cmocka_unit_test(no_signature_at_all_is_refused),
 		cmocka_unit_test(a_hint_is_of_the_pem_text_or_absent),
 		cmocka_unit_test(a_bundle_may_hold_the_key_itself),
