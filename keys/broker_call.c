@@ -57,6 +57,7 @@ words(const struct broker_call *c)
 		{ MSG_GRANT_ADD, "'weir grant add'" },
 		{ MSG_GRANT_RM, "'weir grant rm'" },
 		{ MSG_BUDGET_RESET, "'weir grant reset'" },
+		{ MSG_GRANT_EXPLAIN, "'weir grant explain' for somebody else" },
 		{ MSG_GRANT_REVIEW, "'weir grant review'" },
 		{ MSG_PUT_BEGIN, "'weir put'" },
 		{ MSG_PUT_KEYS, "'weir put'" },
@@ -183,9 +184,12 @@ name_roles(char *out, size_t size, unsigned int wanted)
 			    n > 0 ? " or " : "", role_name((enum role)bit));
 }
 
+/* The one of them that may least: a reviewer changes nothing. */
 static const char *
-first_role(unsigned int wanted)
+least_role(unsigned int wanted)
 {
+	if ((wanted & ROLE_REVIEWER) != 0)
+		return role_name(ROLE_REVIEWER);
 	if ((wanted & ~(unsigned int)ROLE_OWNER) != 0)
 		wanted &= ~(unsigned int)ROLE_OWNER;
 	return role_name((enum role)(wanted & -wanted));
@@ -205,7 +209,7 @@ broker_call_need(struct broker_call *c, unsigned int wanted)
 	return broker_call_refuse(c, reason,
 	    "%s needs the role of %s, which %s has not; an owner may give it:"
 	    " weir role add %s --to %s",
-	    words(c), roles, c->from->principal, first_role(wanted),
+	    words(c), roles, c->from->principal, least_role(wanted),
 	    c->from->principal);
 }
 

@@ -84,6 +84,9 @@ like "$err" "'weir grant add' needs the role of manager" \
     'and is told which role it takes, in the words of the command'
 exits 4 'nor check' as "$alice" weir check
 like "$err" "'weir check' needs the role of reviewer" 'nor tell of it'
+exits 4 'nor look through grants' as "$alice" weir grant review
+like "$err" "role of manager or reviewer, .* weir role add reviewer --to" \
+    'and the role that may less is offered'
 exits 4 'nor hand out roles' as "$alice" weir role add owner \
     --to "user:$alice"
 exits 0 'the owner grants' as "$keyd" weir grant add llama \

@@ -184,7 +184,7 @@ a_role_that_is_missing_is_named_and_recorded(void **state)
 		const char *name;
 		const char *role;
 	} wanted[] = {
-		{ MSG_ROLE_LS, "role.ls", "manager" },
+		{ MSG_ROLE_LS, "role.ls", "reviewer" },
 		{ MSG_ROLE_ADD, "role.add", "owner" },
 		{ MSG_ROLE_RM, "role.rm", "owner" },
 		{ MSG_GRANT_ADD, "grant.add", "manager" },
@@ -193,9 +193,9 @@ a_role_that_is_missing_is_named_and_recorded(void **state)
 		{ MSG_STATEMENT_ADD, "statement.add", "manager" },
 		{ MSG_STATEMENT_SIGN, "statement.sign", "manager" },
 		{ MSG_STATEMENT_WITHDRAW, "statement.withdraw", "manager" },
-		{ MSG_STATEMENT_GET, "statement.get", "manager" },
-		{ MSG_STATEMENT_LS, "statement.ls", "manager" },
-		{ MSG_GRANT_REVIEW, "grant.review", "manager" },
+		{ MSG_STATEMENT_GET, "statement.get", "reviewer" },
+		{ MSG_STATEMENT_LS, "statement.ls", "reviewer" },
+		{ MSG_GRANT_REVIEW, "grant.review", "reviewer" },
 		{ MSG_SIGN_OMS, "sign.oms", "manager" },
 	};
 	struct desk_person p;
