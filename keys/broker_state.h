@@ -412,8 +412,8 @@ const struct broker_session *broker_session_reader(const struct broker *b,
 /* At start: those whose grants went while nobody was there to end them. */
 int broker_session_end_unfounded(struct broker *b) MUST_USE;
 int broker_session_end_alone(struct broker *b) MUST_USE;
-/* End those whose grants have all expired, or are outside their hours.  Told, not asked for: a worker that
- * has keys would go on. */
+/* End those whose grants have all expired, or are outside their hours.  Told,
+ * not asked for: a worker that has keys would go on. */
 int broker_session_end_expired(struct broker *b) MUST_USE;
 void broker_session_free_all(struct broker *b);
 /* Where the pages of version n are; key->b is set by the caller. */

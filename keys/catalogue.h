@@ -285,7 +285,7 @@ int catalogue_shred_payload_stage(struct catalogue *c, uint64_t id,
 
 /* Objects that only a shredded version had: those that nobody has decided about
  * (room for max; *n is 0 at the end), a decision (1 removed, 2 kept), how many
- * of  * of each; dropped at the end that leaves none. */
+ * of each; dropped at the end that leaves none. */
 int catalogue_shred_doomed(struct catalogue *c, uint64_t id,
     struct digest *names, size_t max, size_t *n) MUST_USE;
 int catalogue_shred_decide(struct catalogue *c, uint64_t id,

@@ -53,8 +53,9 @@ struct codec_segment {
 
 /*
  * Try to make a segment smaller: out has room for its plain length, and may be
- * where the segment lies, or before.  Returns the codec used and *length; CODEC_RAW copies.  What comes out depends on the
- * segment, the packer's effort and zstd's version alone.
+ * where the segment lies, or before.  Returns the codec used and *length;
+ * CODEC_RAW copies.  What comes out depends on the segment, the packer's effort
+ * and zstd's version alone.
  */
 enum codec codec_pack(struct codec_packer *p, const struct codec_segment *s,
     uint8_t *out, size_t *length);

@@ -12,8 +12,9 @@
 
 /*
  * What a model file is, told by strict parsing of its header: `put` does this,
- * and keyd's sandboxed verifier; never keyd itself or the mount.  Reads through a source, so that a test or a
- * pipe can stand in for a file; memory is bounded whatever the header says.
+ * and keyd's sandboxed verifier; never keyd itself or the mount.  Reads through
+ * a source, so that a test or a pipe can stand in for a file; memory is bounded
+ * whatever the header says.
  */
 struct model_source {
 	uint64_t size;

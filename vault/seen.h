@@ -13,8 +13,8 @@
 /*
  * What this host has seen of a vault (FORMAT.md, "What a host remembers"): the
  * trust root it goes by, the highest serial of each channel, the versions it was
- * shown a revocation of, the last checkpoint.  One writer at a time (a lock in the directory), each change
- * durable when seen_save returns.
+ * shown a revocation of, the last checkpoint.  One writer at a time (a lock in
+ * the directory), each change durable when seen_save returns.
  */
 struct seen;
 

@@ -84,8 +84,9 @@ int store_put(struct store *s, const struct digest *name, const void *bytes,
  * The same for many objects: AN OBJECT COUNTS AS STORED ONLY WHEN store_flush,
  * CALLED AFTER ITS store_put_later, HAS RETURNED 0.  A directory store syncs
  * each file before it gets its name, in the caller's thread, and each touched
- * directory once in store_flush, many at a time; when syncing a directory, or a file that was
- * there already, failed, every later put and flush of this store fails with ERR_IO (nobody can tell what lasts).
+ * directory once in store_flush, many at a time; when syncing a directory, or a
+ * file that was there already, failed, every later put and flush of this store
+ * fails with ERR_IO (nobody can tell what lasts).
  */
 int store_put_later(struct store *s, const struct digest *name,
     const void *bytes, size_t n, size_t header_length, bool *stored) MUST_USE;
