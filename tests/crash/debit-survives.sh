@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # budget-holds: keyd killed at each system call between a release's debit and its
-# reply (debit.py): what it gave stays counted.  A keyd that answers before it
+# reply (debit.py), under a load and a browse grant: what it gave stays counted.  A
+# keyd that answers before it
 # records, and one whose counts are in memory alone, are found out.
 : "${BUILD:=$PWD/build}"
 here=$(dirname "$0")
@@ -23,11 +24,15 @@ sweep()
 	echo "ok $count - $name"
 }
 
-echo 1..3
+echo 1..5
 sweep 'budget-holds: the debit survives a kill at each system call'
+sweep 'the same under a browse grant' --browse \
+    --keyd "$BUILD/tests/mutants/weir-keyd-moved"
 sweep 'a keyd that answers before it records is found out' --expect-loss \
     --keyd "$BUILD/tests/mutants/weir-keyd-early"
 WEIR_MUTANT=forgetful
 export WEIR_MUTANT
 sweep 'a keyd that counts in memory alone is found out' --expect-loss \
+    --keyd "$BUILD/tests/mutants/weir-keyd-moved"
+sweep 'and what browsers read, too' --browse --expect-loss \
     --keyd "$BUILD/tests/mutants/weir-keyd-moved"

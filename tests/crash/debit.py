@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """budget-holds: keyd killed at each system call between a release's debit and its reply, by strace.
 
-usage: debit.py BUILD [--places 0] [--seed N] [--keyd PROGRAM] [--expect-loss]
+usage: debit.py BUILD [--places 0] [--seed N] [--keyd PROGRAM] [--expect-loss] [--browse]
 
 A client (asks.c) has a session and asks for one more chunk; strace is attached to one thread of keyd, and kills keyd at
 that thread's nth call of a kind.  keyd is started again: if the client got keys, the trail holds that release, and what
 `grant show` says is used has grown by the chunk.  A place is a thread, a call and its number; all that a clean run makes
 from the request until after its reply are known from a trace of every thread.  --places 0 takes every place, otherwise
 that many, chosen at random.  --keyd runs another keyd (a mutant); --expect-loss turns the verdict round: the run passes
-only if a debit is lost (a catalogue that knows more than its trail is one, too), and ends with the first.
+only if a debit is lost (a catalogue that knows more than its trail is one, too), and ends with the first.  --browse is
+under a browse grant, whose budget another keyd (weir-keyd-moved) gives anew at each place: its clocks go on by 40 days.
 """
 import argparse, json, os, pathlib, random, re, select, shutil, subprocess, sys, tempfile, time
 
-CHUNK, CHUNKS = 65536, 128
+CHUNK, CHUNKS = 65536, 512
+DAYS = 40 * 86400
 LINE = re.compile(r"^(?:\d+ +)?([a-z][a-z0-9_]*)\(")
 
 
@@ -31,14 +33,16 @@ class Sweep:
         self.row = 0
         (top / "tree").mkdir()
         (top / "tree/w.bin").write_bytes(os.urandom(CHUNK * CHUNKS))
+        self.moved = 0
         self.env = dict(os.environ, WEIR_VAULT=str(self.vault), WEIR_KEY_FILE=str(self.key),
-                        WEIR_STATE_DIR=str(top / "state"))
+                        WEIR_STATE_DIR=str(top / "state"), WEIR_MOVED=str(top / "moved"))
         self.weir("init", self.vault)
         self.keyd = None
         self.start()
         self.ref = self.weir("put", "llama", top / "tree", "--quiet").strip()
         user = subprocess.run(["id", "-un"], text=True, stdout=subprocess.PIPE).stdout.strip()
-        self.grant = self.weir("grant", "add", "llama", "--to", f"user:{user}", "--loads", 4000, "--reason", "x").strip()
+        kind = ["--browse"] if args.browse else ["--loads", "4000"]
+        self.grant = self.weir("grant", "add", "llama", "--to", f"user:{user}", *kind, "--reason", "x").strip()
         while json.loads(self.weir("show", self.ref, "--json"))["verified"] is None:
             time.sleep(0.05)  # keyd reads it back in the background
 
@@ -69,7 +73,16 @@ class Sweep:
 
     def used(self):
         versions = json.loads(self.weir("grant", "show", self.grant, "--json"))["versions"]
+        if versions and self.args.browse:
+            return round(versions[0]["used_ppm"] * versions[0]["weights"] / 1e6 / CHUNK) * CHUNK
         return versions[0]["loaded"] if versions else 0
+
+    def move_on(self):
+        """What browsers have read counts no more."""
+        if self.args.browse:
+            self.moved += DAYS
+            (self.top / "moved.new").write_text(f"{self.moved}\n")
+            (self.top / "moved.new").rename(self.top / "moved")
 
     def releases(self, session):
         return [e["first"] for e in map(json.loads, self.weir("audit", "ls", "--kind", "release", "--json").splitlines())
@@ -133,6 +146,7 @@ class Sweep:
 
     def one(self, thread, call, nth):
         """What is wrong after this kill: a list of sentences."""
+        self.move_on()
         self.start()
         client, session = self.client()
         if self.ask(client) != "keys":
@@ -172,6 +186,7 @@ def main():
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--keyd")
     p.add_argument("--expect-loss", action="store_true")
+    p.add_argument("--browse", action="store_true")
     args = p.parse_args()
     print(f"# seed {args.seed}")
     top = pathlib.Path(tempfile.mkdtemp(prefix="weir-debit."))
