@@ -3,8 +3,8 @@
 #
 # budget-holds: keyd killed at each system call between a release's debit and its
 # reply (debit.py), under a load and a browse grant: what it gave stays counted.  A
-# keyd that answers before it
-# records, and one whose counts are in memory alone, are found out.
+# keyd that answers before it records, and one whose counts are in memory alone, are
+# found out.
 : "${BUILD:=$PWD/build}"
 here=$(dirname "$0")
 
