@@ -2,14 +2,16 @@
 #include "cli/agent.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/sshwire.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/reader.h"
@@ -80,17 +82,52 @@ agent_free(struct agent *a)
 	free(a);
 }
 
+/* Wait until the agent can be written to, or has something to say.  However it
+ * drips, all of an answer has one limit. */
 static int
-send_all(int fd, const uint8_t *bytes, size_t n)
+wait_for(int fd, short events, int64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int64_t left;
+	int r;
+
+	do {
+		left = until - clock_ms();
+		if (left <= 0)
+			return log_err(ERR_UNREACHABLE,
+			    "ssh-agent takes too long to answer");
+		r = poll(&p, 1, (int)left);
+	} while (r == 0 || (r < 0 && errno == EINTR));
+	return r > 0 ? 0 : log_sys("wait for ssh-agent");
+}
+
+static int
+gone(void)
+{
+	return log_err(ERR_UNREACHABLE, "ssh-agent has gone: %s",
+	    strerrordesc_np(errno));
+}
+
+static bool
+is_passing(void)
+{
+	return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+static int
+send_all(int fd, const uint8_t *bytes, size_t n, int64_t until)
 {
 	while (n > 0) {
-		ssize_t r = send(fd, bytes, n, MSG_NOSIGNAL);
+		int err = wait_for(fd, POLLOUT, until);
+		ssize_t r;
 
-		if (r < 0 && errno == EINTR)
+		if (err != 0)
+			return err;
+		r = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (r < 0 && is_passing())
 			continue;
 		if (r < 0)
-			return log_err(ERR_UNREACHABLE,
-			    "ssh-agent has gone: %s", strerrordesc_np(errno));
+			return gone();
 		bytes += r;
 		n -= (size_t)r;
 	}
@@ -98,19 +135,19 @@ send_all(int fd, const uint8_t *bytes, size_t n)
 }
 
 static int
-receive_all(int fd, uint8_t *bytes, size_t n)
+receive_all(int fd, uint8_t *bytes, size_t n, int64_t until)
 {
 	while (n > 0) {
-		ssize_t r = recv(fd, bytes, n, 0);
+		int err = wait_for(fd, POLLIN, until);
+		ssize_t r;
 
-		if (r < 0 && errno == EINTR)
+		if (err != 0)
+			return err;
+		r = recv(fd, bytes, n, MSG_DONTWAIT);
+		if (r < 0 && is_passing())
 			continue;
-		if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return log_err(ERR_UNREACHABLE,
-			    "ssh-agent takes too long to answer");
 		if (r < 0)
-			return log_err(ERR_UNREACHABLE,
-			    "ssh-agent has gone: %s", strerrordesc_np(errno));
+			return gone();
 		if (r == 0)
 			return log_err(ERR_UNREACHABLE,
 			    "ssh-agent has closed the connection");
@@ -125,7 +162,7 @@ static int
 exchange(struct agent *a, const struct writer *request, struct writer *answer,
     int seconds)
 {
-	struct timeval limit = { .tv_sec = seconds };
+	const int64_t until = clock_ms() + seconds * INT64_C(1000);
 	OWNED_WRITER frame = writer_of(AGENT_MESSAGE_MAX + 4);
 	uint8_t head[4];
 	struct reader r = reader_of(head, sizeof(head));
@@ -136,11 +173,8 @@ exchange(struct agent *a, const struct writer *request, struct writer *answer,
 	sshwire_put_string(&frame, request->bytes, request->length);
 	if (!writer_ok(request) || !writer_ok(&frame))
 		return log_err(ERR_LIMIT, "too much for ssh-agent to sign");
-	if (setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) !=
-	    0)
-		return log_sys("set a time limit for ssh-agent");
-	if ((err = send_all(a->fd, frame.bytes, frame.length)) != 0 ||
-	    (err = receive_all(a->fd, head, sizeof(head))) != 0)
+	if ((err = send_all(a->fd, frame.bytes, frame.length, until)) != 0 ||
+	    (err = receive_all(a->fd, head, sizeof(head), until)) != 0)
 		return err;
 
 	n = sshwire_u32(&r);
@@ -150,7 +184,7 @@ exchange(struct agent *a, const struct writer *request, struct writer *answer,
 	room = writer_room(answer, n);
 	if (room == NULL)
 		return ERR_NOMEM;
-	return receive_all(a->fd, room, n);
+	return receive_all(a->fd, room, n, until);
 }
 
 /* One identity: counted, and kept when it is an Ed25519 key. */
