@@ -23,32 +23,13 @@ certificate good IP:127.0.0.1
 certificate elsewhere DNS:siem.example
 certificate stranger IP:127.0.0.1
 
-cat >"$tmp/server.py" <<'PY'
-import http.server, ssl, sys
-tmp, name = sys.argv[1:]
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with open(f"{tmp}/posted-{name}", "ab") as f:
-            f.write(body + b"\n")
-        self.send_response(204)
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-c.load_cert_chain(f"{tmp}/{name}.pem", f"{tmp}/{name}.key")
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-s.socket = c.wrap_socket(s.socket, server_side=True)
-print(s.server_address[1], flush=True)
-s.serve_forever()
-PY
-
 # serve NAME CA: a webhook, and a keyd that is to tell it
 serve()
 {
 	: >"$tmp/posted-$1"
 	: >"$tmp/port"
-	python3 "$tmp/server.py" "$tmp" "$1" >"$tmp/port" 2>/dev/null &
+	python3 "$top/tests/lib/webhook.py" "$tmp/$1.pem" "$tmp/$1.key" \
+	    "$tmp/posted-$1" >"$tmp/port" 2>/dev/null &
 	server=$!
 	cleanup_fn end_process "$server"
 	wait_for 60 test -s "$tmp/port"

@@ -8,15 +8,12 @@
 requires munged slurmctld slurmd srun sbatch sinfo squeue \
     scontrol jq python3
 
-examples=$top/docs/mounting
 service_accounts
 service_vault
+service_slurm
 
 # --- a cluster of one node ---
 
-jobs=$tmp/jobs
-sed "s,^WEIR_VAULT=.*,WEIR_VAULT=$vault,; s,^JOBS=.*,JOBS=$jobs,
-    s/alice)/$alice | $bob)/" "$examples/slurm.conf.sh" >"$tmp/slurm"
 # slurmd gives a prolog no environment: what this test has elsewhere stands here.
 for s in prolog epilog; do
 	cat >"$tmp/$s" <<X

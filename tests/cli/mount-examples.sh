@@ -7,15 +7,12 @@
 . "$(dirname "$0")/../lib/service.sh"
 requires unshare nsenter
 
-examples=$top/docs/mounting
 service_accounts
 service_vault
+service_slurm
 
 # --- Slurm ---
 
-jobs=$tmp/jobs
-sed "s,^WEIR_VAULT=.*,WEIR_VAULT=$vault,; s,^JOBS=.*,JOBS=$jobs,
-    s/alice)/$alice | $bob)/" "$examples/slurm.conf.sh" >"$tmp/slurm"
 slurm()
 {
 	env SLURM_JOB_ID="$2" SLURM_JOB_USER="$3" \

@@ -16,30 +16,12 @@ unit=weir-keyd@llama.service
 
 # --- a webhook on this host, by a name, with a certificate ---
 
-cat >"$tmp/server.py" <<'PY'
-import http.server, ssl, sys
-tmp = sys.argv[1]
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with open(tmp + "/posted", "ab") as f:
-            f.write(body + b"\n")
-        self.send_response(204)
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-c.load_cert_chain(tmp + "/ca.pem", tmp + "/ca.key")
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-s.socket = c.wrap_socket(s.socket, server_side=True)
-print(s.server_address[1], flush=True)
-s.serve_forever()
-PY
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
     -subj /CN=siem -addext subjectAltName=DNS:siem.weir.test \
     -keyout "$tmp/ca.key" -out "$tmp/ca.pem" 2>/dev/null
 : >"$tmp/posted"
-python3 "$tmp/server.py" "$tmp" >"$tmp/port" 2>"$tmp/server.err" &
+python3 "$top/tests/lib/webhook.py" "$tmp/ca.pem" "$tmp/ca.key" \
+    "$tmp/posted" >"$tmp/port" 2>"$tmp/server.err" &
 cleanup_fn end_process $!
 wait_for 60 test -s "$tmp/port"
 ok $? 'there is a webhook'

@@ -6,6 +6,8 @@
 #
 #	service_accounts		$keyd, $alice and $bob, until the test ends
 #	service_vault		keyd runs; alice has a grant, root mounts for others
+#	service_slurm		$tmp/slurm: settings of the Slurm scripts in $examples
+#				for alice and bob, whose jobs are in $jobs
 #	as USER COMMAND...	and become, which does not come back
 
 # An account goes when the last process of it has gone.
@@ -95,4 +97,12 @@ service_vault()
 	done
 	as "$keyd" weir trust show --export >"$WEIR_TRUST_DIR/srv.json" \
 	    2>"$tmp/.err"
+}
+
+service_slurm()
+{
+	examples=$top/docs/mounting
+	jobs=$tmp/jobs
+	sed "s,^WEIR_VAULT=.*,WEIR_VAULT=$vault,; s,^JOBS=.*,JOBS=$jobs,
+	    s/alice)/$alice | $bob)/" "$examples/slurm.conf.sh" >"$tmp/slurm"
 }
