@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/out.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 
 #define LINE_SIZE 256
@@ -27,15 +27,6 @@ struct progress {
 	double rate; /* bytes a second, smoothed */
 };
 
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 int
 progress_new(struct progress **out, bool quiet)
 {
@@ -47,7 +38,7 @@ progress_new(struct progress **out, bool quiet)
 	p->quiet = quiet;
 	p->terminal = isatty(STDERR_FILENO) && term != NULL &&
 	    strcmp(term, "dumb") != 0;
-	p->begun = seconds_now();
+	p->begun = clock_seconds(CLOCK_MONOTONIC);
 	p->told = p->begun;
 	*out = p;
 	return 0;
@@ -73,14 +64,14 @@ progress_clear(struct progress *p)
 double
 progress_seconds(const struct progress *p)
 {
-	return seconds_now() - p->begun;
+	return clock_seconds(CLOCK_MONOTONIC) - p->begun;
 }
 
 /* Whether it is time for a line; keeps the rate. */
 static bool
 due(struct progress *p, uint64_t bytes)
 {
-	double now = seconds_now();
+	double now = clock_seconds(CLOCK_MONOTONIC);
 	double passed = now - p->told;
 	double rate;
 

@@ -12,19 +12,11 @@
 #include <unistd.h>
 
 #include "vault/log.h"
+#include "vault/names.h"
 #include "vault/owned.h"
 
 #define SHOWN 5
 #define NAME_SIZE 64
-
-static bool
-is_beneath(const char *name, const char *path)
-{
-	size_t n = strlen(path);
-
-	return strncmp(name, path, n) == 0 &&
-	    (name[n] == '/' || name[n] == '\0');
-}
 
 static bool
 link_is_beneath(int dir, const char *name, const char *path)
@@ -35,7 +27,7 @@ link_is_beneath(int dir, const char *name, const char *path)
 	if (n < 0)
 		return false;
 	target[n] = '\0';
-	return is_beneath(target, path);
+	return names_within(target, path);
 }
 
 static DIR *
@@ -81,7 +73,7 @@ has_mapping(int process, const char *path)
 		const char *name = strchr(line, '/');
 
 		line[strcspn(line, "\n")] = '\0';
-		found = name != NULL && is_beneath(name, path);
+		found = name != NULL && names_within(name, path);
 	}
 	fclose(f);
 	return found;

@@ -19,6 +19,7 @@
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
+#include "vault/names.h"
 
 #define TYPE "fuse.weir"
 #define MOUNTINFO_MAX (16U << 20)
@@ -330,15 +331,6 @@ mountpoint_name(char **out, const char *path)
 	return err;
 }
 
-static bool
-is_within(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return strcmp(dir, "/") == 0 ||
-	    (strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/'));
-}
-
 int
 mountpoint_spares(const struct mountpoint_place *p, const char *vault)
 {
@@ -346,7 +338,7 @@ mountpoint_spares(const struct mountpoint_place *p, const char *vault)
 
 	if (real == NULL)
 		return log_sys("'%s'", vault);
-	if (is_within(real, p->path) || is_within(p->path, real))
+	if (names_within(real, p->path) || names_within(p->path, real))
 		return log_err(ERR_CONFLICT,
 		    "a mount on '%s' would hide the vault '%s', or part of it: "
 		    "mount somewhere else",

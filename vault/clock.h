@@ -31,6 +31,16 @@ clock_wall_ms(void)
 	return clock_read_ms(CLOCK_REALTIME);
 }
 
+/* Any clock, in seconds: for rates, and what is measured. */
+static inline double
+clock_seconds(clockid_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 /* A moment of either clock, for pthread_cond_timedwait. */
 static inline struct timespec
 clock_timespec(int64_t ms)

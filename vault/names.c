@@ -47,3 +47,14 @@ names_each(const struct file *dir, int (*each)(void *arg, const char *name),
 	closedir(d);
 	return err;
 }
+
+bool
+names_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (strcmp(dir, "/") == 0)
+		return path[0] == '/';
+	return strncmp(path, dir, n) == 0 &&
+	    (path[n] == '\0' || path[n] == '/');
+}

@@ -2,6 +2,8 @@
 #ifndef WEIR_NAMES_H
 #define WEIR_NAMES_H
 
+#include <stdbool.h>
+
 #include "vault/file.h"
 #include "vault/owned.h"
 
@@ -11,5 +13,9 @@
  */
 int names_each(const struct file *dir, int (*each)(void *arg, const char *name),
     void *arg) MUST_USE;
+
+/* Whether path is dir or beneath it, by the names alone: both are as realpath
+ * has them. */
+bool names_within(const char *path, const char *dir);
 
 #endif

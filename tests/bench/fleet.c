@@ -17,10 +17,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "keys/client.h"
+#include "vault/clock.h"
 #include "vault/log.h"
 #include "vault/secret.h"
 
@@ -62,15 +62,6 @@ struct job {
 	pthread_t thread;
 };
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Windows from where this host begins, to the end and from the start again. */
 static int
 read_on(const struct job *j, struct client *c, const struct msg_session *s)
@@ -93,7 +84,7 @@ read_on(const struct job *j, struct client *c, const struct msg_session *s)
 		msg_release_reply_clear(&r);
 		if (err != 0)
 			return err;
-		h->last = now() - w->fleet->start;
+		h->last = clock_seconds(CLOCK_MONOTONIC) - w->fleet->start;
 		if (h->releases++ == 0)
 			h->first = h->last;
 		h->keys += m.count;
@@ -129,7 +120,8 @@ be_host(const struct job *j)
 	snprintf(name, sizeof(name), "host-%04lu", j->number);
 	if (err == 0)
 		err = client_session_open(c, &open, &s);
-	w->fleet->hosts[j->number].opened = now() - w->fleet->start;
+	w->fleet->hosts[j->number].opened = clock_seconds(CLOCK_MONOTONIC) -
+	    w->fleet->start;
 	if (err == 0)
 		err = read_on(j, c, &s);
 	if (err == 0)
@@ -259,7 +251,7 @@ main(int argc, char **argv)
 	start_users(&w);
 	/* Nobody goes before the last one is there. */
 	pthread_barrier_wait(&w.fleet->all);
-	w.fleet->start = now();
+	w.fleet->start = clock_seconds(CLOCK_MONOTONIC);
 	pthread_barrier_wait(&w.fleet->all);
 	while (wait(NULL) > 0)
 		;

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "tests/lib/forest.h"
 #include "tests/lib/shed.h"
+#include "vault/clock.h"
 #include "vault/proofread.h"
 
 static double
@@ -30,15 +30,6 @@ cpu(void)
 
 	getrusage(RUSAGE_SELF, &u);
 	return seconds_of(u.ru_utime) + seconds_of(u.ru_stime);
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static int
@@ -70,12 +61,12 @@ measure(struct shed *s, struct version *v, unsigned int threads)
 		.threads = threads,
 		.progress = progress };
 	double gb = (double)version_manifest(v)->total_bytes / 1e9;
-	double wall = now(), used = cpu();
+	double wall = clock_seconds(CLOCK_MONOTONIC), used = cpu();
 	char why[PROOFREAD_WHY];
 
 	if (proofread_run(&how, why) != 0)
 		errx(1, "proofread: %s", why);
-	wall = now() - wall;
+	wall = clock_seconds(CLOCK_MONOTONIC) - wall;
 	used = cpu() - used;
 	printf("%.3f GB/s  %.3f CPU-s/GB  %.2f busy\n", gb / wall, used / gb,
 	    used / wall);

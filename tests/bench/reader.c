@@ -25,8 +25,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "vault/clock.h"
 
 #define PAGE 4096
 #define BLOCK (1U << 20)
@@ -39,15 +40,6 @@ struct work {
 	uint64_t count;
 	atomic_uint_fast64_t next;
 };
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double
 seconds(const struct timeval *t)
@@ -211,13 +203,13 @@ read_file(const char *how, const char *path)
 int
 main(int argc, char **argv)
 {
-	double start = now();
+	double start = clock_seconds(CLOCK_MONOTONIC);
 
 	if (argc < 3)
 		errx(2, "usage: reader HOW FILE...");
 	for (int i = 2; i < argc; i++)
 		read_file(argv[1], argv[i]);
-	printf("%.4f %.4f\n", now() - start,
+	printf("%.4f %.4f\n", clock_seconds(CLOCK_MONOTONIC) - start,
 	    cpu(RUSAGE_SELF) + cpu(RUSAGE_CHILDREN));
 	return 0;
 }

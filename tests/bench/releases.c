@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "keys/client.h"
+#include "vault/clock.h"
 #include "vault/log.h"
 #include "vault/secret.h"
 
@@ -33,15 +33,6 @@ struct job {
 	int err;
 };
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int
 ask(struct job *j, struct client *c)
 {
@@ -55,11 +46,11 @@ ask(struct job *j, struct client *c)
 		.count = 1,
 		.refs = &j->reference };
 	struct msg_session s = { 0 };
-	double end = now() + j->seconds;
+	double end = clock_seconds(CLOCK_MONOTONIC) + j->seconds;
 	uint64_t at = 0;
 	int err = client_session_open(c, &open, &s);
 
-	while (err == 0 && now() < end) {
+	while (err == 0 && clock_seconds(CLOCK_MONOTONIC) < end) {
 		struct msg_release m = { .session = s.session,
 			.version = 0,
 			.first = at,
@@ -69,7 +60,7 @@ ask(struct job *j, struct client *c)
 		err = client_release(c, &m, &r);
 		msg_release_reply_clear(&r);
 		if (j->done == 0)
-			j->first = now() - j->start;
+			j->first = clock_seconds(CLOCK_MONOTONIC) - j->start;
 		j->done += err == 0;
 		at += j->count;
 		if (at + j->count > j->rows)
@@ -114,7 +105,7 @@ main(int argc, char **argv)
 	if (ids == NULL || jobs == NULL || threads == 0)
 		return 1;
 
-	start = now();
+	start = clock_seconds(CLOCK_MONOTONIC);
 	for (unsigned long i = 0; i < threads; i++) {
 		jobs[i] = (struct job){ .vault = argv[1],
 			.key_file = argv[2],

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "keys/watch.h"
 #include "keys/watch_rules.h"
+#include "vault/clock.h"
 #include "vault/entry.h"
 
 #define WEIGHTS UINT64_C(810000000000)
@@ -30,15 +30,6 @@ struct bench {
 	uint64_t alerts;
 	struct digest versions[MODELS];
 };
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 count(void *arg, const struct watch_alert *a)
@@ -231,7 +222,7 @@ time_json(struct bench *b, const struct kept *k, uint64_t from, enum way way)
 {
 	static const char *const names[] = { "JSON parsed", "JSON scanned",
 		"JSON scanned, and the watch" };
-	double began = now();
+	double began = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	size_t at = 0;
 
 	for (uint64_t i = 0; i < k->count; i++) {
@@ -239,7 +230,8 @@ time_json(struct bench *b, const struct kept *k, uint64_t from, enum way way)
 		at = k->ends[i];
 	}
 	printf("%s: %.2f million a second\n", names[way],
-	    (double)k->count / (now() - began) / 1e6);
+	    (double)k->count /
+		(clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - began) / 1e6);
 }
 
 int
@@ -263,14 +255,15 @@ main(int argc, char **argv)
 	must(watch_new(&b.watch, &rules));
 	begin(&b);
 
-	began = now();
+	began = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	for (uint64_t i = 0; i < events; i++) {
 		struct watch_event e = event(&b, i);
 
 		tell(&b, &e);
 	}
 	printf("watch alone: %.2f million a second\n",
-	    (double)events / (now() - began) / 1e6);
+	    (double)events / (clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - began) /
+		1e6);
 	kept = write_all(&b, events, events < WRITTEN ? events : WRITTEN);
 	time_json(&b, &kept, events, PARSED);
 	time_json(&b, &kept, events, SCANNED);

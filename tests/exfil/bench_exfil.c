@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "keys/watch_rules.h"
 #include "tests/exfil/must.h"
 #include "tests/exfil/report.h"
+#include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
@@ -30,16 +30,6 @@ struct options {
 	const char *scene; /* NULL: all */
 	const char *rules; /* NULL: the defaults */
 };
-
-/* Seconds of a CPU, whatever else the machine does. */
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 parse(int argc, char **argv, struct options *o)
@@ -174,7 +164,7 @@ bench(const struct options *o, const struct watch_rules *rules)
 {
 	struct world_how how = { .seed = o->first_seed, .rules = rules };
 	struct report r = { .first_seed = o->first_seed, .runs = o->runs };
-	double start = now();
+	double start = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	struct trial_alarms alarms;
 	struct trial control;
 	struct trial *trials;
@@ -191,7 +181,7 @@ bench(const struct options *o, const struct watch_rules *rules)
 	how.no_budget = true;
 	trial_run(scene_find("cp"), &how, ABLATION_RUNS, &control);
 	r.control = &control;
-	r.seconds = now() - start;
+	r.seconds = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 
 	if (o->json)
 		report_json(&r);
