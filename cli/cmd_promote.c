@@ -91,7 +91,7 @@ set_place(struct move *m, const struct subject *subject,
 	f->serial = now.is ? now.serial + 1 : 1;
 	f->has_previous = now.is;
 	f->previous = now.version;
-	if (now.is && digest_equal(&now.version, &f->version))
+	if (now.is && digest_equal(&now.version, &f->version) && !m->p.o->quiet)
 		log_info("%s:%s points to this version already; this renews it",
 		    f->model, m->channel);
 	if (m->p.yes && m->p.o->quiet)

@@ -198,6 +198,39 @@ close_session(void *arg)
 	return NULL;
 }
 
+/* What is refused is noted by that, and what was revoked remembered. */
+static void
+look_again(struct keeper *k)
+{
+	OWNED(chain) c = NULL;
+
+	if (chain_open(&c, k->client, &k->how.trust) != 0)
+		return;
+	for (uint16_t i = 0; i < k->chain.session.count; i++) {
+		const struct chain_version *was = &k->chain.versions[i];
+		struct chain_version now = { 0 };
+		char ref[sizeof(was->full)], hex[DIGEST_HEX_SIZE];
+
+		/* The channel may have gone on from it. */
+		snprintf(ref, sizeof(ref), "%s@%s", was->ref.name,
+		    digest_hex(&was->version, hex));
+		if (chain_accept(c, ref, &now) == 0)
+			chain_version_clear(&now);
+	}
+}
+
+static void *
+learn(void *arg)
+{
+	struct keeper *k = arg;
+
+	log_hush(true);
+	if (k->client != NULL || connect_keyd(k, CONNECT_MS, &k->client) == 0)
+		look_again(k);
+	finish(k);
+	return NULL;
+}
+
 static int
 begin(struct keeper *k, void *(*work)(void *arg))
 {
@@ -272,4 +305,13 @@ keeper_close(struct keeper *k, const char *reason, bool (*hurry)(void *arg),
 	if (begin(k, close_session) == 0 && !wait_until(k, until, hurry, arg))
 		log_warn("keyd does not answer: it was not told that the "
 			 "session has ended");
+}
+
+void
+keeper_learn(struct keeper *k, bool (*hurry)(void *arg), void *arg)
+{
+	int64_t until = clock_ms() + CLOSE_MS;
+
+	if (wait_until(k, until, hurry, arg) && begin(k, learn) == 0)
+		(void)wait_until(k, until, hurry, arg);
 }

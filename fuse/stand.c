@@ -445,6 +445,8 @@ stand_take_down(struct stand *s, const char *path, const char *reason)
 			(void)!control_say(s->control, CONTROL_STOP, 0);
 		wait_for_worker(s);
 	}
-	if (!s->ended)
+	if (s->ended)
+		keeper_learn(s->keeper, in_a_hurry, s);
+	else
 		keeper_close(s->keeper, reason, in_a_hurry, s);
 }

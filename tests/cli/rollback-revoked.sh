@@ -97,6 +97,23 @@ exits 0 'another version in its place is read' weir get llama:prod "$tmp/out"
 is "$(seen | jq -r '.revoked | keys[]')" "$ref_full" \
     'and what was revoked stays remembered'
 
+# A mount that is ended by a revocation has its host remember it, too.
+if (: <>/dev/fuse) 2>/dev/null; then
+	mkdir "$tmp/mnt"
+	cleanup_fn unmount "$tmp/mnt"
+	good=$(weir show llama:prod --json | jq -r '"\(.model)@\(.version)"')
+	exits 0 'a mount' weir mount llama:prod "$tmp/mnt"
+	exits 0 'of what is revoked' weir revoke "$good" --key carol \
+	    --reason stolen --yes
+	wait_for 90 sh -c "! grep -q ' $tmp/mnt ' /proc/self/mountinfo"
+	remembered()
+	{
+		seen | jq -e --arg v "$good" '.revoked[$v].reason == "stolen"'
+	}
+	wait_for 60 remembered
+	ok $? 'is remembered when that ended it'
+fi
+
 # Bytes that are none of its own.
 f=$(echo "$WEIR_STATE_DIR"/*/seen.json)
 jq -c '.revoked[].time = "yesterday"' "$f" >"$tmp/bad"
