@@ -5,29 +5,12 @@
 
 #include "keys/frame.h"
 #include "keys/msg.h"
+#include "tests/lib/again.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 
-/*
- * Each message: a sample, and a function that reads bytes and writes what it
- * read.  One encoding a message: what parses is written back byte for byte.
- */
-#define AGAIN(x)                                                               \
-	static int again_##x(const uint8_t *bytes, size_t n, struct writer *w) \
-	{                                                                      \
-		struct reader r = reader_of(bytes, n);                         \
-		struct msg_##x m;                                              \
-		int err = msg_##x##_read(&m, &r);                              \
-                                                                               \
-		if (err != 0)                                                  \
-			return err;                                            \
-		msg_##x##_write(w, &m);                                        \
-		msg_##x##_clear(&m);                                           \
-		return 0;                                                      \
-	}                                                                      \
-	static int again_##x(const uint8_t *bytes, size_t n, struct writer *w)
-
+/* Each message: a sample, and a function that writes what it read. */
 AGAIN(hello);
 AGAIN(hello_reply);
 AGAIN(role);

@@ -4,25 +4,11 @@
 
 #include "keys/frame.h"
 #include "keys/msg.h"
+#include "tests/lib/again.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 
 /* Limits at n and n + 1. */
-#define AGAIN(x)                                                               \
-	static int again_##x(const uint8_t *bytes, size_t n, struct writer *w) \
-	{                                                                      \
-		struct reader r = reader_of(bytes, n);                         \
-		struct msg_##x m;                                              \
-		int err = msg_##x##_read(&m, &r);                              \
-                                                                               \
-		if (err != 0)                                                  \
-			return err;                                            \
-		msg_##x##_write(w, &m);                                        \
-		msg_##x##_clear(&m);                                           \
-		return 0;                                                      \
-	}                                                                      \
-	static int again_##x(const uint8_t *bytes, size_t n, struct writer *w)
-
 AGAIN(put_keys);
 AGAIN(session_open);
 AGAIN(release);
