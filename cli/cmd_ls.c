@@ -5,6 +5,7 @@
 
 #include "cli/cmd.h"
 #include "cli/inventory.h"
+#include "cli/older.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "vault/err.h"
@@ -216,6 +217,7 @@ static int
 list_versions(const struct options *o, struct client *c, const struct wanted *w)
 {
 	OWNED_JSON j = NULL;
+	char older[OLDER_SIZE];
 	json_t *models;
 	int r;
 
@@ -229,6 +231,9 @@ list_versions(const struct options *o, struct client *c, const struct wanted *w)
 	if (r != 0)
 		return r;
 	models = json_object_get(j, "models");
+	older_look(c, older);
+	if (*older != '\0')
+		log_warn("%s: 'weir doctor' says what to do", older);
 	if (w->long_form && (r = add_inventory(o, c, models)) != 0)
 		return r;
 	if (o->json)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cmd.h"
+#include "cli/older.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "fuse/mountpoint.h"
@@ -16,6 +17,7 @@ struct status {
 	json_t *keyd; /* NULL: it cannot be reached */
 	json_t *sessions;
 	struct mountpoint_list mounts;
+	char older[OLDER_SIZE];
 };
 
 static void
@@ -35,6 +37,7 @@ ask_keyd(struct status *s, const struct options *o)
 	if ((r = talk_open(&client, o)) != 0 ||
 	    (r = talk_json(client, MSG_STATUS, NULL, &s->keyd)) != 0)
 		return r;
+	older_look(client, s->older);
 	return talk_list(client, MSG_SESSION_LS, "sessions",
 	    &(struct msg_list){ 0 }, &s->sessions);
 }
@@ -92,6 +95,9 @@ print_json(const struct status *s)
 	json_t *mounts = json_object_get(j, "mounts");
 
 	if (j == NULL)
+		return ERR_NOMEM;
+	if (s->older[0] != '\0' &&
+	    json_object_set_new(j, "older", json_string(s->older)) != 0)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < s->mounts.count; i++) {
 		const struct mountpoint *m = &s->mounts.items[i];
@@ -191,6 +197,9 @@ print_text(const struct status *s)
 		print_keyd(s->keyd);
 	else
 		out_line("keyd      cannot be reached");
+	if (s->older[0] != '\0')
+		out_line("OLDER     %s: 'weir doctor' says what to do",
+		    s->older);
 	if (json_array_size(sessions) > 0) {
 		puts("\nsessions that you may see:");
 		if ((r = cmd_session_table(sessions)) != 0)

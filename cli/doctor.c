@@ -17,6 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cli/older.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 #include "cli/tools.h"
@@ -414,28 +415,48 @@ swallow(void *arg, const char *line)
 	(void)line;
 }
 
+/* A finding only when there is something to be found. */
+static void
+say_older(struct doctor_finding *f, const char *older, const struct vaultdir *v)
+{
+	char advice[OLDER_ADVICE_SIZE];
+
+	if (*older == '\0')
+		return;
+	say(f, DOCTOR_FAIL, "", "%s", older);
+	older_advice(v->id, advice);
+	advise(f, advice);
+}
+
 static void
 look_keyd(struct doctor_finding *f, const struct options *o,
-    const struct vaultdir *v)
+    const struct vaultdir *v, struct doctor_finding *trail)
 {
 	OWNED(client) client = NULL;
 	bool running = false, reached;
 	struct options quiet = *o;
-	char mend[sizeof(f->mend)], owner[PEER_SIZE];
+	char mend[sizeof(f->mend)], owner[PEER_SIZE], older[OLDER_SIZE];
 
 	/* Only the owner may look at the lock. */
 	if (v->owner == geteuid() &&
 	    (vaultdir_locked(v->dir, &running) != 0 || !running)) {
 		say(f, DOCTOR_OK, "", "idle: the next command starts one");
+		log_sink(swallow, NULL);
+		older_look_still(o, older);
+		log_sink(NULL, NULL);
+		say_older(trail, older, v);
 		return;
 	}
 	quiet.unlock.no_prompt = true;
 	log_sink(swallow, NULL); /* the finding says it */
 	reached = talk_open(&client, &quiet) == 0;
+	if (reached)
+		older_look(client, older);
 	log_sink(NULL, NULL);
 	if (reached) {
 		say(f, DOCTOR_OK, "", "answers, and calls you %s",
 		    client_peer(client)->principal);
+		say_older(trail, older, v);
 		return;
 	}
 	snprintf(mend, sizeof(mend),
@@ -454,6 +475,7 @@ look_vault(const struct options *o,
 	struct doctor_finding keyring = { .name = "keyring" };
 	struct doctor_finding space = { .name = "space" };
 	struct doctor_finding keyd = { .name = "keyd" };
+	struct doctor_finding trail = { .name = "trail" };
 	char mend[sizeof(vault.mend)];
 
 	if (o->vault == NULL)
@@ -469,8 +491,10 @@ look_vault(const struct options *o,
 	each(arg, &keyring);
 	look_space(&space, v);
 	each(arg, &space);
-	look_keyd(&keyd, o, v);
+	look_keyd(&keyd, o, v, &trail);
 	each(arg, &keyd);
+	if (trail.text[0] != '\0')
+		each(arg, &trail);
 }
 
 void

@@ -19,7 +19,7 @@ struct doctor_finding {
 	const char *name;
 	char text[256];
 	char mend[256];	  /* a command; empty when there is none */
-	char advice[256]; /* in words, where no command will do; or empty */
+	char advice[512]; /* in words, where no command will do; or empty */
 };
 
 /* Look at everything, one call of each for each finding. */

@@ -156,7 +156,8 @@ check_extends(struct chain *c, const struct note_checkpoint *now,
 	if (now->size < old.size)
 		return chain_refuse(c, NULL,
 		    "the trail has %" PRIu64
-		    " entries, and this host has seen %" PRIu64 " of them",
+		    " entries, and this host has seen %" PRIu64
+		    " of them; 'weir doctor' says what to do",
 		    now->size, old.size);
 	if (strcmp(now->origin, old.origin) != 0 ||
 	    !tlog_consistency_ok(old.size, now->size, &old.root, &now->root,
@@ -164,7 +165,9 @@ check_extends(struct chain *c, const struct note_checkpoint *now,
 		return chain_refuse(c, NULL,
 		    "the trail (%" PRIu64
 		    " entries) does not extend what this host has seen of it "
-		    "(%" PRIu64 " entries): it was rewritten",
+		    "(%" PRIu64
+		    " entries): it was rewritten; 'weir doctor' says what to "
+		    "do",
 		    now->size, old.size);
 	return 0;
 }

@@ -58,6 +58,22 @@ void chain_free(struct chain *c);
 int chain_pinned(const uint8_t vault[static 16], bool *out) MUST_USE;
 OWNED_TYPE(chain);
 
+/* The last checkpoint of a vault that this host has seen; ERR_NOT_FOUND: none. */
+struct note_checkpoint;
+int chain_seen(const uint8_t vault[static 16], struct note_checkpoint *out)
+    MUST_USE;
+
+/*
+ * Whether keyd's trail follows that one: how many entries were seen, and keyd has.
+ * Nothing is accepted or refused, and whose key signed is not looked at: it is for
+ * who tells people how things are.  ERR_NOT_FOUND: nothing was seen.
+ */
+struct chain_sight {
+	uint64_t seen, has;
+	bool follows;
+};
+int chain_sight(struct client *client, struct chain_sight *out) MUST_USE;
+
 /* The newest trust root's envelope, borrowed; NULL: none. */
 const char *chain_root(const struct chain *c);
 

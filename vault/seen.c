@@ -368,8 +368,8 @@ load(struct seen *s)
 }
 
 int
-seen_open(struct seen **out, const char *directory,
-    const uint8_t vault[static 16])
+seen_open_as(struct seen **out, const char *directory,
+    const uint8_t vault[static 16], bool lock)
 {
 	OWNED(seen) s = calloc(1, sizeof(*s));
 	int err;
@@ -381,7 +381,7 @@ seen_open(struct seen **out, const char *directory,
 	if (s->channels == NULL || s->revoked == NULL)
 		return ERR_NOMEM;
 	err = open_directory(&s->dir, directory, vault);
-	if (err == 0)
+	if (err == 0 && lock)
 		err = take_lock(s);
 	if (err == 0)
 		err = load(s);

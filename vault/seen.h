@@ -31,10 +31,17 @@ int seen_vault_directory(struct file **out, const uint8_t vault[static 16])
  * read; makes nothing. */
 int seen_before(const uint8_t vault[static 16], bool *out) MUST_USE;
 
-/* Read, or begin empty; holds the lock until seen_free.  ERR_FORMAT for a file
- * that is none, ERR_IO, ERR_DENIED; logged with what to do. */
-int seen_open(struct seen **out, const char *directory,
-    const uint8_t vault[static 16]) MUST_USE;
+/* Read, or begin empty; holds the lock until seen_free, or has none and is only
+ * read: as it was at some moment.  ERR_FORMAT for a file that is none, ERR_IO,
+ * ERR_DENIED; logged with what to do. */
+int seen_open_as(struct seen **out, const char *directory,
+    const uint8_t vault[static 16], bool lock) MUST_USE;
+static inline MUST_USE int
+seen_open(struct seen **out, const char *directory,
+    const uint8_t vault[static 16])
+{
+	return seen_open_as(out, directory, vault, true);
+}
 void seen_free(struct seen *s);
 OWNED_TYPE(seen);
 int seen_save(struct seen *s) MUST_USE;

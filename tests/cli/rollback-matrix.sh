@@ -94,6 +94,28 @@ is "$(seen | jq -c '[.root.number, .channels["llama:prod"].serial]')" \
 keep new
 cp -a "$WEIR_STATE_DIR" "$tmp/host"
 
+exits 0 'a vault that follows what was seen' weir ls
+unlike "$err" 'older' 'is no older one'
+exits 0 'nor by status' weir status
+unlike "$out" 'OLDER' 'is one'
+unlike "$(weir doctor)" 'an older vault' 'nor by doctor'
+
+# told NAME: who looks is told as well, and which directory it is
+told()
+{
+	exits 0 "$1: ls" weir ls
+	like "$err" "this host has seen.*older vault was put back.*weir doctor" \
+	    'says so'
+	exits 0 "$1: status" weir status --json
+	json '.older | test("older vault was put back")' 'says so'
+	exits 8 "$1: doctor" weir doctor --json
+	json '.findings[] | select(.check == "trail") |
+	    .state == "fail" and (.advice |
+	    contains("'"$(echo "$WEIR_STATE_DIR"/*)"'"))' 'says what to remove'
+	idle
+	like "$(weir doctor)" 'older vault was put back' 'when nobody serves it, too'
+}
+
 # Whole vaults.
 put_back old
 refused 'trust root 1, older than trust root 2' 'the whole vault'
@@ -107,6 +129,7 @@ put_back old
 jq -c 'del(.root, .channels)+{"channels":{}}' "$tmp"/host/*/seen.json \
     >"$(echo "$WEIR_STATE_DIR"/*/seen.json)"
 refused 'this host has seen [0-9]+ of them' 'the trail, by its checkpoint alone'
+told 'the trail'
 host_of_newest
 jq -c 'del(.root, .checkpoint)' "$tmp"/host/*/seen.json \
     >"$(echo "$WEIR_STATE_DIR"/*/seen.json)"
@@ -135,6 +158,7 @@ exits 0 'a third one there' env \
 jq -c 'del(.root, .channels)+{"channels":{}}' "$tmp"/host/*/seen.json \
     >"$(echo "$WEIR_STATE_DIR"/*/seen.json)"
 refused 'does not extend what this host has seen' 'a longer trail, forked'
+told 'a longer trail'
 host_of_newest
 
 # Parts of it: keyd finds that they do not belong together.
