@@ -4,10 +4,14 @@
 
 #include "keys/broker_state.h"
 
-/* Unlocking secrets, and what is done with them, between broker*.c. */
+/*
+ * Unlocking secrets, and what is done with them, between broker*.c.  A passphrase
+ * takes long to look at, so that each request has two halves (broker_check):
+ * ..._look is on the check's thread and touches nothing but what it is given,
+ * ..._checked goes on as a handler with what it found, and takes k over.
+ */
 
-/* What the thread does of a change of the unlocking secrets, and the rest of it, as a
- * handler; k is taken over. */
+/* A change of the unlocking secrets. */
 void broker_secret_look(struct broker_secret *s);
 int broker_secret_checked(struct broker_call *c, struct broker_check *k);
 void broker_secret_free(struct broker_secret *s);
@@ -26,7 +30,6 @@ int broker_check_secret(struct broker_call *c, struct broker_check *k, int err)
 int broker_lock_says(struct broker_call *c);
 /* At start: one that was locked stays so. */
 int broker_lock_start(struct broker *b) MUST_USE;
-/* What an unlock does on the thread, and after. */
 void broker_lock_look(struct broker_unlock *u);
 int broker_lock_checked(struct broker_call *c, struct broker_check *k);
 void broker_lock_free(struct broker_unlock *u);

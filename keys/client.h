@@ -43,6 +43,7 @@ bool client_started(const struct client *c);
  * ends with ERR_UNREACHABLE, and the client is of no use any more. */
 int client_patience(struct client *c, uint32_t ms) MUST_USE;
 
+/* What hello was answered, borrowed: the vault, and who the caller is there. */
 const struct msg_hello_reply *client_peer(const struct client *c);
 
 /* Do not log refusals of keyd's: the caller says what is to be said. */
@@ -72,6 +73,11 @@ int client_json_id(struct client *c, enum msg_type type, uint64_t id,
 int client_list(struct client *c, enum msg_type type, const struct msg_list *m,
     char **out) MUST_USE;
 
+/*
+ * A request each, as PROTOCOL.md has it.  On 0 *out is the reply, which is the
+ * caller's: msg_..._clear frees it, and wipes the keys in it.  On failure
+ * nothing is in it.
+ */
 int client_put_begin(struct client *c, const char *model,
     struct msg_put_begin_reply *out) MUST_USE;
 int client_put_keys(struct client *c, const struct msg_put_keys *m,
@@ -95,6 +101,8 @@ int client_session_close(struct client *c, uint64_t session, const char *reason)
     MUST_USE;
 
 /* Statements (PROTOCOL.md).  *out is the reply's JSON; the caller frees. */
+
+/* The trust roots whose numbers are above after. */
 int client_trust_get(struct client *c, uint64_t after, char **out) MUST_USE;
 int client_statement_add(struct client *c, const char *envelope, char **out)
     MUST_USE;
@@ -107,6 +115,8 @@ int client_statement_get(struct client *c, uint64_t statement, char **out)
 /* model empty: of all. */
 int client_statement_ls(struct client *c, const char *model, char **out)
     MUST_USE;
+/* What a host checks before it opens reference (chain.h); and, of a channel,
+ * what it pointed to. */
 int client_channel_proof(struct client *c, const char *reference, char **out)
     MUST_USE;
 int client_channel_log(struct client *c, const char *reference, char **out)
