@@ -106,6 +106,7 @@ if (: <>/dev/fuse) 2>/dev/null; then
 	exits 0 'of what is revoked' weir revoke "$good" --key carol \
 	    --reason stolen --yes
 	wait_for 90 sh -c "! grep -q ' $tmp/mnt ' /proc/self/mountinfo"
+	# shellcheck disable=SC2317 # wait_for calls it
 	remembered()
 	{
 		seen | jq -e --arg v "$good" '.revoked[$v].reason == "stolen"'
