@@ -30,6 +30,37 @@ say_untried(const struct client *c, const struct options *o)
 		    named);
 }
 
+/* Which secret it was that does not open the vault: a variable may be forgotten. */
+static void
+say_secret(const struct options *o)
+{
+	const struct unlock_source *u = &o->unlock;
+	const struct {
+		const char *path, *from;
+	} ways[] = {
+		{ u->passphrase_file, "--passphrase-file" },
+		{ u->key_file, "--key-file" },
+		{ getenv("WEIR_PASSPHRASE_FILE"), "WEIR_PASSPHRASE_FILE" },
+		{ getenv("WEIR_KEY_FILE"), "WEIR_KEY_FILE" },
+	};
+	char shown[NAME_SIZE];
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		const char *path = ways[i].path;
+
+		if (path == NULL || *path == '\0')
+			continue;
+		if (access(path, R_OK) == 0)
+			log_info("next: that was the secret in '%s' (%s); name "
+				 "another one: --key-file FILE or "
+				 "--passphrase-file FILE, and the recovery key "
+				 "is one",
+			    log_name(shown, sizeof(shown), path, strlen(path)),
+			    ways[i].from);
+		return;
+	}
+}
+
 int
 talk_open_with(struct client **out, const struct options *o)
 {
@@ -43,7 +74,10 @@ talk_open_with(struct client **out, const struct options *o)
 		return r;
 	if (o->allow_swap)
 		swap_allow();
-	return client_open(out, &how);
+	r = client_open(out, &how);
+	if (r == ERR_SECRET && !o->quiet)
+		say_secret(o);
+	return r;
 }
 
 int

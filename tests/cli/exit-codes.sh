@@ -24,6 +24,11 @@ like "$err" 'weir init' 'and how to make one'
 exits 5 'no such model: 5' weir show nothing
 exits 6 'conflict: 6' weir init "$vault"
 exits 7 'a wrong secret: 7' weir ls --key-file "$tmp/recovery"
+like "$err" "the secret in '$tmp/recovery' \(--key-file\)" \
+    'and which one that was'
+head -c 32 /dev/urandom >"$tmp/other"
+exits 7 'a forgotten variable: 7' env WEIR_KEY_FILE="$tmp/other" weir ls
+like "$err" "$tmp/other' \(WEIR_KEY_FILE\)" 'is named'
 exits 7 'no secret: 7' env -u WEIR_KEY_FILE weir ls </dev/null
 like "$err" 'key-file' 'and where one can come from'
 victim=$(find "$vault/objects" -type f | head -n 1)
