@@ -230,10 +230,19 @@ mountpoint_list(struct mountpoint_list *out)
 const struct mountpoint *
 mountpoint_at(const struct mountpoint_list *l, const char *path)
 {
-	for (size_t i = l->count; i > 0; i--)
-		if (strcmp(l->items[i - 1].path, path) == 0)
-			return &l->items[i - 1];
-	return NULL;
+	const struct mountpoint *last = NULL;
+
+	for (size_t i = l->count; i > 0; i--) {
+		const struct mountpoint *m = &l->items[i - 1];
+
+		if (strcmp(m->path, path) != 0)
+			continue;
+		/* One that came beneath is listed behind what covers it. */
+		if (!m->covered)
+			return m;
+		last = last != NULL ? last : m;
+	}
+	return last;
 }
 
 const struct mountpoint *

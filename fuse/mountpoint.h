@@ -22,7 +22,7 @@ struct mountpoint {
 	bool covered; /* something else is mounted over it */
 };
 
-/* In the order of mounting: of those at one path the last one is seen. */
+/* In the order of mounting. */
 struct mountpoint_list {
 	struct mountpoint *items;
 	size_t count;
@@ -38,7 +38,8 @@ void mountpoint_list_clear(struct mountpoint_list *l);
  * not understood are passed over.  ERR_NOMEM. */
 int mountpoint_parse(struct mountpoint_list *out, const char *text) MUST_USE;
 
-/* The mount at this path, without links; NULL if there is none. */
+/* The mount at this path, without links: the one that nothing covers, else the
+ * last one; NULL if there is none. */
 const struct mountpoint *mountpoint_at(const struct mountpoint_list *l,
     const char *path);
 

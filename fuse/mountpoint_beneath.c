@@ -107,5 +107,13 @@ mountpoint_replace(int apart, const struct mountpoint_made *old)
 		MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | BENEATH) !=
 	    0)
 		return log_sys("a mount beneath '%s'", path);
-	return mountpoint_leave(old, true);
+	err = mountpoint_leave(old, true);
+	/* The one beneath cannot be taken back: what covers would go, too. */
+	if (err == ERR_CONFLICT)
+		return log_err(err,
+		    "'%s' was covered by another mount at that moment: the old "
+		    "versions stay, and beneath them is a mount without a "
+		    "worker, for weir umount --force '%s' in the end",
+		    path, path);
+	return err;
 }

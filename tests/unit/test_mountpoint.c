@@ -79,6 +79,27 @@ a_mount_is_found_by_its_device_wherever_it_is(void **state)
 }
 
 static void
+of_several_the_one_on_top_is_at_a_path(void **state)
+{
+	OWNED_MOUNTPOINTS beneath = { 0 };
+	OWNED_MOUNTPOINTS all = { 0 };
+	static const char
+	    top[] = "42 43 0:52 / /m ro - fuse.weir weir:m@1 ro\n"
+		    "43 27 0:53 / /m ro - fuse.weir weir:m@2 ro\n";
+	static const char
+	    cover[] = "42 43 0:52 / /m ro - fuse.weir weir:m@1 ro\n"
+		      "43 27 0:53 / /m ro - fuse.weir weir:m@2 ro\n"
+		      "44 42 0:54 / /m rw - tmpfs tmpfs rw\n";
+
+	(void)state;
+	/* The second one came beneath the first. */
+	assert_int_equal(mountpoint_parse(&beneath, top), 0);
+	assert_string_equal(mountpoint_at(&beneath, "/m")->source, "weir:m@1");
+	assert_int_equal(mountpoint_parse(&all, cover), 0);
+	assert_true(mountpoint_at(&all, "/m")->covered);
+}
+
+static void
 what_is_covered_by_another_mount_is_known(void **state)
 {
 	static const char
@@ -274,6 +295,7 @@ main(void)
 		cmocka_unit_test(blanks_in_a_path_are_unescaped),
 		cmocka_unit_test(of_two_at_one_path_the_last_one_is_seen),
 		cmocka_unit_test(a_mount_is_found_by_its_device_wherever_it_is),
+		cmocka_unit_test(of_several_the_one_on_top_is_at_a_path),
 		cmocka_unit_test(what_is_covered_by_another_mount_is_known),
 		cmocka_unit_test(lines_that_end_anywhere_are_passed_over),
 		cmocka_unit_test(nonsense_is_passed_over),
