@@ -242,10 +242,10 @@ read_index(const struct walk *w, const char *line, size_t length, uint64_t *out)
 		if (line[i] == '\0' ||
 		    strchr("0123456789 \t\r\v\f+_-", line[i]) == NULL)
 			return refuse(w, ERR_FORMAT,
-			    "a memo entry's number "
+			    "the number of a memo entry "
 			    "is none");
 		return refuse(w, ERR_LIMIT,
-		    "a memo entry's number is not "
+		    "the number of a memo entry is not "
 		    "written as Python writes it");
 	}
 	if (length == 0)
@@ -283,9 +283,11 @@ read_name(const struct walk *w, char name[static PICKLE_NAME_MAX + 1],
 	while (kept > 0 && kept < length && (name[kept - 1] & 0x80) != 0)
 		kept--;
 	if (!is_utf8(name, kept))
-		return refuse(w, ERR_FORMAT, "an import's name is not UTF-8");
+		return refuse(w, ERR_FORMAT,
+		    "the name of an import is not UTF-8");
 	if (module && strlen(name) < kept && strchr(name, '.') == NULL)
-		return refuse(w, ERR_FORMAT, "an import's name holds a NUL");
+		return refuse(w, ERR_FORMAT,
+		    "the name of an import holds a NUL");
 	if (strlen(name) != length)
 		memcpy(name, UNKNOWN, sizeof(UNKNOWN));
 	return 0;
@@ -400,7 +402,8 @@ check_frame(const struct walk *w, const struct opcode *op, uint64_t begin,
 {
 	if (begin < frame_end &&
 	    (w->s->offset > frame_end || op->act == ACT_FRAME))
-		return refuse(w, ERR_LIMIT, "an opcode crosses a frame's end");
+		return refuse(w, ERR_LIMIT,
+		    "an opcode crosses the end of a frame");
 	if (w->stopped && w->s->offset < frame_end)
 		return refuse(w, ERR_LIMIT, "a STOP inside a frame");
 	return 0;
