@@ -145,7 +145,7 @@ PACKAGES := gcc clang libclang-rt-14-dev clang-format make \
 	$(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 
 # What weir is measured beside.
-BENCH_PACKAGES := gocryptfs restic borgbackup procps
+BENCH_PACKAGES := gocryptfs securefs restic borgbackup procps
 
 # For 'make deb' only.
 DEB_PACKAGES := dpkg-dev debhelper lintian

@@ -4,7 +4,7 @@
 
 usage: bench.py BUILD [--size-mb 4096] [--rounds 5] [--chunks 250000] [--json FILE] [--only ROW,...] [--growth HOW]
 
-Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead and at weir's) and a FUSE server of
+Rows, cold unless they say otherwise, beside gocryptfs (at its own read-ahead and at weir's), securefs and a FUSE server of
 constant bytes: mmap, processes (8 that map one file), read (1 MiB), threads (16 x 2 MiB), pieces (16 x 16 MiB), direct
 (O_DIRECT, 4 MiB), random (4 KiB), warm (read again in the session, beside the plain file).  Beside restic and borg: put,
 reput (unchanged), change (1 %).  bf16: cold mmap of weights as weights.c draws them, beside gocryptfs and weir's own
@@ -115,6 +115,7 @@ class Bench:
         ways = {
             "gocryptfs": lambda: self.peers.gocryptfs(0),
             "gocryptfs16m": lambda: self.peers.gocryptfs(16384),
+            "securefs": self.peers.securefs,
             "constant": lambda: self.peers.constant(self.args.size_mb),
             "weir": lambda: self.weir_mount(self.reference),
         }

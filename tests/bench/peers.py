@@ -66,22 +66,31 @@ class Peers:
 
     def __init__(self, build, top):
         self.build, self.top = build, top
-        for d in ("cipher", "plain", "constant"):
+        for d in ("cipher", "plain", "sealed", "secure", "constant"):
             (top / d).mkdir()
         (top / "password").write_text("bench\n")
         self.seal = ("-q", "-nosyslog", "-passfile", top / "password")
 
     def prepare(self, source):
         run("gocryptfs", *self.seal, "-init", self.top / "cipher")
-        close = self.gocryptfs(0)[1]
-        run("cp", source, self.top / "plain")
-        close()
+        run("securefs", "create", "--pass", "bench", self.top / "sealed", stderr=subprocess.DEVNULL)
+        for mount, close in (self.gocryptfs(0), self.securefs()):
+            run("cp", source, mount)
+            close()
 
     def gocryptfs(self, readahead_kb):
         mount = self.top / "plain"
         run("gocryptfs", *self.seal, self.top / "cipher", mount, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if readahead_kb:
             set_readahead(mount, readahead_kb)
+        return mount, lambda: run("fusermount3", "-u", mount)
+
+    def securefs(self):
+        """As `securefs create` makes one."""
+        mount = self.top / "secure"
+        run("securefs", "mount", "-b", "--pass", "bench", self.top / "sealed", mount, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        wait_for(mount.is_mount)
         return mount, lambda: run("fusermount3", "-u", mount)
 
     def constant(self, megabytes):
