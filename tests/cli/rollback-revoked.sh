@@ -58,12 +58,19 @@ weir grant add llama --to "$me" --loads 99 --export --reason t >/dev/null 2>&1
 exits 0 'the host reads the version' weir get llama:prod "$tmp/first"
 idle
 cp -a "$vault" "$tmp/kept"
+shown=$(seen | jq -c .checkpoint)
 
 exits 0 'which is revoked' weir revoke "$ref_full" --key carol \
     --reason poisoned --yes
 refused 'from then on' llama:prod 'was revoked: poisoned'
 is "$(seen | jq -c '.revoked | map_values([.counted, .reason])')" \
     "{\"$ref_full\":[true,\"poisoned\"]}" 'and that is remembered'
+
+# A checkpoint that keyd had signed by then is kept with it, and would refuse the
+# vault that is put back: here keyd showed none.
+f=$(echo "$WEIR_STATE_DIR"/*/seen.json)
+jq -c --argjson c "$shown" '.checkpoint = $c' "$f" >"$tmp/earlier"
+cat "$tmp/earlier" >"$f"
 
 # Entries of the trail that the host is shown all the same.
 idle
