@@ -126,6 +126,7 @@ class Bench:
                     drop_caches(self.top)
                     self.time_reader(row, who, place / "model.bin", place if who != "weir" else self.mount, READS[row])
                     close()
+        shutil.rmtree(self.top / "sealed")  # memory, on tmpfs
 
     def warm(self):
         """The second time, beside the plain file on the disk's file system."""
