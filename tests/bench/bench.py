@@ -74,7 +74,10 @@ class Bench:
         self.peers = Peers(self.build, top)
 
     def weir(self, *argv, **env):
-        return run(self.build / "weir", *argv, env=self.env | env, stderr=subprocess.DEVNULL)
+        try:
+            return run(self.build / "weir", *argv, env=self.env | env, stderr=subprocess.PIPE)
+        except subprocess.CalledProcessError as e:
+            raise SystemExit(f"bench: weir {argv[0]} failed ({e.returncode}): {e.stderr}") from e
 
     def sample(self, row, who, value, cpu=None):
         self.rows.setdefault(row, {}).setdefault(who, []).append(value)
@@ -347,9 +350,10 @@ def main():
                             (("releases",), b.releases), (("keys", "fleet", "keyd"), b.fleets)):
             if wanted(args, *names):
                 work()
+        b.report()
         if args.growth:
             growth.measure(b, args.growth)
-        b.report()
+            b.report()
     finally:
         for mount in (top / "mnt", top / "plain", top / "constant"):
             subprocess.run(["umount", "-l", str(mount)], stderr=subprocess.DEVNULL)

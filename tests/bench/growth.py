@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How weir grows: with a model's size, readers, sessions, the trail's entries, a version's chunks.
 
-Each row is one run, not a median: what is looked for is the shape.  `small` takes minutes, `medium` a quarter of an hour
-and 16 GB of memory or disk, `full` is up to 16 GB, 64 readers, 1,000 sessions, 10^7 entries and 10^6 chunks.
+Each row is one run, not a median: what is looked for is the shape.  `small` takes minutes, `medium` some more and
+8 GB of memory or disk, `full` is up to 16 GB, 64 readers, 1,000 sessions, 10^7 entries and 10^6 chunks.
 """
 import shutil, time
 
@@ -12,7 +12,7 @@ from peers import run
 STEPS = {
     "small": {"size": (256, 512, 1024), "readers": (1, 4, 16), "sessions": (1, 10, 100), "entries": (10**4, 10**5),
               "chunks": (10**3, 10**4)},
-    "medium": {"size": (1024, 2048, 4096), "readers": (1, 4, 16, 64), "sessions": (1, 10, 100, 1000),
+    "medium": {"size": (256, 1024, 2048), "readers": (1, 4, 16, 64), "sessions": (1, 10, 100, 1000),
                "entries": (10**4, 10**5, 10**6), "chunks": (10**3, 10**4, 10**5)},
     "full": {"size": (1024, 2048, 4096, 8192, 16384), "readers": (1, 4, 16, 64), "sessions": (1, 10, 100, 1000),
              "entries": (10**4, 10**5, 10**6, 10**7), "chunks": (10**3, 10**4, 10**5, 10**6)},
