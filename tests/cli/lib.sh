@@ -236,8 +236,18 @@ wait_for()
 	done
 }
 
+# What mounted though it should not have (a mutant's doing) goes, too.
+remove_tmp()
+{
+	awk -v d="$tmp/" 'index($5, d) == 1 { print $5 }' \
+	    /proc/self/mountinfo | while read -r left; do
+		unmount "$left"
+	done
+	rm -rf "$tmp"
+}
+
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX")
-cleanup_fn rm -rf "$tmp"
+cleanup_fn remove_tmp
 # What this host remembers, and what is pinned on it, is the test's own.
 WEIR_STATE_DIR=$tmp/state
 WEIR_TRUST_DIR=$tmp/trust.d
