@@ -87,6 +87,24 @@ window_is_met(struct sentry *l, uint64_t length, uint64_t ppm, size_t window)
 	assert_int_equal(l->count, 1);
 }
 
+/* In the first second of accounting time the clock says 0. */
+static void
+what_is_read_as_the_clock_begins_counts(void **state)
+{
+	struct sentry *l = *state;
+	const uint64_t share = 5000 * SENTRY_PPM;
+	uint64_t s;
+
+	only(l, WATCH_BURST);
+	l->clock = 0;
+	s = browses(l, "user:eve", "m");
+	sentry_release(l, s, 1, share / 2, 0, 0);
+	assert_int_equal(l->count, 0);
+	l->clock = 1;
+	sentry_release(l, s, 1, share / 2, 0, 0);
+	assert_int_equal(l->count, 1);
+}
+
 static void
 each_window_of_new_coverage_is_met_at_its_limit(void **state)
 {
@@ -380,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(half_of_the_budget_is_said_at_its_limit),
+		T(what_is_read_as_the_clock_begins_counts),
 		T(each_window_of_new_coverage_is_met_at_its_limit),
 		T(what_is_older_than_the_window_does_not_count),
 		T(what_all_have_read_together_is_said_at_both_limits),
