@@ -18,6 +18,7 @@
 #include "vault/clock.h"
 #include "vault/err.h"
 #include "vault/log.h"
+#include "vault/names.h"
 #include "vault/tiles_view.h"
 
 #define CHECKPOINT "trail/checkpoint"
@@ -76,16 +77,6 @@ open_vault(struct run *b)
 	    peer_principal(b->vault->owner, owner) + strlen("user:"));
 }
 
-/* Whether path is dir or beneath it; both are as realpath has them. */
-static bool
-is_within(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return strncmp(path, dir, n) == 0 &&
-	    (path[n] == '\0' || path[n] == '/');
-}
-
 /* Only what a backup is made of may be there. */
 static int
 check_names(const struct run *b, bool *any)
@@ -134,7 +125,7 @@ open_dest(struct run *b, const char *path)
 	real = realpath(path, NULL);
 	if (real == NULL)
 		return log_sys("resolve '%s'", path);
-	if (is_within(real, b->vault->path))
+	if (names_within(real, b->vault->path))
 		return options_wrong(b->o,
 		    "a backup is kept where the vault is not, and '%s' is in "
 		    "it",
@@ -188,8 +179,8 @@ check_epoch_to(const struct run *b)
 	if (parent == NULL)
 		return log_sys("resolve the directory of '%s'", b->epoch_to);
 	dest = realpath(self, NULL);
-	if (dest != NULL && !is_within(parent, dest) &&
-	    !is_within(parent, b->vault->path))
+	if (dest != NULL && !names_within(parent, dest) &&
+	    !names_within(parent, b->vault->path))
 		return 0;
 	return options_wrong(b->o,
 	    "the epoch key is kept apart from backup and vault, and '%s' is in "
