@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ struct desk_person {
 	struct writer answer; /* the reply at hand, one frame */
 	bool answered;
 	unsigned int replies; /* in all */
-	unsigned int events;  /* session.ended, and of which session */
+	atomic_uint events;   /* session.ended, and of which session */
 	uint64_t ended;
 	char sentence[2048]; /* with the last error */
 	char *labels;	     /* of what is put; NULL: {"a":"b"}; borrowed */

@@ -26,7 +26,7 @@ WRAPPED(int, renameat, int from_dir, const char *from, int to_dir,
 WRAPPED(int, renameat2, int from_dir, const char *from, int to_dir,
     const char *to, unsigned int flags);
 
-enum what { NOTHING, FAIL, FAIL_FROM, SHORT, EXIT, CALL };
+enum what { NOTHING, FAIL, FAIL_FROM, SHORT, EXIT, CALL, CALL_EACH };
 
 /* State of the test program: the wrapped functions have no room for it. */
 static struct {
@@ -88,6 +88,14 @@ fault_call(unsigned int kinds, unsigned int nth, void (*function)(void *arg),
 }
 
 void
+fault_each(unsigned int kinds, void (*function)(void *arg), void *arg)
+{
+	set(CALL_EACH, kinds, 1, 0);
+	plan.function = function;
+	plan.arg = arg;
+}
+
+void
 fault_watch(unsigned int kinds)
 {
 	set(FAIL, kinds, UINT_MAX, 0);
@@ -116,6 +124,12 @@ fault_off(void)
 	return fired;
 }
 
+static bool
+goes_on(enum what what)
+{
+	return what == FAIL_FROM || what == CALL_EACH;
+}
+
 /* Count a call, and say what happens to it; errno is set for FAIL. */
 static enum what
 fate(enum fault kind)
@@ -127,7 +141,7 @@ fate(enum fault kind)
 	if (plan.what != NOTHING && (plan.kinds & (unsigned int)kind) != 0) {
 		plan.seen++;
 		if (plan.seen == plan.nth ||
-		    (plan.what == FAIL_FROM && plan.seen > plan.nth)) {
+		    (goes_on(plan.what) && plan.seen > plan.nth)) {
 			plan.fired = true;
 			what = plan.what == FAIL_FROM ? FAIL : plan.what;
 			if (what == CALL)
@@ -139,7 +153,7 @@ fate(enum fault kind)
 
 	if (what == EXIT)
 		_exit(FAULT_STATUS);
-	if (what == CALL)
+	if (what == CALL || what == CALL_EACH)
 		plan.function(plan.arg);
 	if (what == FAIL)
 		errno = errnum;

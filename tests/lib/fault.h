@@ -46,6 +46,10 @@ void fault_exit(unsigned int kinds, unsigned int nth);
 void fault_call(unsigned int kinds, unsigned int nth,
     void (*function)(void *arg), void *arg);
 
+/* Before each call, by whoever makes it: a disk that takes its time.
+ * fault_seen counts the calls. */
+void fault_each(unsigned int kinds, void (*function)(void *arg), void *arg);
+
 /* Nothing fails, and fault_seen counts the calls of these kinds. */
 void fault_watch(unsigned int kinds);
 unsigned int fault_seen(void);
