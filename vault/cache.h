@@ -30,8 +30,8 @@ OWNED_TYPE(cache_item);
 struct cache_item *cache_get(struct cache *c, const struct digest *key);
 
 /*
- * Take over value, also on failure, and hold it.  Where another thread was first
- * with this key, value is dropped and the one there is held.  ERR_NOMEM.
+ * Take over value, also on failure, and hold it.  Where another thread was
+ * first with this key, value is dropped and the one there is held.  ERR_NOMEM.
  */
 int cache_add(struct cache_item **out, struct cache *c,
     const struct digest *key, void *value) MUST_USE;

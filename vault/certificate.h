@@ -12,8 +12,9 @@
 #include "vault/secret.h"
 
 /*
- * Deletion certificates (FORMAT.md, "Deletion certificate"): what was destroyed,
- * signed by the log's key, with the proof that the log has its entry.  Pure.
+ * Deletion certificates (FORMAT.md, "Deletion certificate"): what
+ * was destroyed, signed by the log's key, with the proof that the
+ * log has its entry.  Pure.
  */
 
 #define CERTIFICATE_MAX (4U << 20)
@@ -22,12 +23,12 @@
 
 struct certificate;
 
-/* Sign a payload: the certificate without its proof, JSON (the caller frees). */
+/* Sign a payload: the certificate without its proof, JSON; the caller frees. */
 int certificate_sign(char **out, const char *payload,
     const struct note_key *log, const struct sign_key *seed) MUST_USE;
 
-/* The certificate's form alone, with or without a proof.  ERR_FORMAT, ERR_LIMIT,
- * ERR_NOMEM; why (CERTIFICATE_WHY bytes) says what. */
+/* The certificate's form alone, with or without a proof.  ERR_FORMAT,
+ * ERR_LIMIT, ERR_NOMEM; why (CERTIFICATE_WHY bytes) says what. */
 int certificate_parse(struct certificate **out, const void *bytes, size_t n,
     char why[static CERTIFICATE_WHY]) MUST_USE;
 void certificate_free(struct certificate *c);
@@ -39,8 +40,8 @@ struct digest certificate_digest(const struct certificate *c);
 
 /*
  * Check all of it: that the log signed the payload, that the proof is of an
- * entry of the log's that ends this shred and names this payload.  ERR_INTEGRITY
- * with why; ERR_NOT_FOUND when there is no proof.
+ * entry of the log's that ends this shred and names this payload.
+ * ERR_INTEGRITY with why; ERR_NOT_FOUND when there is no proof.
  */
 struct certificate_verdict {
 	uint64_t entry;

@@ -40,8 +40,8 @@ enum level {
 #define SAMPLE_PIECE (SAMPLE / SAMPLE_PIECES)
 
 /* Chi-square of a sample's bytes: 255 +- 23 when each is as likely as any
- * other.  Below this limit coding them by their frequencies saves less
- * than 36 bytes, its table not counted, which is no thirty-second of EVEN_LEAST. */
+ * other.  Below this limit coding them by their frequencies saves less than 36
+ * bytes, its table not counted, which is no thirty-second of EVEN_LEAST. */
 #define EVEN_LEAST 1024
 #define EVEN_LIMIT 400
 

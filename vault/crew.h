@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /*
- * Many things of one kind that each wait for a disk, done side by side: removals
- * and syncs take a device's round trip each, and a device takes many at once.
- * Not for what needs a processor.
+ * Many things of one kind that each wait for a disk, done side by side:
+ * removals and syncs take a device's round trip each, and a device takes many
+ * at once.  Not for what needs a processor.
  */
 
 /* each(arg, i) once for every i below n, on threads of its own where there are

@@ -311,8 +311,8 @@ is_leap(int year)
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Days from 1970 to the first of March of a year, counted from March on, so that
- * a leap day is the last one of its year. */
+/* Days from 1970 to the first of March of a year, counted from March on, so
+ * that a leap day is the last one of its year. */
 static int64_t
 days_to_march(int year)
 {

@@ -103,15 +103,16 @@ void entry_close(struct entry *e);
 /* Borrow the finished bytes, until entry_free.  Once. */
 int entry_end(struct entry *e, const uint8_t **bytes, size_t *length) MUST_USE;
 
-/* RFC 3339 UTC with milliseconds (years 0 to 9999; what lies beyond shows as the
- * nearest of them), and back (ERR_FORMAT; accepts a date, or a time with or
+/* RFC 3339 UTC with milliseconds (years 0 to 9999; what lies beyond shows as
+ * the nearest of them), and back (ERR_FORMAT; accepts a date, or a time with or
  * without a fraction, "Z" or an offset). */
 #define ENTRY_TIME_SIZE 32
 char *entry_time_text(int64_t time_ms, char buf[static ENTRY_TIME_SIZE]);
 int entry_time_parse(int64_t *out, const char *text) MUST_USE;
 
-/* Time and kind from how every entry of keyd's begins, in a fraction of the time
- * that parsing takes; the rest is not looked at.  False: it begins otherwise. */
+/* Time and kind from how every entry of keyd's begins, in a fraction
+ * of the time that parsing takes; the rest is not looked at.  False:
+ * it begins otherwise. */
 bool entry_peek(const void *bytes, size_t n, int64_t *time_ms,
     enum entry_kind *kind);
 

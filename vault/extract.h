@@ -43,9 +43,9 @@ struct extract_how {
 /*
  * Every file, link and directory with its mode; each file's SHA-256 is checked
  * against the manifest's before it gets its name (ERR_INTEGRITY).  All names
- * are resolved beneath one directory descriptor, so that nobody who changes dest
- * meanwhile can lead a write out of it.  What was written is left on failure,
- * files under temporary names removed.
+ * are resolved beneath one directory descriptor, so that nobody who changes
+ * dest meanwhile can lead a write out of it.  What was written is left on
+ * failure, files under temporary names removed.
  */
 int extract_run(const struct extract_how *how) MUST_USE;
 

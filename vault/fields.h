@@ -40,7 +40,7 @@ int fields_load(json_t **out, const void *text, size_t n, const char *where,
 struct fields fields_of(const json_t *json, const char *where,
     const struct why *why);
 
-/* The value of key, which is known from here on; NULL and bad if it is not there. */
+/* The value of key, known from here on; NULL and bad if it is not there. */
 const json_t *fields_value(struct fields *f, const char *key);
 bool fields_has(const struct fields *f, const char *key);
 

@@ -94,8 +94,8 @@ int file_remove(const struct file *dir, const char *path) MUST_USE;
 
 /*
  * Overwrite path beneath dir with random bytes, as far as the file system does
- * that in place, sync, and remove it; another name of the same file is left as it
- * is, and so are its bytes.  Absent is no error.
+ * that in place, sync, and remove it; another name of the same file is left as
+ * it is, and so are its bytes.  Absent is no error.
  */
 int file_destroy(const struct file *dir, const char *path) MUST_USE;
 

@@ -13,8 +13,8 @@
 
 /*
  * Files that a user has put before, and their SHA-256 (FORMAT.md, "What a put
- * remembers"), so that a file that lies there as it lay need not be hashed by one
- * thread again.  A hint, by which nothing is taken for true: it says what a
+ * remembers"), so that a file that lies there as it lay need not be hashed by
+ * one thread again.  A hint, by which nothing is taken for true: it says what a
  * file's chunks were when it had that digest, and they are looked at.
  */
 #define FILESUMS_MAX 16384
@@ -55,8 +55,8 @@ int filesums_parse(struct filesums **out, const uint8_t *bytes, size_t n)
     MUST_USE;
 void filesums_write(const struct filesums *s, struct writer *w);
 
-/* The file beneath dir, replaced whole.  One that is not there, or is none, is as
- * one with nothing in it; the latter is said.  ERR_NOMEM, ERR_IO, … */
+/* The file beneath dir, replaced whole.  One that is not there, or is none, is
+ * as one with nothing in it; the latter is said.  ERR_NOMEM, ERR_IO, … */
 int filesums_load(struct filesums **out, const struct file *dir) MUST_USE;
 int filesums_save(const struct filesums *s, const struct file *dir) MUST_USE;
 

@@ -74,8 +74,8 @@ void intake_result_clear(struct intake_result *r);
  * Take the tree in.  When this returns 0 every object of the version is durable
  * in the store; what is left to do is keyd's commit.  A killed run leaves
  * objects that the next one finds again.  Refuses hostile trees with one line
- * that names the path: links that leave the tree, hard links to more than
- * one name, devices, sockets, fifos, setuid and setgid files, names that are not
+ * that names the path: links that leave the tree, hard links to more than one
+ * name, devices, sockets, fifos, setuid and setgid files, names that are not
  * UTF-8, files that change while they are read, model files that are not
  * well-formed, pickles with imports outside the list (unless allowed).
  * ERR_FORMAT, ERR_NOT_FOUND, ERR_CONFLICT (changed while reading), ERR_SPACE, …

@@ -23,11 +23,11 @@ struct intake_file_how {
 };
 
 /*
- * Inspect the file, cut it, and give its chunks to the pipeline.  Sets row's size,
- * class, header_bytes and rows, and its digest when the pipeline is finished;
- * the rest of row stands already.
- * A file that is not fit to be taken in is told (ERR_FORMAT, ERR_LIMIT), as is
- * one that changes meanwhile (ERR_CONFLICT).
+ * Inspect the file, cut it, and give its chunks to the pipeline.  Sets
+ * row's size, class, header_bytes and rows, and its digest when the
+ * pipeline is finished; the rest of row stands already.  A file that is not
+ * fit to be taken in is told (ERR_FORMAT, ERR_LIMIT), as is one that
+ * changes meanwhile (ERR_CONFLICT).
  */
 int intake_file_take(const struct intake_file_how *how,
     const struct walk_item *item, struct manifest_file *row) MUST_USE;

@@ -11,8 +11,8 @@
 #include "vault/store.h"
 
 /*
- * Objects copied from a store to a directory store, by several threads.  What is
- * copied is checked by its name, wholly; what is there already counts by its
+ * Objects copied from a store to a directory store, by several threads.  What
+ * is copied is checked by its name, wholly; what is there already counts by its
  * size, since an object gets its name when it is whole and synced.  Many are
  * synced at once, by their file system: for each alone takes much longer.
  */

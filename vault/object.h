@@ -182,9 +182,10 @@ int object_sealing_digests(struct digest *out, struct object_payload *const *p,
 
 /*
  * Seal under key: the header and then the body are appended to w (one
- * buffer, ready to store).  salt is zeros for a chunk.  *name is H(header),
- * *header_length where the body starts.  The payload can only be freed after:
- * no key seals twice.  l as in lanes.h.  ERR_LIMIT when w has no room, ERR_NOMEM.
+ * buffer, ready to store).  salt is zeros for a chunk.  *name is
+ * H(header), *header_length where the body starts.  The payload can only
+ * be freed after: no key seals twice.  l as in lanes.h.  ERR_LIMIT when w
+ * has no room, ERR_NOMEM.
  */
 int object_seal(struct object_payload *p, const uint8_t key[static KEY_SIZE],
     const uint8_t salt[static 32], struct lanes *l, struct writer *w,

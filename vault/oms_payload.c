@@ -144,8 +144,9 @@ oms_payload(char **out, size_t *n, const struct oms_files *f,
 		put(&w, ",\"algorithm\":\"sha256\"}");
 	}
 	put(&w,
-	    "],\"serialization\":{\"method\":\"files\",\"hash_type\":\"sha256\","
-	    "\"allow_symlinks\":false,\"ignore_paths\":[");
+	    "],\"serialization\":{\"method\":\"files\","
+	    "\"hash_type\":\"sha256\",\"allow_symlinks\":false,"
+	    "\"ignore_paths\":[");
 	if ((err = put_ignored(&w, p)) != 0)
 		return err;
 	put(&w, "]}}}");

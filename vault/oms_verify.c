@@ -171,8 +171,8 @@ read_envelope(struct opened *o, const json_t *envelope, const struct why *why)
 }
 
 /* The parser takes some fifty times the room of text that is all values, and
- * nobody has signed this yet.  A bundle has two dozen of them, and what Sigstore
- * may add; the files that it lists are in one string. */
+ * nobody has signed this yet.  A bundle has two dozen of them, and what
+ * Sigstore may add; the files that it lists are in one string. */
 static bool
 has_few_values(const char *text, size_t n)
 {

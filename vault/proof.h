@@ -14,9 +14,9 @@
 #include "vault/writer.h"
 
 /*
- * A proof file (FORMAT.md, "Proof file"): a question, its answer, and the entries
- * and hashes that show it up to a checkpoint.  Whoever has the log's verifier
- * key can check it.  Pure.
+ * A proof file (FORMAT.md, "Proof file"): a question, its answer, and the
+ * entries and hashes that show it up to a checkpoint.  Whoever has the log's
+ * verifier key can check it.  Pure.
  */
 
 #define PROOF_MAX (1U << 30)
@@ -25,7 +25,7 @@
 enum proof_answer {
 	PROOF_YES,
 	PROOF_NO,   /* nothing in the range */
-	PROOF_HELD, /* nothing is shown in the time; keys were held from before */
+	PROOF_HELD, /* nothing in the time; keys were held from before */
 };
 const char *proof_answer_name(enum proof_answer a); /* "yes" */
 
@@ -82,10 +82,10 @@ struct proof_verdict {
 };
 
 /*
- * Check everything: signatures, that the entries are the log's and, for a
- * no, that none of the range is left out, that the range is all of the time asked
- * for, and that the entries say what the answer says.  ERR_INTEGRITY with
- * why; ERR_FORMAT for entries that this weir does not understand.
+ * Check everything: signatures, that the entries are the log's and, for a no,
+ * that none of the range is left out, that the range is all of the time asked
+ * for, and that the entries say what the answer says.  ERR_INTEGRITY with why;
+ * ERR_FORMAT for entries that this weir does not understand.
  */
 int proof_verify(const struct proof *p, const struct note_key *log,
     struct proof_verdict *out, char why[static PROOF_WHY]) MUST_USE;

@@ -27,9 +27,9 @@ struct proofread_how {
 	unsigned int threads;
 	/*
 	 * How far it is, from any of the threads, one call at a time: rows of
-	 * the file table that are done, those before each of them, too, and bytes
-	 * of all that were read, which may lie behind those rows.  Neither goes
-	 * back.  An error ends it.
+	 * the file table that are done, those before each of them, too, and
+	 * bytes of all that were read, which may lie behind those rows.
+	 * Neither goes back.  An error ends it.
 	 */
 	int (*progress)(void *arg, uint32_t files, uint64_t bytes);
 	void *arg;

@@ -10,9 +10,9 @@
 #include "vault/ref.h"
 
 /*
- * What a reviewer asks of the trail (FORMAT.md, "Proof file"), and what one entry
- * has to say to it.  The one who makes a proof and the one who checks it go
- * by the same functions.  Pure.
+ * What a reviewer asks of the trail (FORMAT.md, "Proof file"), and what one
+ * entry has to say to it.  The one who makes a proof and the one who checks it
+ * go by the same functions.  Pure.
  */
 
 #define QUESTION_PRINCIPAL_MAX 255
@@ -61,8 +61,8 @@ int question_begin(struct question_inquiry **out, const struct question *q)
 void question_inquiry_free(struct question_inquiry *i);
 OWNED_TYPE(question_inquiry);
 
-/* ERR_FORMAT for an entry of a kind, or without a field, that this weir does not
- * know. */
+/* ERR_FORMAT for an entry of a kind, or without a field, that this
+ * weir does not know. */
 int question_look(struct question_inquiry *i, uint64_t index, const void *entry,
     size_t n, struct question_finding *out) MUST_USE;
 

@@ -7,7 +7,7 @@
 
 #include "vault/owned.h"
 
-/* Keys, secret texts and scratch that hold no secret for longer than they must. */
+/* Keys, secret texts and scratch that hold no secret longer than they must. */
 
 #define KEY_SIZE 32
 

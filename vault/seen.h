@@ -12,9 +12,9 @@
 
 /*
  * What this host has seen of a vault (FORMAT.md, "What a host remembers"): the
- * trust root it goes by, the highest serial of each channel, the versions it was
- * shown a revocation of, the last checkpoint.  One writer at a time (a lock in
- * the directory), each change durable when seen_save returns.
+ * trust root it goes by, the highest serial of each channel, the versions it
+ * was shown a revocation of, the last checkpoint.  One writer at a time (a lock
+ * in the directory), each change durable when seen_save returns.
  */
 struct seen;
 
@@ -46,8 +46,8 @@ void seen_free(struct seen *s);
 OWNED_TYPE(seen);
 int seen_save(struct seen *s) MUST_USE;
 
-/* The trust root's envelope, borrowed, NULL if there is none; and whether it was
- * taken on first use. */
+/* The trust root's envelope, borrowed, NULL if there is none; and whether it
+ * was taken on first use. */
 const char *seen_root(const struct seen *s, uint64_t *number, bool *first_use);
 int seen_set_root(struct seen *s, const char *envelope, uint64_t number,
     bool first_use) MUST_USE;

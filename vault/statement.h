@@ -117,8 +117,8 @@ OWNED_TYPE(statement);
 
 /*
  * Parse an envelope.  Nothing is verified yet; every rule of form is held.
- * ERR_FORMAT, ERR_LIMIT, ERR_NOMEM; *why (STATEMENT_WHY bytes, may be NULL) names the
- * field, or the offset where the JSON ends to be any.
+ * ERR_FORMAT, ERR_LIMIT, ERR_NOMEM; *why (STATEMENT_WHY bytes, may be NULL)
+ * names the field, or the offset where the JSON ends to be any.
  */
 #define STATEMENT_WHY 160
 int statement_parse(struct statement **out, const void *envelope, size_t n,
@@ -127,8 +127,8 @@ int statement_parse(struct statement **out, const void *envelope, size_t n,
 /*
  * A new one without signatures: write the payload, and parse it.  ERR_USAGE
  * with why for fields that statement_parse would refuse.  trust_json is the
- * predicate of a trust root as text (policy keys, root, models, channels and log;
- * vault, number and time are put in), NULL for the other kinds.
+ * predicate of a trust root as text (policy keys, root, models, channels and
+ * log; vault, number and time are put in), NULL for the other kinds.
  */
 int statement_new(struct statement **out, const struct statement_fields *f,
     const char *trust_json, char *why) MUST_USE;

@@ -28,7 +28,7 @@ struct statement {
 /* Read s->payload into the rest; ERR_FORMAT, ERR_LIMIT, ERR_NOMEM. */
 int statement_read(struct statement *s, const struct why *why) MUST_USE;
 
-/* Compact JSON of at most max bytes; the caller frees.  ERR_LIMIT, ERR_NOMEM. */
+/* Compact JSON, at most max bytes; the caller frees.  ERR_LIMIT, ERR_NOMEM. */
 int statement_dump(char **out, const json_t *json, size_t max) MUST_USE;
 
 /* The payload for these fields as compact JSON; the caller frees.  ERR_USAGE

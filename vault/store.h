@@ -101,7 +101,7 @@ int store_sweep(struct store *s) MUST_USE;
 int store_list(struct store *s,
     int (*each)(void *arg, const struct digest *name, uint64_t size), void *arg)
     MUST_USE;
-/* ERR_NOT_FOUND, ERR_USAGE (the store cannot say), ERR_INTEGRITY as store_has. */
+/* ERR_NOT_FOUND, ERR_USAGE (it cannot say), ERR_INTEGRITY as store_has. */
 int store_age(struct store *s, const struct digest *name, struct store_age *out)
     MUST_USE;
 /* ERR_NOT_FOUND.  Gone for good after store_flush. */

@@ -133,7 +133,7 @@ swap_check(void)
 		return 0;
 	return log_err(ERR_DENIED,
 	    "swap on %s is not encrypted: what weir has in memory may stay on "
-	    "that disk; sudo swapoff %s, or encrypt it (crypttab(5)), or, to go "
-	    "on all the same, --allow-swap",
+	    "that disk; sudo swapoff %s, or encrypt it (crypttab(5)), or, to "
+	    "go on all the same, --allow-swap",
 	    name, name);
 }

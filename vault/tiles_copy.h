@@ -15,7 +15,7 @@
  */
 struct tiles_copy {
 	const struct file *from, *to; /* trail directories */
-	/* One that has full tiles of the same log, which are linked; or NULL. */
+	/* One that has full tiles of the same log, to be linked; or NULL. */
 	const struct file *known;
 	const struct note_checkpoint *checkpoint;
 	const char *note; /* its text, which is written last */

@@ -49,8 +49,8 @@ int tlog_consistency(uint64_t old_size, uint64_t new_size, tlog_node_fn *node,
     void *arg, struct digest *proof, size_t *proof_length);
 
 /*
- * That a run of entries, first .. end (exclusive, not empty), is all that the log
- * has there: the hashes of the largest subtrees outside of it, from left to
+ * That a run of entries, first .. end (exclusive, not empty), is all that the
+ * log has there: the hashes of the largest subtrees outside of it, from left to
  * right.  With the run's own leaf hashes they make the root.  proof has
  * TLOG_RANGE_MAX places.  leaf(arg, i) gives the leaf hash of entry i.
  */

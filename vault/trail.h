@@ -52,9 +52,9 @@ OWNED_TYPE(trail);
 /*
  * Group commit.  trail_append queues an entry and returns its index at once;
  * trail_wait returns 0 when that entry, and all before it, are durable.
- * trail_append keeps a copy of entry.  Thread-safe.  The order of indices is the
- * order of trail_append calls.  When the trail cannot be written (journal or
- * tiles, a full disk included) every call returns the error and the trail
+ * trail_append keeps a copy of entry.  Thread-safe.  The order of indices is
+ * the order of trail_append calls.  When the trail cannot be written (journal
+ * or tiles, a full disk included) every call returns the error and the trail
  * stays dead: what became durable before is, and stays so; the process is to
  * stop, and the next trail_open verifies and goes on.
  *

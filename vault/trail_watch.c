@@ -67,7 +67,8 @@ look_at_note(const struct trail_watch *w, const char *note)
 
 	if (err == ERR_NOT_FOUND)
 		return log_err(ERR_INTEGRITY,
-		    "the trail was changed: somebody removed '%s/checkpoint'" MEND,
+		    "the trail was changed: somebody removed "
+		    "'%s/checkpoint'" MEND,
 		    w->dir->name);
 	if (err == ERR_FORMAT ||
 	    (err == 0 && (n != strlen(note) || memcmp(bytes, note, n) != 0)))

@@ -13,8 +13,8 @@
 
 /*
  * Whether the trail's files are still the ones that were written, while their
- * writer runs (FORMAT.md, "Trail").  For trail.c: the thread that writes the log
- * calls it.  ERR_INTEGRITY is said in a log line.
+ * writer runs (FORMAT.md, "Trail").  For trail.c: the thread that writes the
+ * log calls it.  ERR_INTEGRITY is said in a log line.
  *
  * Each look takes: the checkpoint, the last tile of each level and the last
  * bundle, read and compared with the root; TRAIL_WATCH_READ older bundles with
@@ -43,8 +43,8 @@ struct trail_watch_journal {
 };
 
 /*
- * Look at the checkpoint's file, which must be this note; and, once a second, at
- * all.  at gives the journal's state, before and after: what changed
+ * Look at the checkpoint's file, which must be this note; and, once a second,
+ * at all.  at gives the journal's state, before and after: what changed
  * meanwhile is not held against it.
  */
 typedef void trail_watch_fn(void *arg, struct trail_watch_journal *out);

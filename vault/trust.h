@@ -28,9 +28,9 @@ struct trust_person {
 /*
  * Read the policy of a STATEMENT_TRUST statement; no signature is looked at.
  * Every rule of FORMAT.md is held: thresholds of 0, negative or above the
- * number of keys, a key or name twice, a role that names a key that is not there:
- * ERR_FORMAT, ERR_LIMIT, with why (STATEMENT_WHY bytes, may be NULL).  Keeps a
- * copy of what it needs.
+ * number of keys, a key or name twice, a role that names a key that is not
+ * there: ERR_FORMAT, ERR_LIMIT, with why (STATEMENT_WHY bytes, may be NULL).
+ * Keeps a copy of what it needs.
  */
 int trust_root_parse(struct trust_root **out, const struct statement *s,
     char *why) MUST_USE;
@@ -74,9 +74,9 @@ uint32_t trust_root_days(const struct trust_root *r, const char *model,
     const char *channel);
 
 /*
- * How many must approve a grant for this model to somebody, and how many may: the
- * keys of whoever it is to do not count.  need 0: no rule, and managers add grants
- * alone.
+ * How many must approve a grant for this model to somebody, and how many
+ * may: the keys of whoever it is to do not count.  need 0: no rule, and
+ * managers add grants alone.
  */
 struct trust_approvers {
 	uint32_t need;
@@ -133,13 +133,13 @@ enum trust_verdict trust_accept_promotion(const struct trust_root *r,
 /* Whether enough have approved a grant. */
 enum trust_verdict trust_accept_grant(const struct trust_root *r,
     const struct statement *s);
-/* TRUST_OK: it is a revocation of want->version that counts, and takes effect. */
+/* TRUST_OK: a revocation of want->version that counts, and takes effect. */
 enum trust_verdict trust_accept_revocation(const struct trust_root *r,
     const struct trust_want *want, const struct statement *s);
 /*
- * Whether it is a revocation of want->version, whoever signed it.  One that took
- * effect stays when a later root has other keys: whoever is shown one refuses,
- * counted or not, since all that a false one can do is to withhold.
+ * Whether it is a revocation of want->version, whoever signed it.  One that
+ * took effect stays when a later root has other keys: whoever is shown one
+ * refuses, counted or not, since all that a false one can do is to withhold.
  */
 bool trust_revokes(const struct trust_want *want, const struct statement *s);
 

@@ -13,9 +13,9 @@
 #include "vault/tensor.h"
 
 /*
- * A version as it lies in a store: what a mount, `get`, `ls` and `check` read it
- * through.  Everything fetched is checked against the version digest before it
- * is used or handed out: root record → pages → object names → blocks.
+ * A version as it lies in a store: what a mount, `get`, `ls` and `check` read
+ * it through.  Everything fetched is checked against the version digest before
+ * it is used or handed out: root record → pages → object names → blocks.
  * Thread-safe; caches of pages and object headers are bounded.
  */
 struct version;
@@ -53,12 +53,13 @@ int version_rows_at(struct version *v, uint64_t first, struct version_row *rows,
     size_t count, size_t *got) MUST_USE;
 
 /*
- * n bytes from offset of a chunk, opened with its key: fetches only the segments
- * needed, checks the digest of each block that holds a byte of them (of a
- * packed segment: of all its blocks) and the segment's tag before a byte of it
- * is copied to buf.  What was opened lately (version_open.opened) is copied from
- * there.  ERR_INTEGRITY: the object is not the one vouched for, or missing bytes;
- * ERR_NOT_FOUND: it is not in the store; ERR_IO.  On failure buf is wiped.
+ * n bytes from offset of a chunk, opened with its key: fetches only the
+ * segments needed, checks the digest of each block that holds a byte of
+ * them (of a packed segment: of all its blocks) and the segment's tag
+ * before a byte of it is copied to buf.  What was opened lately
+ * (version_open.opened) is copied from there.  ERR_INTEGRITY: the object is
+ * not the one vouched for, or missing bytes; ERR_NOT_FOUND: it is not in
+ * the store; ERR_IO.  On failure buf is wiped.
  */
 int version_read(struct version *v, const struct version_row *row,
     const uint8_t key[static KEY_SIZE], uint32_t offset, void *buf, size_t n)

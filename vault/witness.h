@@ -86,8 +86,8 @@ size_t witness_policy_count(const struct witness_policy *p);
 struct witness witness_policy_at(const struct witness_policy *p, size_t i);
 
 /*
- * Who has cosigned a note, and whether they are enough.  The log's own signature
- * is not looked at.  ERR_INTEGRITY for a cosignature that is bad.
+ * Who has cosigned a note, and whether they are enough.  The log's own
+ * signature is not looked at.  ERR_INTEGRITY for a cosignature that is bad.
  */
 struct witness_verdict {
 	bool met;
