@@ -6,10 +6,10 @@
 
 /*
  * Accounting time, by which budgets are refilled, in seconds (docs/watch.md,
- * "Accounting time").  It goes by CLOCK_BOOTTIME, over restarts of keyd too; over a
- * reboot it goes on by how far the wall clock is ahead of all that was, a day at
- * most; it never goes back.  So that nobody who moves a clock is given anything.
- * Pure, but for accounting_boot and accounting_boot_id.
+ * "Accounting time").  It goes by CLOCK_BOOTTIME, over restarts of keyd too;
+ * over a reboot it goes on by how far the wall clock is ahead of all that was,
+ * a day at most; it never goes back.  So that nobody who moves a clock is given
+ * anything.  Pure, but for accounting_boot and accounting_boot_id.
  */
 #define ACCOUNTING_GAP UINT64_C(86400)
 #define ACCOUNTING_BOOT 16 /* bytes of a boot's id; zeros: not known */
@@ -20,9 +20,9 @@ struct accounting {
 };
 
 /*
- * What the entries with accounting time leave behind: a fold over the trail.  The
- * wall clock's mark rises with accounting time too, so that what ran while that
- * clock was behind is not had once more when it is put right.
+ * What the entries with accounting time leave behind: a fold over the trail.
+ * The wall clock's mark rises with accounting time too, so that what ran while
+ * that clock was behind is not had once more when it is put right.
  */
 struct accounting_past {
 	uint64_t clock;		       /* of the last entry */
@@ -31,7 +31,7 @@ struct accounting_past {
 	struct accounting start;       /* and when, of that boot */
 };
 
-/* An entry with accounting time; start, when it is one of a start, else NULL. */
+/* An entry with accounting time; start: of a start's entry, else NULL. */
 struct accounting_start {
 	uint8_t boot[ACCOUNTING_BOOT];
 	int64_t boot_s;

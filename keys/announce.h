@@ -7,10 +7,10 @@
 #include "vault/entry.h"
 
 /*
- * Journal messages with a MESSAGE_ID (weir-keyd(8) lists them) for those who watch
- * a host: operations, decisions and alerts, never one for a read.  The trail is
- * the record; these say that it has one.  Where no journald runs they go
- * nowhere.
+ * Journal messages with a MESSAGE_ID (weir-keyd(8) lists them) for those
+ * who watch a host: operations, decisions and alerts, never one for a
+ * read.  The trail is the record; these say that it has one.  Where no
+ * journald runs they go nowhere.
  */
 
 /* An entry of the trail, unless it is of a kind that is not announced. */

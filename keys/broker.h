@@ -41,7 +41,7 @@ struct broker_how {
 	struct lookout *lookout;
 	/* Takes alerts elsewhere; NULL: nobody does. */
 	struct courier *courier;
-	/* What rules the watch goes by, for keyd.start; NULL: it says nothing. */
+	/* Which rules the watch goes by, for keyd.start; NULL: not said. */
 	const char *rules;
 	const char *program; /* version of weir-keyd */
 	bool service;
@@ -103,9 +103,9 @@ void broker_durable(struct broker *b);
 void broker_tick(struct broker *b, int64_t since_ms);
 
 /*
- * What rules the watch goes by was asked anew: recorded as `config`, key watch.ini,
- * with this state.  From that entry on the watch goes by rules; NULL: by those
- * it had.
+ * What rules the watch goes by was asked anew: recorded as `config`, key
+ * watch.ini, with this state.  From that entry on the watch goes by rules;
+ * NULL: by those it had.
  */
 int broker_watch_rules(struct broker *b, const char *state,
     const struct watch_rules *rules) MUST_USE;

@@ -119,8 +119,8 @@ ack(struct broker_call *c, const struct msg_alert_ack *m)
 	if (own_case(c, &about))
 		return broker_call_refuse(c, "an alert about who asks",
 		    "alert %ju is about you: another reviewer or owner"
-		    " acknowledges it ('weir role ls' lists them; an owner makes"
-		    " one: weir role add reviewer --to user:NAME)",
+		    " acknowledges it ('weir role ls' lists them; an owner"
+		    " makes one: weir role add reviewer --to user:NAME)",
 		    (uintmax_t)m->alert);
 	broker_call_entry(c, &e, ENTRY_ALERT_ACK);
 	entry_number(&e, "alert", m->alert);

@@ -9,9 +9,9 @@
 #include "vault/log.h"
 
 /*
- * Checks of what was put or signed, on a thread of their own: a version may have
- * thousands of pages or files, and others do not wait for them.  One at a time, in the
- * order of their asking.
+ * Checks of what was put or signed, on a thread of their own: a version may
+ * have thousands of pages or files, and others do not wait for them.  One at a
+ * time, in the order of their asking.
  */
 
 void

@@ -271,8 +271,8 @@ rule_says(const struct explaining *x, const struct grant *g,
 	}
 }
 
-/* Of a past time it is not known how many sessions were open, and what was used;
- * of a version that is not there, nothing is. */
+/* Of a past time it is not known how many sessions were open, and what was
+ * used; of a version that is not there, nothing is. */
 static bool
 is_asked(const struct explaining *x, enum grant_answer rule)
 {

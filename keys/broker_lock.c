@@ -6,8 +6,8 @@
 #include "vault/err.h"
 
 /*
- * Lock and unlock (PROTOCOL.md, "Lock").  Recorded first: a keyd that is killed in
- * between starts locked.
+ * Lock and unlock (PROTOCOL.md, "Lock").  Recorded first: a keyd that is killed
+ * in between starts locked.
  */
 
 static const char reason_locked[] = "the vault was locked";

@@ -5,10 +5,11 @@
 #include "keys/broker_state.h"
 
 /*
- * Unlocking secrets, and what is done with them, between broker*.c.  A passphrase
- * takes long to look at, so that each request has two halves (broker_check):
- * ..._look is on the check's thread and touches nothing but what it is given,
- * ..._checked goes on as a handler with what it found, and takes k over.
+ * Unlocking secrets, and what is done with them, between broker*.c.  A
+ * passphrase takes long to look at, so that each request has two halves
+ * (broker_check): ..._look is on the check's thread and touches nothing
+ * but what it is given, ..._checked goes on as a handler with what it
+ * found, and takes k over.
  */
 
 /* A change of the unlocking secrets. */
@@ -19,8 +20,9 @@ void broker_secret_free(struct broker_secret *s);
  * sentence. */
 int broker_secret_settled(struct broker_call *c) MUST_USE;
 
-/* As broker_check_start, of what there is one of at a time: k is taken over, and freed where
- * nothing comes of it; err is what was wrong before, and then comes back. */
+/* As broker_check_start, of what there is one of at a time: k is taken
+ * over, and freed where nothing comes of it; err is what was wrong before,
+ * and then comes back. */
 int broker_check_secret(struct broker_call *c, struct broker_check *k, int err)
     MUST_USE;
 

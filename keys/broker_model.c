@@ -123,7 +123,7 @@ struct model_list {
 /* What a model takes besides its name and versions. */
 #define MODEL_SIZE (DIGEST_HEX_SIZE + 64)
 
-/* Whether the channel of a grant points to v; a grant without one is for any. */
+/* Whether a grant's channel points to v; a grant without one is for any. */
 static int
 points_to(const struct model_list *l, const struct grant *g,
     const struct catalogue_version *v, bool *points)
@@ -170,7 +170,7 @@ may_see(const struct model_list *l, const struct catalogue_version *v,
 	return err;
 }
 
-/* The signed channels that point to a version, as far as the caller may know. */
+/* The signed channels that point to a version, those the caller may know. */
 struct channels {
 	const struct model_list *l;
 	const struct catalogue_version *v;

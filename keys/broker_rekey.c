@@ -11,8 +11,8 @@
 #include "vault/err.h"
 
 /*
- * Another root key (FORMAT.md, "Changing the root key"): slots are opened and made
- * on the thread for what takes long, all else is the loop's.
+ * Another root key (FORMAT.md, "Changing the root key"): slots are opened and
+ * made on the thread for what takes long, all else is the loop's.
  */
 struct broker_rekey {
 	struct msg_rekey m;

@@ -104,7 +104,7 @@ note_use(void *arg, const struct catalogue_use *c)
 	return note_host(u, c->host);
 }
 
-/* Whole loads, in thousandths: what was read of each version, by its weights. */
+/* Whole loads, in thousandths: what was read of a version, by its weights. */
 static int
 loads_of(struct broker *b, const struct grant *g, const struct use *u,
     uint64_t *milli)

@@ -76,8 +76,8 @@ find_versions(struct broker *b, struct broker_session *s)
 	return 0;
 }
 
-/* When the last of its grants ends, or the hours in which it holds.  One that was
- * removed is another matter. */
+/* When the last of its grants ends, or the hours in which it holds.  One that
+ * was removed is another matter. */
 static int
 find_end(struct broker *b, struct broker_session *s)
 {
@@ -358,8 +358,8 @@ process_gone(const struct session *s)
 	return kill((pid_t)s->pid, 0) != 0 && errno == ESRCH;
 }
 
-/* Nobody holds it any more.  One that nobody has resumed yet, since keyd started,
- * may belong to a mount that is about to. */
+/* Nobody holds it any more.  One that nobody has resumed yet, since keyd
+ * started, may belong to a mount that is about to. */
 static bool
 is_left(const struct broker_session *s)
 {
@@ -473,8 +473,9 @@ is_revoked(struct broker *b, const struct trust_root *r,
 	return err;
 }
 
-/* Why it is not to go on, if so: a grant of it was removed, or all that it
- * rests on have expired or are outside their hours, or a version of it was revoked. */
+/* Why it is not to go on, if so: a grant of it was removed, or all
+ * that it rests on have expired or are outside their hours, or a
+ * version of it was revoked. */
 static int
 judge(struct broker *b, const struct trust_root *r,
     const struct broker_session *s, char *reason)

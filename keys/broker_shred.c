@@ -15,13 +15,14 @@
 #include "vault/log.h"
 
 /*
- * shred: first its entry; then a new epoch, under which all keys but the version's
- * are wrapped; then its objects; then the entry that it is done, which names the
- * certificate.  What is cut off after the first entry is finished at start.
+ * shred: first its entry; then a new epoch, under which all keys but the
+ * version's are wrapped; then its objects; then the entry that it is
+ * done, which names the certificate.  What is cut off after the first
+ * entry is finished at start.
  *
- * The objects are sealed, and by then no key opens them: where their removal takes
- * longer than PATIENCE_MS, a keyd that stays records the end with how many are
- * left, goes on at its ticks, and then records another end.
+ * The objects are sealed, and by then no key opens them: where their removal
+ * takes longer than PATIENCE_MS, a keyd that stays records the end with how
+ * many are left, goes on at its ticks, and then records another end.
  */
 
 #define PATIENCE_MS 300
@@ -40,7 +41,7 @@ cannot_finish(struct broker *b, int err)
 
 /* --- the epoch --- */
 
-/* All keys that are there go over to a new epoch, and the old one is destroyed. */
+/* All keys that are there go over to a new epoch; the old one is destroyed. */
 static int
 turn(struct broker *b)
 {
@@ -135,8 +136,8 @@ sweep_some(struct broker *b, const struct catalogue_shred *s, size_t *left)
 	    err;
 }
 
-/* The same until all have gone or some time has: how many that were; *all: none is
- * left to be looked at. */
+/* The same until all have gone or some time has: how many that were; *all: none
+ * is left to be looked at. */
 static int
 sweep(struct broker *b, const struct catalogue_shred *s, size_t *n, bool *all)
 {
@@ -238,8 +239,8 @@ reply(struct broker_call *c, const struct catalogue_shred *s)
 		s->version, "ended", s->ended_ms != 0));
 }
 
-/* One that was removed can be shredded, too; of one that is shredded already the
- * rest is done. */
+/* One that was removed can be shredded, too; of one that is shredded
+ * already the rest is done. */
 static int
 find(struct broker_call *c, struct broker_target *t, bool *again)
 {
@@ -420,8 +421,8 @@ find_shred(struct broker_call *c, struct catalogue_shred *out)
 	return err == 0 ? 0 : broker_call_unreadable(c, err);
 }
 
-/* Nobody waits any longer for objects to go; a keyd that ends with its client has
- * no later. */
+/* Nobody waits any longer for objects to go; a keyd that ends with its
+ * client has no later. */
 static bool
 leaves(const struct broker *b, const struct catalogue_shred *s)
 {

@@ -7,8 +7,8 @@
 /* What is said of a version that is shredded, for broker_shred*.c (FORMAT.md,
  * "Deletion certificate"). */
 
-/* What can be known while its key is there: JSON, the caller's.  A manifest that
- * is damaged or missing is no error. */
+/* What can be known while its key is there: JSON, the caller's.  A manifest
+ * that is damaged or missing is no error. */
 int broker_shred_facts(struct broker *b, const struct catalogue_version *v,
     char **out) MUST_USE;
 

@@ -10,7 +10,7 @@
 #include "vault/err.h"
 #include "vault/file.h"
 
-/* Files are listed until they take this much; the version's digest binds all. */
+/* Files are listed up to this much; the version's digest binds all. */
 #define FILES_SIZE (400U << 10)
 #define KEPT_FOR_MAX 256
 
@@ -137,7 +137,7 @@ limits_of_kind(enum unlock_kind kind)
 	return json_string(texts[kind]);
 }
 
-/* What is beyond it: by each kind of secret that unlocks this vault, and else. */
+/* What is beyond it: by each kind of secret that unlocks a vault, and else. */
 static int
 add_limits(struct broker *b, json_t *j)
 {

@@ -47,9 +47,9 @@ struct broker_upload {
 };
 
 /*
- * What takes too long for the loop.  A put.commit whose pages are looked at: the
- * new copy, and the one that is there, if any.  A sign.oms: the signature, over
- * the manifest of the first copy.
+ * What takes too long for the loop.  A put.commit whose pages are looked at:
+ * the new copy, and the one that is there, if any.  A sign.oms: the signature,
+ * over the manifest of the first copy.
  */
 #define BROKER_CHECK_COPIES 2
 struct broker_secret;
@@ -210,8 +210,8 @@ struct broker {
 	struct digest verify_failed;
 	int64_t verify_failed_ms;
 	char verify_reason[BROKER_REASON_MAX];
-	/* Alerts: the highest number given to one, and how many are on their way
-	 * into the trail. */
+	/* Alerts: the highest number given to one, and how many are on their
+	 * way into the trail. */
 	uint64_t last_alert;
 	size_t alerts_owed;
 	bool secret_busy; /* a change of the keyring is under way */
@@ -272,8 +272,8 @@ int broker_call_malformed(struct broker_call *c);
 int broker_call_unreadable(struct broker_call *c, int err);
 
 /*
- * Answer ERR_DENIED with this sentence once the refusal is recorded: a `refused`
- * entry with reason.
+ * Answer ERR_DENIED with this sentence once a `refused` entry with reason is
+ * recorded.
  */
 int broker_call_refuse(struct broker_call *c, const char *reason,
     const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -297,9 +297,9 @@ int broker_call_json(struct broker_call *c, void *root) MUST_USE;
 
 /*
  * A request that lists, with those of its fields (BROKER_LIST_ bits) that it
- * has a use for; and its reply: items (a json_t *, taken over) under a name, and
- * where the next one goes on.  err is what ended the list: 0, LISTING_FULL, or
- * an error to answer with.
+ * has a use for; and its reply: items (a json_t *, taken over) under a name,
+ * and where the next one goes on.  err is what ended the list: 0, LISTING_FULL,
+ * or an error to answer with.
  */
 #define BROKER_LIST_MODEL 1U
 #define BROKER_LIST_ID 2U
@@ -338,8 +338,8 @@ int broker_record_finish(struct broker *b) MUST_USE;
 void broker_record_clear(struct broker *b);
 /* Send the replies that were held back and are due. */
 void broker_record_tick(struct broker *b);
-/* broker_release.c: whether keys that were held back may go: the session may have
- * ended since, or this version's grant while others of the session go on. */
+/* broker_release.c: whether keys that were held back may go: the session may
+ * have ended since, or only its grant for this version. */
 bool broker_release_stands(struct broker *b, const struct broker_pending *p);
 void broker_record_clear_list(struct broker_pendings *list);
 
@@ -352,8 +352,8 @@ void broker_record_release(struct broker *b, struct broker_pendings *list);
 /* The broker can do no more; said once. */
 int broker_record_failed(struct broker *b, int err, const char *what);
 
-/* The same, and what whoever asked is told: ERR_SPACE if a full disk was the first
- * that went wrong, else ERR_IO. */
+/* The same, and what whoever asked is told: ERR_SPACE if a full disk was the
+ * first that went wrong, else ERR_IO. */
 int broker_record_stop(struct broker *b, int err, const char *what);
 
 /* --- broker_guard.c: refusals do not fill the disk --- */
@@ -441,9 +441,8 @@ struct broker_target {
  * that several versions begin with.  Not found is no error. */
 int broker_model_resolve(struct broker_call *c, const char *text,
     struct broker_target *out) MUST_USE;
-/* The one reference of a request, which the caller must be let see (one of these
- * roles will do, besides the usual ones), and which must be there; with a
- * sentence. */
+/* The one reference of a request, which must be there and the caller be let see
+ * (one of these roles will do, besides the usual ones); with a sentence. */
 int broker_model_visible(struct broker_call *c, unsigned int roles,
     struct broker_target *t) MUST_USE;
 int broker_model_key(struct broker *b, uint64_t upload,
@@ -453,8 +452,8 @@ int broker_model_manifest_key(struct broker *b, uint64_t upload,
 
 /* --- broker_grant.c --- */
 
-/* A grant as lists show it (a json_t *, the caller's; optional fields are absent
- * where they do not apply); NULL: out of memory. */
+/* A grant as lists show it (a json_t *, the caller's; optional fields are
+ * absent where they do not apply); NULL: out of memory. */
 void *broker_grant_json(const struct grant *g, bool expired);
 
 /* --- broker_explain.c: why somebody may not read --- */
@@ -465,8 +464,8 @@ struct broker_explain {
 	const char *host;  /* NULL: none was said */
 	bool export;
 };
-/* What g, the nearest grant (NULL: there is none), falls short of, and the command
- * that somebody with the right role would run. */
+/* What g, the nearest grant (NULL: there is none), falls short of, and the
+ * command that somebody with the right role would run. */
 void broker_explain_says(const struct broker_explain *x, enum grant_answer why,
     const struct grant *g, char out[static BROKER_SENTENCE]);
 
@@ -475,8 +474,8 @@ struct broker_wish {
 	struct broker *b;
 	const char *principal;
 	const struct broker_target *t; /* found */
-	/* By the last grant_choose: why a budget was used up, NULL: none was; an
-	 * error, and then it is not to be believed. */
+	/* By the last grant_choose: why a budget was used up, NULL: none was;
+	 * an error, and then it is not to be believed. */
 	const char *spent;
 	uint32_t small_ppm; /* a chunk's, where browsing gives no such */
 	int err;
@@ -493,8 +492,8 @@ void broker_check_free(struct broker_check *k);
 void broker_check_deliver(struct broker *b);
 /* Break off: nothing is at work after. */
 void broker_check_stop(struct broker *b);
-/* Break off what was given keys, which is answered; until broker_check_again.  What
- * is done with unlocking secrets goes on, and nobody waits for it. */
+/* Break off what was given keys, which is answered; until broker_check_again.
+ * What is done with unlocking secrets goes on, and nobody waits for it. */
 void broker_check_interrupt(struct broker *b);
 void broker_check_again(struct broker *b);
 void broker_check_free_all(struct broker *b);
@@ -505,8 +504,8 @@ void broker_call_go_on(struct broker_link *l, struct broker_check *k);
 /* The rest of a put.commit; as a handler.  k is taken over. */
 int broker_put_checked(struct broker_call *c, struct broker_check *k);
 
-/* broker_oms.c: what the thread does of a sign.oms (ERR_NOT_FOUND, ERR_FORMAT: no
- * manifest to check it by), and the rest of it, as a handler; k is taken over. */
+/* broker_oms.c: the thread's part of a sign.oms (ERR_NOT_FOUND, ERR_FORMAT: no
+ * manifest to check it by), and the rest, as a handler; k is taken over. */
 int broker_oms_look(struct broker_check *k) MUST_USE;
 int broker_oms_checked(struct broker_call *c, struct broker_check *k);
 
@@ -521,7 +520,7 @@ int broker_put_uploader(struct broker_call *c, const char *model) MUST_USE;
 /* A service has all read back that nobody has yet; once a tick. */
 int broker_verify_tick(struct broker *b) MUST_USE;
 void broker_verify_clear(struct broker *b);
-/* It is not to be read back any more; what is at work on it comes to its end. */
+/* It is not to be read back any more; what is at work on it comes to an end. */
 void broker_verify_forget(struct broker *b, const char *model,
     const struct digest *version);
 /* Nothing is to be read back now; or what there is, again. */

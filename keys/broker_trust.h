@@ -64,8 +64,8 @@ void broker_trust_why(const struct broker_belief *b, const struct trust_root *r,
 void broker_trust_count(const struct trust_count *n, const struct trust_root *r,
     char out[static BROKER_WHY]);
 
-/* Of a grant that was approved: whether those who approved it would do so no more
- * under r, and how many of them count; why as of broker_trust_count. */
+/* Of a grant that was approved: whether those who approved it would do so no
+ * more under r, and how many of them count; why as of broker_trust_count. */
 int broker_trust_stale(struct broker *b, const struct trust_root *r,
     const struct grant *g, bool *stale, char why[static BROKER_WHY]) MUST_USE;
 
@@ -74,8 +74,8 @@ int broker_trust_stale(struct broker *b, const struct trust_root *r,
 char *broker_trust_name(const struct catalogue_statement *s,
     char out[static BROKER_NAME]);
 
-/* Append to a list that is to fit a reply: the first ones go to make room.  Takes
- * over item; ERR_NOMEM also when it is NULL. */
+/* Append to a list that is to fit a reply: the first ones go to make room.
+ * Takes over item; ERR_NOMEM also when it is NULL. */
 struct broker_newest {
 	void *list; /* json_t */
 	size_t bytes;

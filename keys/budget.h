@@ -11,17 +11,18 @@
 
 /*
  * The budgets of one family: which chunks were released to whom, and whether
- * more may be (docs/watch.md, "Budgets").  Pure: time is accounting time, given by
- * the caller; for one thread.
+ * more may be (docs/watch.md, "Budgets").  Pure: time is accounting time, given
+ * by the caller; for one thread.
  *
  * A chunk of the family has a number, from 0 on without gaps; weights are the
  * bytes of it that budgets count (0 for headers and for files that are not
  * weights).  A version is a list of chunk numbers, one for each of its rows; a
  * chunk debits every version that holds it.
  *
- * A release is judged and counted when its entry is appended to the trail, in one
- * go, so that nobody races for what is left; a restart counts what the trail
- * holds.  Shares are in parts per million of a version's weights, rounded up.
+ * A release is judged and counted when its entry is appended to the
+ * trail, in one go, so that nobody races for what is left; a restart
+ * counts what the trail holds.  Shares are in parts per million of a
+ * version's weights, rounded up.
  */
 #define BUDGET_DAYS 30		     /* the window of browse budgets */
 #define BUDGET_SOFT_PPM 10000	     /* of one principal: flagged, slowed */
@@ -97,9 +98,9 @@ void budget_session_end(struct budget *b, uint64_t session);
 void budget_pool_reset(struct budget *b);
 
 /*
- * What was saved, into a budget that is new: the pages of a principal (NULL: the
- * pool), of a session, and the sums of a grant.  Page n is of the chunks from n *
- * BUDGET_PAGE on.
+ * What was saved, into a budget that is new: the pages of a principal (NULL:
+ * the pool), of a session, and the sums of a grant.  Page n begins with the
+ * chunk of number n * BUDGET_PAGE.
  */
 #define BUDGET_PAGE 4096
 #define BUDGET_WORDS (BUDGET_PAGE / 64)
@@ -137,8 +138,7 @@ struct budget_used {
 	uint64_t all_ppm;   /* repeats counted in */
 	uint32_t chunk_ppm; /* of the version, in its largest chunk: where that
 			     * is above BUDGET_HARD_PPM no browser gets it */
-	bool
-	    spent; /* there is not enough left for a chunk of the largest size */
+	bool spent; /* too little is left for a chunk of the largest size */
 };
 int budget_used(struct budget *b, const struct budget_ask *ask,
     struct budget_used *out) MUST_USE;

@@ -11,8 +11,8 @@
 #include <uthash.h>
 
 #define BUDGET_HOUR 3600
-/* Of loads a day: this hour and so many before it.  An hour or two short of a day,
- * or a nightly job that is a minute early would be refused. */
+/* Of loads a day: this hour and so many before it.  An hour or two short of a
+ * day, or a nightly job that is a minute early would be refused. */
 #define BUDGET_DAY_HOURS 22
 #define BUDGET_WINDOW_HOURS (BUDGET_DAYS * 24)
 #define BUDGET_PPM UINT64_C(1000000)

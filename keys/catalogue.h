@@ -33,8 +33,8 @@ int catalogue_open(struct catalogue **out, const char *path) MUST_USE;
 void catalogue_free(struct catalogue *c);
 OWNED_TYPE(catalogue);
 
-/* The index of the next entry to apply: to budgets, when they are to be made again,
- * or to all. */
+/* The index of the next entry to apply: to budgets, when they are to be
+ * made again, or to all. */
 uint64_t catalogue_applied(const struct catalogue *c);
 
 /*
@@ -54,8 +54,9 @@ int catalogue_replay(void *c, uint64_t index, const uint8_t *bytes, size_t n)
 /* A copy in a new file: all that was applied. */
 int catalogue_copy(struct catalogue *c, const char *path) MUST_USE;
 
-/* How far the watch has looked at the trail, and recorded what it raised: a note
- * for keyd's next start, in no entry.  On the disk after catalogue_flush. */
+/* How far the watch has looked at the trail, and recorded what it
+ * raised: a note for keyd's next start, in no entry.  On the disk
+ * after catalogue_flush. */
 uint64_t catalogue_watched(const struct catalogue *c);
 void catalogue_set_watched(struct catalogue *c, uint64_t index);
 
@@ -196,8 +197,8 @@ int catalogue_version_each(struct catalogue *c,
     const struct catalogue_versions *w,
     int (*each)(void *arg, const struct catalogue_version *v), void *arg)
     MUST_USE;
-/* How far the verifier has read a version back: rows of its file table.  A note for
- * keyd's next start, in no entry; 0 when there is none. */
+/* How far the verifier has read a version back: rows of its file table.  A note
+ * for keyd's next start, in no entry; 0 when there is none. */
 int catalogue_verifying_get(struct catalogue *c, const char *model,
     const struct digest *version, uint32_t *files) MUST_USE;
 int catalogue_verifying_set(struct catalogue *c, const char *model,
@@ -252,10 +253,11 @@ int catalogue_object_family(struct catalogue *c, const char *after,
     char out[static REF_NAME_MAX + 1]) MUST_USE;
 
 /*
- * Shreds, by the index of the entry that began them.  What is known of a version
- * (facts) is stored before it; what its certificate says, before the entry that
- * ends it.  find goes by the first digits: the last one.  pending is the oldest
- * that is not finished, left the oldest that is, and has objects still.
+ * Shreds, by the index of the entry that began them.  What is known of a
+ * version (facts) is stored before it; what its certificate says, before
+ * the entry that ends it.  find goes by the first digits: the last one.
+ * pending is the oldest that is not finished, left the oldest that is,
+ * and has objects still.
  */
 struct catalogue_shred {
 	uint64_t id;
@@ -308,10 +310,10 @@ int catalogue_shred_readers(struct catalogue *c, const char *model,
     const char *version, uint64_t *sessions, uint64_t *copies) MUST_USE;
 
 /*
- * The epoch that version keys are wrapped under (0: the first).  rewrap wraps all
- * of them anew by the callbacks, and family keys, too, where there is one for
- * them, in one transaction with the number; with number 0 it only looks whether
- * all of them can be.  truncate empties the write-ahead log.
+ * The epoch that version keys are wrapped under (0: the first).  rewrap wraps
+ * all of them anew by the callbacks, and family keys, too, where there is one
+ * for them, in one transaction with the number; with number 0 it only looks
+ * whether all of them can be.  truncate empties the write-ahead log.
  */
 struct catalogue_rewrap {
 	uint64_t number;
@@ -338,8 +340,9 @@ struct catalogue_chunk {
 int catalogue_chunk_stage(struct catalogue *c, const char *model,
     const struct digest *version, const struct catalogue_chunk *chunks,
     size_t rows) MUST_USE;
-/* In order, some at a time (BUDGET_PAGE at most): the weights of a family's
- * chunks, and the numbers of a version's rows; one page of these (ERR_NOT_FOUND). */
+/* In order, some at a time (BUDGET_PAGE at most): the weights of a
+ * family's chunks, and the numbers of a version's rows; one page of
+ * these (ERR_NOT_FOUND). */
 typedef int catalogue_numbers(void *arg, const uint32_t *numbers, size_t n);
 int catalogue_chunk_weights(struct catalogue *c, const char *family,
     catalogue_numbers *each, void *arg) MUST_USE;
@@ -351,8 +354,8 @@ int catalogue_chunk_page(struct catalogue *c, const char *model,
 
 /*
  * Budgets: what the releases in the trail add up to.  Gives what is there of a
- * family: pages of principals (who is NULL for the pool), of sessions that are open, and
- * sums of grants, to be taken into a budget.
+ * family: pages of principals (who is NULL for the pool), of sessions that are
+ * open, and sums of grants, to be taken into a budget.
  */
 struct catalogue_budget_take {
 	void *arg;
@@ -481,8 +484,8 @@ struct catalogue_alerts {
 int catalogue_alert_each(struct catalogue *c, const struct catalogue_alerts *w,
     int (*each)(void *arg, const struct catalogue_alert *a), void *arg)
     MUST_USE;
-/* As alert.ls and a hook have it (PROTOCOL.md): a json_t *, the caller's; NULL when
- * memory is short. */
+/* As alert.ls and a hook have it (PROTOCOL.md): a json_t *, the caller's; NULL
+ * when memory is short. */
 void *catalogue_alert_json(const struct catalogue_alert *a);
 /* How many nobody has looked at yet. */
 int catalogue_alert_count(struct catalogue *c, uint64_t *count) MUST_USE;
@@ -502,9 +505,9 @@ int catalogue_decoy_has(struct catalogue *c, const char *model, bool *has)
     MUST_USE;
 
 /*
- * Unlocking secrets, by the number of their slot: when keyd was last started with
- * one (0: never, as far as is known), and the digest of the keyring file after
- * the last change (ERR_NOT_FOUND: it was never changed).
+ * Unlocking secrets, by the number of their slot: when keyd was last started
+ * with one (0: never, as far as is known), and the digest of the keyring file
+ * after the last change (ERR_NOT_FOUND: it was never changed).
  */
 int catalogue_secret_used(struct catalogue *c, uint16_t number, int64_t *ms)
     MUST_USE;

@@ -148,8 +148,8 @@ find_chunk(struct family *f, const struct digest *object, uint64_t *number)
 	return err;
 }
 
-/* The number of a chunk, which gets one if it has none.  It weighs as much as in
- * the version in which it weighs most. */
+/* The number of a chunk, which gets one if it has none.  It weighs as much as
+ * in the version in which it weighs most. */
 static int
 number_of(struct family *f, const struct catalogue_chunk *chunk, uint32_t *out)
 {

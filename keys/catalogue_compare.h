@@ -7,10 +7,10 @@
 #include "keys/catalogue.h"
 
 /*
- * Whether a catalogue is what the trail's entries add up to: they are applied to
- * an empty one in memory, by the code that keyd applies them with, and the two
- * are compared row by row.  Wrapped keys and the numbers of chunks are in no entry:
- * they are taken over, and not compared.
+ * Whether a catalogue is what the trail's entries add up to: they are applied
+ * to an empty one in memory, by the code that keyd applies them with, and the
+ * two are compared row by row.  Wrapped keys and the numbers of chunks are in
+ * no entry: they are taken over, and not compared.
  */
 struct catalogue_compare;
 

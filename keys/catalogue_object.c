@@ -6,7 +6,7 @@
 #include "keys/catalogue_tables.h"
 #include "vault/err.h"
 
-/* Which objects versions need: chunks by their family's numbers, pages by name. */
+/* The objects that versions need: chunks by family numbers, pages by name. */
 
 static int
 add_all(struct catalogue *c, const char *model, const char *version,

@@ -4,10 +4,10 @@
 #define SCHEMA_VERSION 8
 
 /*
- * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its version is
- * gone and its key with it.  A version is removed (when: not 0) and kept until a
- * time, for whoever wants it back.  verified is
- * enum catalogue_verified.  Statements: state is enum catalogue_state; envelope has
+ * state of an upload: 0 staged, 1 begun, 2 its key is a version's, 3 its
+ * version is gone and its key with it.  A version is removed (when: not 0) and
+ * kept until a time, for whoever wants it back.  verified is enum
+ * catalogue_verified.  Statements: state is enum catalogue_state; envelope has
  * all signatures, signers the names of those that counted, a JSON list; payload
  * is the payload's digest.
  */

@@ -177,12 +177,12 @@ int catalogue_shred_apply(struct catalogue *c, const struct entry_view *e)
 /* A version goes for good, key and rows, in the transaction at hand. */
 int catalogue_removal_purge(struct catalogue *c, const char *model,
     const char *version) MUST_USE;
-/* Of a family, what no version has any more is noted as doomed, and forgotten; in
- * the transaction at hand. */
+/* Of a family, what no version has any more is noted as doomed, and forgotten;
+ * in the transaction at hand. */
 int catalogue_object_doom(struct catalogue *c, uint64_t shred,
     const char *family) MUST_USE;
-/* What a statement that takes a name, META_GET or the like, has under it; absent:
- * 0. */
+/* What a statement that takes a name, META_GET or the like, has
+ * under it; absent: 0. */
 int catalogue_number(struct catalogue *c, size_t statement, const char *name,
     uint64_t *out) MUST_USE;
 /* size bytes that a statement has under a key; absent: zeros. */

@@ -12,10 +12,10 @@
 #include "vault/trust.h"
 
 /*
- * A host's own check of what keyd says (FORMAT.md, "Trust root" and "What a host
- * remembers"): from the pinned trust root to the version that a reference
- * stands for.  For mounts and `weir get`.  Everything that is refused is logged, and
- * noted on the host.
+ * A host's own check of what keyd says (FORMAT.md, "Trust root" and "What a
+ * host remembers"): from the pinned trust root to the version that a reference
+ * stands for.  For mounts and `weir get`.  Everything that is refused is
+ * logged, and noted on the host.
  */
 struct chain;
 
@@ -45,8 +45,8 @@ struct chain_how {
 
 /*
  * Bring the host's trust root up to date: the pinned one, then each that
- * follows, then the checkpoint.  client and how are borrowed.  ERR_NOT_FOUND (no
- * root is pinned; says how to pin one), ERR_INTEGRITY (keyd shows something
+ * follows, then the checkpoint.  client and how are borrowed.  ERR_NOT_FOUND
+ * (no root is pinned; says how to pin one), ERR_INTEGRITY (keyd shows something
  * that does not follow, or less than this host has seen).
  */
 int chain_open(struct chain **out, struct client *client,
@@ -58,15 +58,15 @@ void chain_free(struct chain *c);
 int chain_pinned(const uint8_t vault[static 16], bool *out) MUST_USE;
 OWNED_TYPE(chain);
 
-/* The last checkpoint of a vault that this host has seen; ERR_NOT_FOUND: none. */
+/* The last checkpoint that this host has seen of a vault.  ERR_NOT_FOUND. */
 struct note_checkpoint;
 int chain_seen(const uint8_t vault[static 16], struct note_checkpoint *out)
     MUST_USE;
 
 /*
- * Whether keyd's trail follows that one: how many entries were seen, and keyd has.
- * Nothing is accepted or refused, and whose key signed is not looked at: it is for
- * who tells people how things are.  ERR_NOT_FOUND: nothing was seen.
+ * Whether keyd's trail follows that one: how many entries were seen, and keyd
+ * has.  Nothing is accepted or refused, and whose key signed is not looked at:
+ * it is for who tells people how things are.  ERR_NOT_FOUND: nothing was seen.
  */
 struct chain_sight {
 	uint64_t seen, has;
@@ -94,11 +94,11 @@ struct chain_version {
 void chain_version_clear(struct chain_version *v);
 
 /*
- * Check a reference.  ERR_USAGE for one that names neither channel nor digits, for
- * `latest`, and for an unsigned version beside a channel; ERR_INTEGRITY with the rule
- * that is not met, the keys that counted and those that are missing; ERR_CONFLICT
- * when the trust root changed meanwhile; ERR_NOT_FOUND, ERR_DENIED (not
- * logged: session.open says why, and records it).
+ * Check a reference.  ERR_USAGE for one that names neither channel nor digits,
+ * for `latest`, and for an unsigned version beside a channel; ERR_INTEGRITY
+ * with the rule that is not met, the keys that counted and those that are
+ * missing; ERR_CONFLICT when the trust root changed meanwhile; ERR_NOT_FOUND,
+ * ERR_DENIED (not logged: session.open says why, and records it).
  *
  * A version that is not signed is accepted only with allow_unsigned, and by 32
  * digits or more: with fewer it is keyd that would choose which one is meant.
@@ -125,10 +125,11 @@ struct chain_session {
 void chain_session_clear(struct chain_session *s);
 
 /*
- * All of it: accept the references of `open`, open the session with what was
- * accepted (open's refs and trust are not looked at otherwise), compare what keyd
- * opened, remember.  When the two differ it is tried once more, for a channel
- * may have moved meanwhile; then ERR_INTEGRITY, and no session is left open.
+ * All of it: accept the references of `open`, open the session with what
+ * was accepted (open's refs and trust are not looked at otherwise),
+ * compare what keyd opened, remember.  When the two differ it is tried
+ * once more, for a channel may have moved meanwhile; then ERR_INTEGRITY,
+ * and no session is left open.
  */
 int chain_session_open(struct chain_session *out, struct client *client,
     const struct chain_how *how, const struct msg_session_open *open) MUST_USE;

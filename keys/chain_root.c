@@ -412,8 +412,8 @@ fetch(const struct chain *c, uint64_t after, struct shown *out)
 	return 0;
 }
 
-/* Take what keyd shows behind the root at hand; at first, it is to show that one
- * as well. */
+/* Take what keyd shows behind the root at hand; at first, it is to
+ * show that one as well. */
 static int
 take(struct chain *c, const struct known_list *l, const struct shown *s,
     bool first)
@@ -513,8 +513,8 @@ nothing_pinned(const struct chain *c)
 {
 	return log_err(ERR_NOT_FOUND,
 	    "no trust root of vault %s is pinned on this host: put the one "
-	    "that the release managers give you (weir trust show --export) into "
-	    "'%s/NAME.json', or name it with --trust FILE; "
+	    "that the release managers give you (weir trust show --export) "
+	    "into '%s/NAME.json', or name it with --trust FILE; "
 	    "--trust-on-first-use takes keyd's word for it, once",
 	    c->vault_hex, directory_of(c->how));
 }

@@ -64,8 +64,8 @@ int client_call(struct client *c, enum msg_type type, const struct writer *body,
  * said; 0: all are said. */
 void client_expect(struct client *c, int err);
 
-/* A call whose request is a string, or nothing (NULL), or a number, or that lists
- * something, and whose reply is one JSON text; the caller frees. */
+/* A call whose request is a string, or nothing (NULL), or a number, or that
+ * lists something, and whose reply is one JSON text; the caller frees. */
 int client_json(struct client *c, enum msg_type type, const char *argument,
     char **out) MUST_USE;
 int client_json_id(struct client *c, enum msg_type type, uint64_t id,

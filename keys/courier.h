@@ -11,12 +11,12 @@
 #include "vault/owned.h"
 
 /*
- * The courier takes alerts to a program (the hook) and to a URL (the webhook), each
- * by a thread of its own, in the alerts' order: nobody waits for it.  What it
- * has not delivered lies beneath the vault in alerts/hook and alerts/webhook, and
- * is delivered after a restart.  What fails is tried again, later and later;
- * an alert that is refused COURIER_REFUSED times is left out, and so is the oldest
- * when too many wait: both are said.
+ * The courier takes alerts to a program (the hook) and to a URL (the webhook),
+ * each by a thread of its own, in the alerts' order: nobody waits for it.  What
+ * it has not delivered lies beneath the vault in alerts/hook and
+ * alerts/webhook, and is delivered after a restart.  What fails is tried again,
+ * later and later; an alert that is refused COURIER_REFUSED times is left out,
+ * and so is the oldest when too many wait: both are said.
  */
 struct courier;
 

@@ -33,8 +33,8 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	return line->stop ? 1 : 0;
 }
 
-/* What is not encrypted is for this host alone (keys/deliver.c), and for no proxy
- * that the environment names. */
+/* What is not encrypted is for this host alone (keys/deliver.c), and for no
+ * proxy that the environment names. */
 static CURLcode
 set_proxy(CURL *curl, const char *url)
 {

@@ -12,8 +12,8 @@
 #include "vault/why.h"
 
 /*
- * Where alerts are taken to besides the trail and the journal: section [deliver] of
- * watch.ini (docs/alerts.md).  No I/O.
+ * Where alerts are taken to besides the trail and the journal: section
+ * [deliver] of watch.ini (docs/alerts.md).  No I/O.
  */
 
 #define DELIVER_URL_MAX 2047

@@ -117,7 +117,8 @@ check_handed(const struct front *f)
 	    a.sun_path[0] != '/')
 		return log_err(ERR_USAGE,
 		    "what the service manager handed over is no listening "
-		    "socket of the file system: ListenStream=%s/" VAULTDIR_SOCKET,
+		    "socket of the file system: "
+		    "ListenStream=%s/" VAULTDIR_SOCKET,
 		    f->run->name);
 	if (look(f, &ours) != 0 || lstat(a.sun_path, &theirs) != 0 ||
 	    !same_file(&ours, &theirs))

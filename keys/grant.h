@@ -69,9 +69,9 @@ struct grant_want {
 };
 
 /*
- * The rules of a grant, in the order in which they are looked at; all must be
- * kept.  The answer is the first that is not: the later it stands, the nearer was
- * the grant.
+ * The rules of a grant, in the order in which they are looked at; all
+ * must be kept.  The answer is the first that is not: the later it
+ * stands, the nearer was the grant.
  */
 enum grant_answer {
 	GRANT_OK = 0,
@@ -93,10 +93,10 @@ enum grant_answer grant_judge(const struct grant *g,
 bool grant_covers(const struct grant *g, const struct grant_want *want);
 bool grant_expired(const struct grant *g, int64_t now_ms);
 
-/* GRANT_EXPIRED or GRANT_HOURS when what was opened under it must not go on, else
- * GRANT_OK. */
+/* GRANT_EXPIRED or GRANT_HOURS when what was opened under it must not
+ * go on, else GRANT_OK. */
 enum grant_answer grant_stands(const struct grant *g, int64_t now_ms);
-/* When that comes, of one that stands: its end or that of its hours.  0: never. */
+/* When that comes, of one that stands: its end or its hours'.  0: never. */
 int64_t grant_ends(const struct grant *g, int64_t now_ms);
 
 /*
@@ -107,7 +107,7 @@ int64_t grant_ends(const struct grant *g, int64_t now_ms);
 enum grant_answer grant_choose(const struct grant *grants, size_t n,
     const struct grant_want *want, const struct grant **out) MUST_USE;
 
-/* What it lets whom, in words, all of it but the reason: what approvers sign. */
+/* What it lets whom, in words, all but the reason: what approvers sign. */
 #define GRANT_TERMS 2048
 void grant_terms(const struct grant *g, char out[static GRANT_TERMS]);
 

@@ -7,9 +7,9 @@
 #include "vault/digest.h"
 
 /*
- * The programs that a grant expects to read (PROTOCOL.md, "Programs"): SHA-256 of
- * their files, 64 lowercase hex digits each, a blank between two.  Others are
- * flagged, and let read.  Pure.
+ * The programs that a grant expects to read (PROTOCOL.md, "Programs"): SHA-256
+ * of their files, 64 lowercase hex digits each, a blank between two.  Others
+ * are flagged, and let read.  Pure.
  */
 #define GRANT_EXES_MAX 8
 #define GRANT_EXES_SIZE (GRANT_EXES_MAX * DIGEST_HEX_SIZE)
@@ -17,8 +17,8 @@
 /* NULL, or a sentence that says what is wrong.  Empty is well: any program. */
 const char *grant_exe_wrong(const char *digests);
 
-/* Whether this program is one of them; an empty list is of all.  NULL: a program
- * that could not be seen. */
+/* Whether this program is one of them; an empty list is of all.  NULL: a
+ * program that could not be seen. */
 bool grant_exe_lists(const char *digests, const struct digest *exe);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Patterns of host names (PROTOCOL.md, "Hosts"), a blank between two: '*' stands
- * for any characters, '?' for one, and letters are the same small and large.
- * Pure, and in time that grows with the product of the lengths at most.
+ * Patterns of host names (PROTOCOL.md, "Hosts"), a blank between two: '*'
+ * stands for any characters, '?' for one, and letters are the same small and
+ * large.  Pure, and in time that grows with the product of the lengths at most.
  */
 #define GRANT_HOSTS_MAX 16
 #define GRANT_HOST_MAX 253 /* bytes of a pattern: what a name may have */

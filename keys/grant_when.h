@@ -23,8 +23,8 @@ struct grant_when {
 
 /*
  * "mon-fri", "mon,wed,sat-sun" · "08:00-18:00", "22:00-06:00" (until the day
- * after) · "UTC", "+02:00"; empty for none.  NULL, or a sentence that says what is
- * wrong; then *out is as it was.
+ * after) · "UTC", "+02:00"; empty for none.  NULL, or a sentence that says what
+ * is wrong; then *out is as it was.
  */
 const char *grant_when_parse(struct grant_when *out, const char *days,
     const char *hours, const char *zone);

@@ -319,8 +319,8 @@ load(const struct file *vault, const char *name, uint8_t **out, size_t *length)
 	return err;
 }
 
-/* With the epoch that is in the way of becoming the vault's, when it is not this
- * one: a root key has changed (FORMAT.md). */
+/* With the epoch that is in the way of becoming the vault's, when it is not
+ * this one: a root key has changed (FORMAT.md). */
 static int
 parse(const struct file *vault, const struct keyring_bytes *bytes,
     const struct unlock *secret, struct keyring **out)
@@ -356,8 +356,8 @@ parse_next(const struct file *vault, struct keyring_bytes bytes,
 	return err == 0 ? 0 : ERR_SECRET;
 }
 
-/* A secret that is only in what the keyring was about to be opens it, too: whether
- * it became that is in the trail (keyring_next.h). */
+/* A secret that is only in what the keyring was about to be opens it, too:
+ * whether it became that is in the trail (keyring_next.h). */
 static int
 try_next(const struct file *vault, const struct keyring_bytes *bytes,
     const struct unlock *secret, struct keyring **out)

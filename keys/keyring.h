@@ -76,8 +76,8 @@ bool keyring_locked(const struct keyring *k);
 bool keyring_same(const struct keyring *k, const struct keyring *fresh);
 void keyring_unlock(struct keyring *k, struct keyring *fresh);
 
-/* One with another root key and no epoch; the log's seed and the index secret are
- * k's. */
+/* One with another root key and no epoch; the log's seed and the
+ * index secret are k's. */
 int keyring_renew(const struct keyring *k, struct keyring **out) MUST_USE;
 
 /* The parts of keyring_open that need no file: the bytes of both. */

@@ -42,8 +42,8 @@ struct keyring_edited {
  * The new file is opened before it is returned, by fresh or else by proof.
  * With a sentence in why: ERR_SECRET (the proof opens nothing), ERR_NOT_FOUND
  * (no slot `drop`), ERR_CONFLICT (too few slots left, the proof is of the only
- * slot that is to go, the label is taken, fresh opens it already), ERR_LIMIT (too many slots),
- * ERR_USAGE (no label), ERR_FORMAT, ERR_INTEGRITY.
+ * slot that is to go, the label is taken, fresh opens it already), ERR_LIMIT
+ * (too many slots), ERR_USAGE (no label), ERR_FORMAT, ERR_INTEGRITY.
  */
 int keyring_edit(struct keyring_edited *out, const struct keyring_edit *how,
     char why[static KEYRING_EDIT_WHY]) MUST_USE;

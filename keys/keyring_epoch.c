@@ -108,8 +108,8 @@ destroy_leftovers(const struct file *vault)
 }
 
 /*
- * The old key keeps a name until its bytes are overwritten: whatever is cut off,
- * the next start finds it.
+ * The old key keeps a name until its bytes are overwritten: whatever is cut
+ * off, the next start finds it.
  */
 int
 keyring_epoch_take(const struct file *vault)

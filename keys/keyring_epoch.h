@@ -8,9 +8,9 @@
 #include "vault/reader.h"
 
 /*
- * The epoch file, and its change when a version is shredded (FORMAT.md, "Epochs").
- * Which epoch is in force is what the catalogue says: its keys are wrapped
- * under it.
+ * The epoch file, and its change when a version is shredded (FORMAT.md,
+ * "Epochs").  Which epoch is in force is what the catalogue says: its
+ * keys are wrapped under it.
  */
 
 /* The keyring's epoch, under this name; and from a file's bytes. */
@@ -25,14 +25,14 @@ int keyring_epoch_begin(const struct keyring *k, const struct file *vault,
 void keyring_epoch_free(struct keyring *next);
 
 /*
- * The new epoch takes the old one's place, in the vault and in k; the old key is
- * destroyed.  Once the catalogue is wrapped under it: there is no way back.
+ * The new epoch takes the old one's place, in the vault and in k; the old key
+ * is destroyed.  Once the catalogue is wrapped under it: there is no way back.
  */
 int keyring_epoch_end(struct keyring *k, const struct file *vault,
     struct keyring *next) MUST_USE;
 
-/* The file that keyring_epoch_begin put beside takes its place; keyring_epoch_end
- * does it, too. */
+/* The file that keyring_epoch_begin put beside takes its place;
+ * keyring_epoch_end does it, too. */
 int keyring_epoch_take(const struct file *vault) MUST_USE;
 
 /*

@@ -24,7 +24,7 @@ struct keyring_slot {
 	struct reader sealed; /* the sealed record, borrowed */
 };
 
-/* A keyring file's head and slots, and where its body begins: r is there after. */
+/* A keyring file's head and slots; after them r is where its body begins. */
 struct keyring_slots {
 	uint8_t vault[16];
 	uint16_t count;

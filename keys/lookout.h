@@ -16,9 +16,10 @@
  * taken.  No request waits for it.
  *
  * What is looked at: everything but releases and extents of more than
- * LOOKOUT_DAYS ago.  What the watch raises over entries below `seen` is in the
- * trail already.  Over those from there to `from` it is raised unless an `alert`
- * entry behind them says the same: a keyd that was killed had no time to.
+ * LOOKOUT_DAYS ago.  What the watch raises over entries below `seen` is
+ * in the trail already.  Over those from there to `from` it is raised
+ * unless an `alert` entry behind them says the same: a keyd that was
+ * killed had no time to.
  */
 struct lookout;
 
@@ -47,13 +48,13 @@ OWNED_TYPE(lookout);
 void lookout_see(struct lookout *l, uint64_t index, const void *bytes,
     size_t n);
 
-/* Other rules, for entries from this number on; copied.  What the watch remembers
- * it keeps. */
+/* Other rules, for entries from this number on; copied.  What the watch
+ * remembers it keeps. */
 void lookout_rules(struct lookout *l, const struct watch_rules *rules,
     uint64_t from);
 
-/* What was raised first and has not been dropped; NULL: nothing.  Borrowed until
- * lookout_drop.  For one thread. */
+/* What was raised first and has not been dropped; NULL: nothing.  Borrowed
+ * until lookout_drop.  For one thread. */
 const struct watch_alert *lookout_raised(struct lookout *l);
 void lookout_drop(struct lookout *l);
 

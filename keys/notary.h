@@ -71,8 +71,8 @@ struct notary_http;
 /* Serve, in a thread of its own.  ERR_USAGE for an address that is none. */
 int notary_http_new(struct notary_http **out, const struct notary_http_how *how)
     MUST_USE;
-/* To be called once a second: who has been connected for too long, however busily,
- * is let go. */
+/* To be called once a second: who has been connected for too long,
+ * however busily, is let go. */
 void notary_http_tick(struct notary_http *h);
 /* Where it listens, port 0 filled in. */
 const char *notary_http_where(const struct notary_http *h);

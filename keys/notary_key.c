@@ -12,7 +12,7 @@
 #include "vault/err.h"
 #include "vault/log.h"
 
-/* As signed notes write secret keys: the mark, name, id, base64(type || seed). */
+/* As signed notes write secret keys: mark, name, id, base64(type || seed). */
 #define MARK "PRIVATE+KEY+"
 #define BLOB_SIZE (1 + KEY_SIZE)
 #define TEXT_SIZE (sizeof(MARK) + NOTE_NAME_MAX + 12 + BASE64_SIZE(BLOB_SIZE))

@@ -114,7 +114,7 @@ fetch_manifest(struct pages *p, const struct pages_version *v,
 	return 0;
 }
 
-/* The one that was used longest ago, if there is any; *total is what all take. */
+/* The one that was used longest ago, if there is any; *total: what all take. */
 static struct held_manifest *
 oldest_manifest(struct pages *p, size_t *total)
 {

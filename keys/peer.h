@@ -17,8 +17,8 @@
  */
 char *peer_principal(uid_t uid, char buf[static PEER_SIZE]);
 
-/* The same where it is to last: fails, and says so, if it could not be found out
- * whether there is a name. */
+/* The same where it is to last: fails, and says so, if it could not be found
+ * out whether there is a name. */
 int peer_look_up(uid_t uid, char buf[static PEER_SIZE]) MUST_USE;
 
 /* What SO_PEERCRED says. */

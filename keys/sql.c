@@ -110,8 +110,8 @@ pragma(struct sql *s, const char *text, int *out)
 }
 
 /*
- * Exclusive: keyd is the only user, and nobody maps its pages.  What is
- * deleted (wrapped keys) is overwritten.  A commit is on the disk when it returns.
+ * Exclusive: keyd is the only user, and nobody maps its pages.  What is deleted
+ * (wrapped keys) is overwritten.  A commit is on the disk when it returns.
  */
 static int
 settle(struct sql *s)

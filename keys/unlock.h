@@ -7,7 +7,7 @@
 #include "vault/owned.h"
 #include "vault/secret.h"
 
-/* A secret that unlocks a vault: where it comes from, and how a child is given it. */
+/* A secret that unlocks a vault: where it is from, how a child is given it. */
 enum unlock_kind {
 	UNLOCK_PASSPHRASE = 1,
 	UNLOCK_KEY_FILE = 2,
@@ -23,10 +23,11 @@ struct unlock {
 };
 
 /*
- * Where an unlocking secret comes from.  In this order: passphrase_file, key_file,
- * WEIR_PASSPHRASE_FILE, WEIR_KEY_FILE, $CREDENTIALS_DIRECTORY/weir-unlock (a
- * passphrase) or weir-unlock.key (a key file), a prompt on the terminal.  Never
- * from argv.  One trailing newline of a passphrase file is dropped.
+ * Where an unlocking secret comes from.  In this order: passphrase_file,
+ * key_file, WEIR_PASSPHRASE_FILE, WEIR_KEY_FILE,
+ * $CREDENTIALS_DIRECTORY/weir-unlock (a passphrase) or weir-unlock.key (a key
+ * file), a prompt on the terminal.  Never from argv.  One trailing newline of a
+ * passphrase file is dropped.
  */
 struct unlock_source {
 	const char *passphrase_file;
@@ -42,8 +43,9 @@ struct unlock_source {
  * a prompt asks again: the secret is for a vault that is to be made. */
 int unlock_load(struct unlock *out, const struct unlock_source *s, bool twice)
     MUST_USE;
-/* The instance of weir-keyd@.service that serves this vault, NAME where a drop-in
- * says which vault it is; NULL where no unit has started us.  Borrowed. */
+/* The instance of weir-keyd@.service that serves this vault, NAME
+ * where a drop-in says which vault it is; NULL where no unit has
+ * started us.  Borrowed. */
 const char *unlock_unit(const char *vault);
 void unlock_clear(struct unlock *u);
 #define OWNED_UNLOCK __attribute__((cleanup(unlock_clear))) struct unlock

@@ -34,8 +34,8 @@ struct verifier_news {
 	/* When it is done: 0, ERR_INTEGRITY with a reason (a verdict both), or
 	 * what kept it from one, with a reason. */
 	int err;
-	/* Rows of the file table that are done; when it is done, files.  They and
-	 * bytes grow. */
+	/* Rows of the file table that are done; when it is done, files.
+	 * They and bytes grow. */
 	uint32_t files;
 	uint64_t bytes;
 	char reason[PROOFREAD_WHY]; /* UTF-8 without control characters */
@@ -61,7 +61,7 @@ int verifier_start(struct verifier *v, const char *store,
 /* Break off what is under way: nobody hears of it, and its keys are gone. */
 void verifier_stop(struct verifier *v);
 
-/* What makes weir-keyd the child, and the child, which gives its exit status. */
+/* What makes weir-keyd the child; the child, which gives its exit status. */
 #define VERIFIER_WORD "--verifier"
 int verifier_child(void);
 

@@ -13,9 +13,9 @@
 #include "vault/ref.h"
 
 /*
- * The watch: looks at the trail's entries, one after another, and says what looks
- * like theft (docs/watch.md).  Pure: what it says follows from the entries and the
- * rules alone, at work as in a replay.  For one thread.
+ * The watch: looks at the trail's entries, one after another, and says what
+ * looks like theft (docs/watch.md).  Pure: what it says follows from the
+ * entries and the rules alone, at work as in a replay.  For one thread.
  */
 struct watch;
 struct watch_rules; /* keys/watch_rules.h */
@@ -59,7 +59,7 @@ struct watch_event {
 	bool revokes;	  /* statement.*: a revocation takes effect */
 	bool promotes;	  /* statement.*: the channel points to version now */
 	uint64_t damaged; /* check: objects that are damaged or missing */
-	/* session.exe: a program, and whether the session's grant lists others */
+	/* session.exe: a program; whether the session's grant lists others */
 	const char *exe;
 	bool unlisted;
 	/* extents: bytes in all; the first reader, and the first other one */
@@ -95,9 +95,9 @@ int watch_new(struct watch **out, const struct watch_rules *rules) MUST_USE;
 void watch_free(struct watch *w);
 OWNED_TYPE(watch);
 
-/* Entries in order.  raise is called for each alert during the call; an error of
- * its ends it.  An `alert` entry among them counts as raised: the same is not
- * said again while its pause lasts. */
+/* Entries in order.  raise is called for each alert during the call; an error
+ * of its ends it.  An `alert` entry among them counts as raised: the same is
+ * not said again while its pause lasts. */
 int watch_feed(struct watch *w, const struct watch_event *e,
     int (*raise)(void *arg, const struct watch_alert *a), void *arg) MUST_USE;
 
@@ -112,10 +112,10 @@ void watch_event_of(struct watch_event *out, uint64_t index,
 
 /*
  * keys/watch_scan.c: the same without a tree, straight from the bytes of a
- * `release` or `extents` as the builder of entries writes them, of which a trail
- * has most; json is NULL.  False for every other entry, and for one that is not
- * written just so: entry_parse says what it is.  Whatever it takes, entry_parse takes as
- * the same.  by is what out->by borrows.
+ * `release` or `extents` as the builder of entries writes them, of which a
+ * trail has most; json is NULL.  False for every other entry, and for one that
+ * is not written just so: entry_parse says what it is.  Whatever it takes,
+ * entry_parse takes as the same.  by is what out->by borrows.
  */
 #define WATCH_SCAN_BY 96
 bool watch_scan(struct watch_event *out, uint64_t index, const void *bytes,

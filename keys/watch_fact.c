@@ -140,8 +140,8 @@ reads_on(struct watch *w, const struct watch_event *e)
 		    "%s asks for keys of a session that is over (%s)", name,
 		    e->reason);
 	return watch_say(w, &about, advice,
-	    "%s asks for keys of a session that is over (%s): the last one that "
-	    "ended was %" PRIu64 ", %lld s before",
+	    "%s asks for keys of a session that is over (%s): the last one "
+	    "that ended was %" PRIu64 ", %lld s before",
 	    name, e->reason, who->closed_session,
 	    (long long)((e->time_ms - who->closed_ms) / 1000));
 }

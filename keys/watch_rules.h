@@ -112,10 +112,10 @@ const char *watch_rules_severity(enum watch_severity s); /* "high" */
 void watch_rules_default(struct watch_rules *out);
 
 /*
- * A text over the defaults; what is in its section [deliver] is for deliver_parse.
- * ERR_FORMAT with "line 7: ..." in why: a section or
- * key that there is not, one that is there twice, a value that is not what it
- * should be, a limit that could never be met.  ERR_LIMIT: it is too long.
+ * A text over the defaults; what is in its section [deliver] is for
+ * deliver_parse.  ERR_FORMAT with "line 7: ..." in why: a section or key that
+ * there is not, one that is there twice, a value that is not what it should be,
+ * a limit that could never be met.  ERR_LIMIT: it is too long.
  */
 int watch_rules_parse(struct watch_rules *out, const char *text, size_t n,
     const struct why *why) MUST_USE;

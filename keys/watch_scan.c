@@ -3,7 +3,7 @@
 
 #include "keys/watch.h"
 
-/* What is left to be scanned; bad for good once something is not as expected. */
+/* What is left to be scanned; bad for good once anything is not as expected. */
 struct scan {
 	const char *at;
 	size_t left;

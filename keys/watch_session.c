@@ -168,8 +168,8 @@ watch_session_model(const struct watch_session *s)
 }
 
 /*
- * A worker that ends by itself tells of all reads first, and reads ahead by no more
- * than it has read; one that was killed owes the last second.
+ * A worker that ends by itself tells of all reads first, and reads ahead by no
+ * more than it has read; one that was killed owes the last second.
  */
 static bool
 is_unread(const struct watch *w, const struct watch_session *s, bool closed)
@@ -319,8 +319,8 @@ touches_decoy(struct watch *w, const struct watch_session *s,
 	watch_advice(advice, "weir session close %" PRIu64 " --reason decoy",
 	    s->id);
 	return watch_say(w, &about, advice,
-	    "%s was given a chunk of %s, which is a decoy: nobody has reason to "
-	    "read it",
+	    "%s was given a chunk of %s, which is a decoy: nobody has reason "
+	    "to read it",
 	    about.who, about.model);
 }
 

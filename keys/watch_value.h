@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Values as rules have them (docs/watch.md, "The rules file"): all are numbers.
- * Times are seconds, sizes bytes, shares parts per million, decimals millionths.
+ * Values as rules have them (docs/watch.md, "The rules file"): all
+ * are numbers.  Times are seconds, sizes bytes, shares parts per
+ * million, decimals millionths.
  */
 enum watch_value {
 	WATCH_VALUE_YES_NO,

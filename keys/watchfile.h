@@ -17,15 +17,15 @@
 struct watchfile {
 	struct watch_rules rules;
 	struct deliver deliver;
-	/* What keyd.start and config say of it: "default" when there is none, its
-	 * SHA-256, or "refused: why". */
+	/* What keyd.start and config say of it: "default" when there is none,
+	 * its SHA-256, or "refused: why". */
 	char state[WATCHFILE_STATE];
 };
 
 /*
- * Read it.  One that is wrong, or that others than its owner and root may write,
- * is as none, and ERR_FORMAT, which is not logged: everything in *out is as by
- * default, and its state says why.
+ * Read it.  One that is wrong, or that others than its owner and root may
+ * write, is as none, and ERR_FORMAT, which is not logged: everything in *out is
+ * as by default, and its state says why.
  */
 int watchfile_load(struct watchfile *out, const struct vaultdir *v) MUST_USE;
 /* Only the why of a state. */

@@ -36,9 +36,9 @@ static const char usage[] =
     "       weir-witness serve --key FILE --policy FILE --state DIR\n"
     "                    [--listen ADDRESS:PORT] [--prefix /PATH]\n"
     "\n"
-    "Cosign the checkpoints of the logs in the policy, each only if it extends\n"
-    "the one before.  On a machine that those who run the logs do not run; see\n"
-    "weir-witness(8).\n"
+    "Cosign the checkpoints of the logs in the policy, each only if it\n"
+    "extends the one before.  On a machine that those who run the logs do not\n"
+    "run; see weir-witness(8).\n"
     "\n"
     "  --name NAME    what the witness is called: a URL without its scheme\n"
     "  --key FILE     its secret key, mode 0600\n"
@@ -158,8 +158,8 @@ load_policy(struct witness_policy **out, const char *path)
 	err = file_load(NULL, path, WITNESS_POLICY_MAX, &text, &n);
 	if (err == ERR_NOT_FOUND)
 		return log_err(err,
-		    "there is no policy '%s': it has a line 'log VKEY' for each "
-		    "log (vkey of weir audit checkpoint --json), and one "
+		    "there is no policy '%s': it has a line 'log VKEY' for "
+		    "each log (vkey of weir audit checkpoint --json), and one "
 		    "'quorum none'",
 		    path);
 	if (err != 0)
