@@ -21,9 +21,9 @@ struct confine_how {
 /*
  * Give up, for good and before there is any thread, what a worker does not
  * need: capabilities, groups, the way back to any of them, core dumps, being
- * traced, descriptors; where the kernel has Landlock, every file but those beneath
- * the store; and (seccomp) every system call but those that serve a mount.
- * Limits on locked memory are lifted before, as far as they may be.
+ * traced, descriptors; where the kernel has Landlock, every file but those
+ * beneath the store; and (seccomp) every system call but those that serve a
+ * mount.  Limits on locked memory are lifted before, as far as they may be.
  *
  * A root's worker goes on as the user whom the mount is for; where that is root
  * or cannot read the store, as the account that the kernel has for nobody;

@@ -94,8 +94,8 @@ void control_setup_clear(struct control_setup *s);
 
 /* What a process runs. */
 struct control_exe {
-	/* For more than its name: the session's grant lists some, and it has not
-	 * ended before it was looked at. */
+	/* For more than its name: the session's grant lists some, and it has
+	 * not ended before it was looked at. */
 	bool asked;
 	bool seen;	      /* then: whether it could be hashed, */
 	struct digest digest; /* and what it came to */

@@ -9,8 +9,8 @@
 /*
  * Let go of the terminal: a session of its own, / as directory, stdio on
  * /dev/null, log lines to the journal from here on.  null is a descriptor of
- * /dev/null for who may not open it, journal one of daemon_journal's for who may
- * make no socket; -1: none.
+ * /dev/null for who may not open it, journal one of daemon_journal's for who
+ * may make no socket; -1: none.
  */
 void daemon_detach(int null, int journal);
 

@@ -18,16 +18,17 @@ int door_open(struct door **out, const char *mountpoint) MUST_USE;
 void door_free(struct door *d);
 OWNED_TYPE(door);
 
-/* To be polled; then let in whoever knocks.  ERR_CONFLICT, not logged: nobody who asks
- * for something; the next one may.  *out is answered with door_answer. */
+/* To be polled; then let in whoever knocks.  ERR_CONFLICT, not
+ * logged: nobody who asks for something; the next one may.  *out is
+ * answered with door_answer. */
 int door_fd(const struct door *d);
 int door_admit(struct door *d, int *out) MUST_USE;
 
 /* Tell what came of it, and close: an exit status, and a line. */
 void door_answer(int fd, int status, bool changed, const char *line);
 
-/* The other side: ask for a refresh, and wait.  The status is the monitor's; line
- * has DOOR_LINE bytes.  ERR_NOT_FOUND, not logged: no monitor is there. */
+/* The other side: ask for a refresh, and wait.  The status is the monitor's;
+ * line has DOOR_LINE bytes.  ERR_NOT_FOUND, not logged: no monitor is there. */
 #define DOOR_LINE 2048
 struct door_reply {
 	int status;

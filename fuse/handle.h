@@ -64,8 +64,8 @@ struct window_ask handle_miss(struct handle *h, uint64_t row, uint32_t need);
 bool handle_hit(struct handle *h, uint64_t row, struct window_ask *out);
 
 /* Note a request that fails because nobody may have asked for all of it.  True
- * when the same one failed a moment ago: a kernel whose pages are as large as its
- * requests asks for nothing smaller, and somebody waits. */
+ * when the same one failed a moment ago: a kernel whose pages are as large as
+ * its requests asks for nothing smaller, and somebody waits. */
 bool handle_again(struct handle *h, uint64_t offset, uint64_t size);
 
 /*

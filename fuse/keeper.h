@@ -59,8 +59,9 @@ void keeper_close(struct keeper *k, const char *reason,
     bool (*hurry)(void *arg), void *arg);
 
 /*
- * Instead of that, where keyd ended the session: see whether it shows a revocation
- * of what was read, for this host to remember; in the same time, and silent.
+ * Instead of that, where keyd ended the session: see whether it shows
+ * a revocation of what was read, for this host to remember; in the
+ * same time, and silent.
  */
 void keeper_learn(struct keeper *k, bool (*hurry)(void *arg), void *arg);
 

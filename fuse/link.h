@@ -34,8 +34,8 @@ int link_new(struct link **out, const struct link_how *how) MUST_USE;
 /* Start its thread. */
 int link_start(struct link *l) MUST_USE;
 
-/* Stop, also if it is stopped: no callback runs, and none will before link_free.
- * To be called before what the callbacks use goes. */
+/* Stop, also if it is stopped: no callback runs, and none will before
+ * link_free.  To be called before what the callbacks use goes. */
 void link_stop(struct link *l);
 
 /* Stop, and answer what was not answered, with ERR_UNREACHABLE. */

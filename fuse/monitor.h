@@ -10,10 +10,10 @@
 #include "keys/unlock.h"
 
 /*
- * The monitor of a mount: checks what keyd shows, opens the session, mounts,
- * starts the worker and outlives it, so that whatever happens the mount goes and
- * the session is closed with a reason.  It holds no keys of chunks, and serves
- * nothing.
+ * The monitor of a mount: checks what keyd shows, opens the session,
+ * mounts, starts the worker and outlives it, so that whatever happens the
+ * mount goes and the session is closed with a reason.  It holds no keys of
+ * chunks, and serves nothing.
  */
 #define MONITOR_TRUST_MAX 32
 

@@ -106,17 +106,17 @@ int mountpoint_umount(const char *path, bool force) MUST_USE;
 int mountpoint_leave(const struct mountpoint_made *m, bool force) MUST_USE;
 
 /*
- * Mount without a place: *apart holds it, and closed it is gone.  By root on Linux
- * 6.5 and newer; ERR_DENIED, not logged, for others.  Then put it beneath the
- * mount at old's place and unmount that, as mountpoint_leave does with force: no
- * moment is without one.  Its errors, too.
+ * Mount without a place: *apart holds it, and closed it is gone.  By root on
+ * Linux 6.5 and newer; ERR_DENIED, not logged, for others.  Then put it beneath
+ * the mount at old's place and unmount that, as mountpoint_leave does with
+ * force: no moment is without one.  Its errors, too.
  */
 int mountpoint_apart(const struct mountpoint_how *how,
     struct mountpoint_made *out, int *apart) MUST_USE;
 int mountpoint_replace(int apart, const struct mountpoint_made *old) MUST_USE;
 
-/* The root of such a mount where it is now, and its path, which the caller frees;
- * errors as of mountpoint_leave. */
+/* The root of such a mount where it is now, and its path, which the caller
+ * frees; errors as of mountpoint_leave. */
 int mountpoint_root(const struct mountpoint_made *m, int *out, char **path)
     MUST_USE;
 

@@ -13,7 +13,7 @@
 #define NUMBER_SIZE 16
 #define BENEATH 0x00000200 /* MOVE_MOUNT_BENEATH, since Linux 6.5 */
 
-/* Older kernels refuse what they do not know before they look at descriptors. */
+/* Older kernels refuse what they do not know before looking at descriptors. */
 static bool
 has_beneath(void)
 {

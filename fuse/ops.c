@@ -171,9 +171,9 @@ open_file(struct ops *o, const struct tree_item *item,
 }
 
 /*
- * Whether the page that the file's header ends in cannot be had: a browse budget
- * (2 %) does not hold the chunk that begins in it.  Such a file is read past
- * the page cache, byte for byte, so that its header can be.
+ * Whether the page that the file's header ends in cannot be had: a browse
+ * budget (2 %) does not hold the chunk that begins in it.  Such a file is read
+ * past the page cache, byte for byte, so that its header can be.
  */
 static bool
 is_exact(const struct handle_file *h)
@@ -299,8 +299,8 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		fuse_reply_buf(req, NULL, 0);
 		return;
 	}
-	/* Past the page cache a short answer is none too many: what is behind the
-	 * header is asked for by itself. */
+	/* Past the page cache a short answer is none too many: what is behind
+	 * the header is asked for by itself. */
 	if (is_exact(handle_file(q.handle))) {
 		q.asked = true;
 		if (q.offset < handle_file(q.handle)->file->header_bytes)
@@ -488,8 +488,8 @@ reply_xattr(fuse_req_t req, const char *bytes, size_t n, size_t size)
 		fuse_reply_buf(req, bytes, n);
 }
 
-/* ENODATA for what others ask for, security.* too: after ENOSYS the kernel would
- * ask for nothing any more. */
+/* ENODATA for what others ask for, security.* too: after ENOSYS the kernel
+ * would ask for nothing any more. */
 static void
 op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {

@@ -26,8 +26,8 @@ struct programs {
 	unsigned int next; /* to be forgotten */
 };
 
-/* The program that a process or thread runs.  ERR_NOT_FOUND: it has ended by now;
- * any other error: it cannot be seen, or is too large (program.h). */
+/* The program that a process or thread runs.  ERR_NOT_FOUND: it has ended by
+ * now; any other error: it cannot be seen, or is too large (program.h). */
 int programs_digest(struct programs *p, uint32_t pid, struct digest *out)
     MUST_USE;
 

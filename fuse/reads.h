@@ -22,8 +22,9 @@
  * never short but at the end of the file, never EAGAIN.  What waits for longer
  * than the stall time fails with EIO.
  *
- * Where keys come in windows, sealed chunks leave the host's page cache when
- * they were read to their end (spent.h), but for a handle that is read anywhere.
+ * Where keys come in windows, sealed chunks leave the host's page
+ * cache when they were read to their end (spent.h), but for a handle
+ * that is read anywhere.
  *
  * Where keys come one chunk at a time (a browse grant) a reader is given no
  * weights that it did not ask for: a request that may be the kernel's
@@ -61,8 +62,7 @@ struct reads_request {
 	struct handle *handle;
 	uint64_t offset;
 	size_t size; /* within the file and at most READS_MAX; > 0 */
-	bool
-	    asked; /* by the reader, to the byte: no read-ahead of the kernel's */
+	bool asked;  /* by the reader, to the byte: no read-ahead */
 };
 
 /* Answer a request, sooner or later. */

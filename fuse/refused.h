@@ -5,8 +5,9 @@
 #include <fuse_lowlevel.h>
 
 /*
- * All that would change something is answered EROFS.  The kernel refuses changes
- * itself, since the mount is read-only; these are for whoever gets past it.
+ * All that would change something is answered EROFS.  The kernel
+ * refuses changes itself, since the mount is read-only; these are
+ * for whoever gets past it.
  */
 void refused_fill(struct fuse_lowlevel_ops *ops);
 

@@ -48,8 +48,9 @@ void report_trouble(struct report *r, uint8_t what);
 /* Note a read, before it is answered. */
 void report_read(struct report *r, struct handle *h, const struct extent *x);
 
-/* Note where another user than the opener asked, and got nothing: x is empty, and
- * so is one of the opener's, told first so that keyd knows which is which. */
+/* Note where another user than the opener asked, and got nothing: x
+ * is empty, and so is one of the opener's, told first so that keyd
+ * knows which is which. */
 void report_refused(struct report *r, struct handle *h, const struct extent *x);
 
 /* Take over what a handle noted; it is told at the next report_flush, or

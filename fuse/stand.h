@@ -62,9 +62,9 @@ int stand_mount(struct stand *s, struct mountpoint_place *place,
     const struct target *target) MUST_USE;
 void stand_readahead(const struct stand *s);
 
-/* The same in two steps, for root on a newer kernel: without a place, and then in
- * the place of another one's mount, with no moment between the two.  Of the first
- * ERR_DENIED, not logged: it cannot be done here. */
+/* The same in two steps, for root on a newer kernel: without a place, and then
+ * in the place of another one's mount, with no moment between the two.  Of the
+ * first ERR_DENIED, not logged: it cannot be done here. */
 int stand_mount_apart(struct stand *s, const struct target *target) MUST_USE;
 int stand_replace(struct stand *s, const struct stand *old) MUST_USE;
 

@@ -14,8 +14,8 @@
  *
  * A file may be read in several places at once (ranks, threads, ranges): each
  * place is a stream.  One that goes on where its last window ended doubles the
- * window; a read anywhere else asks for what it needs.  A file that is read from its
- * start is expected to be read on.
+ * window; a read anywhere else asks for what it needs.  A file that is read
+ * from its start is expected to be read on.
  *
  * Where it is known how far the keys are warranted (pattern.h), nothing beyond
  * is asked for; all of it at once where all of it is expected.

@@ -218,8 +218,8 @@ take_apart(struct worker *w)
 	if (w->report != NULL && w->link != NULL && w->handles != NULL)
 		say_goodbye(w);
 	forget_join(&w->forget);
-	/* A session that ends just now fails reads, which hold handles; a handle
-	 * that goes tells what was read of it. */
+	/* A session that ends just now fails reads, which hold handles; a
+	 * handle that goes tells what was read of it. */
 	if (w->link != NULL)
 		link_stop(w->link);
 	handle_set_free(w->handles);
