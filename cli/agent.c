@@ -50,8 +50,8 @@ agent_open(struct agent **out)
 
 	if (path == NULL || path[0] == '\0')
 		return log_err(ERR_UNREACHABLE,
-		    "no ssh-agent: SSH_AUTH_SOCK is not set; "
-		    "eval \"$(ssh-agent)\" starts one, ssh-add FILE adds a key");
+		    "no ssh-agent: SSH_AUTH_SOCK is not set; eval "
+		    "\"$(ssh-agent)\" starts one, ssh-add FILE adds a key");
 	if (strlen(path) >= sizeof(to.sun_path))
 		return log_err(ERR_UNREACHABLE,
 		    "SSH_AUTH_SOCK is too long for a socket's path");

@@ -172,7 +172,7 @@ add_files(const struct bom_of *of, const char *ref, json_t *bom)
 	return r;
 }
 
-/* The same version has the same number: RFC 9562, version 8, from its digest. */
+/* The same version has the same number: RFC 9562's version 8, of its digest. */
 static const char *
 serial(const struct digest *version, char buf[static URN_SIZE])
 {

@@ -11,7 +11,7 @@
 
 #define GRACE_MS (UINT64_C(24) * 60 * 60 * 1000)
 
-/* The store's names go to keyd some at a time; keyd removes what nobody needs. */
+/* The store's names go to keyd in parts; keyd removes what nobody needs. */
 struct gc {
 	struct options *o;
 	struct client *client;

@@ -59,8 +59,8 @@ sync_output(void)
 	return 0;
 }
 
-/* What else is to be said comes before the recovery key: that stands last, where
- * it is not missed. */
+/* What else is to be said comes before the recovery key: that stands last,
+ * where it is not missed. */
 static void
 say_before(const struct options *o, const char *path)
 {

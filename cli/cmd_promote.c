@@ -36,8 +36,8 @@ check(const struct move *m)
 		    name);
 	if (strcmp(m->channel, "latest") == 0)
 		return options_wrong(m->p.o,
-		    "'latest' is moved by each put, and by nobody else; promote "
-		    "to a channel such as prod");
+		    "'latest' is moved by each put, and by nobody else; "
+		    "promote to a channel such as prod");
 	if (m->reason == NULL || m->reason[0] == '\0')
 		return options_wrong(m->p.o,
 		    "--reason is missing: why? It is signed and recorded");

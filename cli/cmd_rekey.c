@@ -89,7 +89,7 @@ ask_keyd(struct rekey *k, json_t **out)
 	return talk_parse(text, out);
 }
 
-/* A list of numbers as people read it; the caller frees.  NULL: out of memory. */
+/* A list of numbers as people read it; the caller frees.  NULL: no memory. */
 static char *
 numbers(const json_t *list)
 {

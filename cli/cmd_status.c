@@ -180,9 +180,8 @@ print_mounts(const struct status *s)
 			return r;
 	}
 	if (mounts->count > 0)
-		puts(
-		    "\nmounts of weir on this host; those with a session are of "
-		    "this vault:");
+		puts("\nmounts of weir on this host; those with a session are "
+		     "of this vault:");
 	out_table_print(table);
 	return 0;
 }

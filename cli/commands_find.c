@@ -97,10 +97,9 @@ commands_usage(const struct commands_row *c)
 		puts("The kinds are");
 		cmd_audit_kinds(stdout);
 	}
-	printf(
-	    "\nEvery command takes -V DIR, --key-file FILE, "
-	    "--passphrase-file FILE,\n--allow-swap, --json, --quiet and --help, "
-	    "too; see weir(1).\n");
+	printf("\nEvery command takes -V DIR, --key-file FILE, "
+	       "--passphrase-file FILE,\n"
+	       "--allow-swap, --json, --quiet and --help, too; see weir(1).\n");
 }
 
 bool

@@ -8,10 +8,10 @@
 #include "vault/witness.h"
 
 /*
- * Have the policy's witnesses cosign the checkpoint that the reader is of, those
- * that have not yet, and keep the note.  alarm is ERR_INTEGRITY when one of them
- * has seen another history (which is said); the others are asked all the same.
- * A witness that does not answer is warned of.
+ * Have the policy's witnesses cosign the checkpoint that the reader is of,
+ * those that have not yet, and keep the note.  alarm is ERR_INTEGRITY when one
+ * of them has seen another history (which is said); the others are asked all
+ * the same.  A witness that does not answer is warned of.
  */
 struct cosign_result {
 	char *note; /* with all cosignatures */

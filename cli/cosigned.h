@@ -10,8 +10,8 @@
 #include "vault/witness.h"
 
 /*
- * Checkpoints that witnesses have cosigned, as `weir audit cosign` keeps them: a
- * file for each, by its size in 20 digits, in trail/cosigned or a directory
+ * Checkpoints that witnesses have cosigned, as `weir audit cosign` keeps them:
+ * a file for each, by its size in 20 digits, in trail/cosigned or a directory
  * that was named.  What lies there is believed for its signatures alone.
  */
 struct cosigned_note {
@@ -33,9 +33,9 @@ int cosigned_policy(struct witness_policy **out, const char *path) MUST_USE;
 
 /*
  * The note of the largest size that is at most `size` and whose moment is not 0
- * and at most `until`.  ERR_NOT_FOUND, not logged.  Files that are no
- * note of this log are passed over, with a warning.  Whether it is of the history
- * at hand is for the caller.
+ * and at most `until`.  ERR_NOT_FOUND, not logged.  Files that are no note of
+ * this log are passed over, with a warning.  Whether it is of the history at
+ * hand is for the caller.
  */
 int cosigned_find(struct cosigned_note *out, const struct cosigned_where *w,
     uint64_t size, uint64_t until) MUST_USE;

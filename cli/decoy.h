@@ -11,9 +11,10 @@
 #include "vault/writer.h"
 
 /*
- * A tree of files that looks like a version's: the same names, modes, links,
- * sizes and classes, the same tensors in model files, and content that is random.  It
- * is made of the manifest and the tensor index: nothing of the version is read.
+ * A tree of files that looks like a version's: the same names, modes,
+ * links, sizes and classes, the same tensors in model files, and content
+ * that is random.  It is made of the manifest and the tensor index: nothing
+ * of the version is read.
  */
 struct decoy_like {
 	const struct manifest *manifest;
@@ -22,13 +23,13 @@ struct decoy_like {
 };
 
 /* In a directory that is there and empty; what is made stays when it fails.
- * ERR_FORMAT, said: a header cannot be made in as many bytes; ERR_CONFLICT, not said:
- * stopped; ERR_SPACE. */
+ * ERR_FORMAT, said: a header cannot be made in as many bytes; ERR_CONFLICT, not
+ * said: stopped; ERR_SPACE. */
 int decoy_make(const struct decoy_like *like, const char *dir) MUST_USE;
 /* Remove all that decoy_make makes, and the directory. */
 void decoy_remove(const struct decoy_like *like, const char *dir);
 
-/* --- decoy_head.c: what a model file begins with, f->header_bytes in all --- */
+/* --- decoy_head.c: what a model file begins with, f->header_bytes long --- */
 
 /* Tensors of one file.  ERR_LIMIT when there is no such header. */
 struct decoy_head {

@@ -7,8 +7,8 @@
 
 /* Deletion certificates, as commands make, show and check them. */
 
-/* Of a version that was shredded, from keyd and the trail, with its proof: JSON, a
- * line (the caller frees).  What it proves was checked. */
+/* Of a version that was shredded, from keyd and the trail, with its proof:
+ * JSON, a line (the caller frees).  What it proves was checked. */
 int deletion_make(const struct options *o, const char *reference, char **out)
     MUST_USE;
 

@@ -148,8 +148,8 @@ history_is_signed(struct client *client, const struct subject *subject)
 	if (json_object_get(j, "signed") != NULL)
 		return 0;
 	return log_err(ERR_CONFLICT,
-	    "nobody has signed %s yet, so that it cannot be promoted: weir sign "
-	    "%s --key KEY",
+	    "nobody has signed %s yet, so that it cannot be promoted: "
+	    "weir sign %s --key KEY",
 	    subject->full, subject->full);
 }
 

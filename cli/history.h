@@ -47,9 +47,9 @@ int history_is_signed(struct client *client, const struct subject *subject)
 
 /*
  * Where a channel points: the promotion in force, fetched, and accepted under
- * the trust root (its expiry does not matter), and not behind what this host has
- * seen of the channel, which is then remembered.  out->is false: nowhere yet.
- * ERR_INTEGRITY, said.
+ * the trust root (its expiry does not matter), and not behind what this host
+ * has seen of the channel, which is then remembered.  out->is false: nowhere
+ * yet.  ERR_INTEGRITY, said.
  */
 int history_channel(struct client *client, const struct roots *roots,
     const char *model, const char *channel, struct history_found *out) MUST_USE;

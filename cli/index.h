@@ -11,8 +11,8 @@
 
 /*
  * The index by which this user's commands find entries of a long trail: a file
- * in the user's state directory, made from the trail when it is missing, behind,
- * damaged or of another log.  What it names is read from the trail and
+ * in the user's state directory, made from the trail when it is missing,
+ * behind, damaged or of another log.  What it names is read from the trail and
  * checked as everything is; what it leaves out is not looked at.
  */
 struct index;

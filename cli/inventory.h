@@ -9,9 +9,10 @@
 #include "vault/store.h"
 
 /*
- * What `weir ls --long` tells beside what keyd lists: parameters, types of tensors
- * and formats of files, from each version's manifest and tensor index.  Added to
- * the versions of the list; one that cannot be opened gets `unread`, why.
+ * What `weir ls --long` tells beside what keyd lists: parameters, types
+ * of tensors and formats of files, from each version's manifest and
+ * tensor index.  Added to the versions of the list; one that cannot be
+ * opened gets `unread`, why.
  */
 int inventory_add(json_t *models, struct client *c, struct store *s) MUST_USE;
 

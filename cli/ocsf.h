@@ -13,9 +13,9 @@
 #include "vault/trail.h"
 
 /*
- * The trail as events of OCSF 1.8.0 (docs/alerts.md): File System Activity (1001) for
- * what was read and mounted, Detection Finding (2004) for alerts, API Activity
- * (6003) for what people and keyd decided.
+ * The trail as events of OCSF 1.8.0 (docs/alerts.md): File System Activity
+ * (1001) for what was read and mounted, Detection Finding (2004) for alerts,
+ * API Activity (6003) for what people and keyd decided.
  */
 struct ocsf;
 

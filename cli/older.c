@@ -29,7 +29,8 @@ tell(const struct chain_sight *s, char out[static OLDER_SIZE])
 		    s->has, s->seen);
 	else
 		snprintf(out, OLDER_SIZE,
-		    "the vault's trail is another one than this host has seen (%" PRIu64
+		    "the vault's trail is another one than this host has seen "
+		    "(%" PRIu64
 		    " entries): an older vault was put back and went on, or "
 		    "it was rewritten; this host does not mount or copy it",
 		    s->seen);

@@ -5,14 +5,14 @@
 #include "cli/options.h"
 #include "keys/client.h"
 
-/* A vault that has less of its trail than this host has seen, or another one: one
- * that was put back, or rewritten.  Mounts and copies of it are refused. */
+/* A vault that has less of its trail than this host has seen, or another one:
+ * one that was put back, or rewritten.  Mounts and copies of it are refused. */
 
 #define OLDER_SIZE 256
 #define OLDER_ADVICE_SIZE 512
 
-/* That it is so, in a sentence; empty when it is not, or cannot be told.  still: of
- * a vault that nobody serves, by its files. */
+/* That it is so, in a sentence; empty when it is not, or cannot be told.
+ * still: of a vault that nobody serves, by its files. */
 void older_look(struct client *client, char out[static OLDER_SIZE]);
 void older_look_still(const struct options *o, char out[static OLDER_SIZE]);
 

@@ -53,9 +53,9 @@ struct options {
 	bool version;	    /* before the verb only */
 	const char *usage;  /* the command's, for what is missing; or NULL */
 	size_t least, most; /* operands the command takes */
-	/* Not NULL: nothing is parsed.  Each option of the call's, without its
-	 * place to go, is handed to this, and the call ends with ERR_USAGE and no
-	 * word. */
+	/* Not NULL: nothing is parsed.  Each option of the call's, without
+	 * its place to go, is handed to this, and the call ends with
+	 * ERR_USAGE and no word. */
 	void (*tell)(void *to, const struct options_own *row);
 	void *tell_to;
 	const volatile bool *stop; /* set by SIGINT and SIGTERM */

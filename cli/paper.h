@@ -7,8 +7,8 @@
 #include "vault/owned.h"
 
 /*
- * The files that commands write for people to keep, and others take: what one is
- * that the wrong command was given.
+ * The files that commands write for people to keep, and others take: what one
+ * is that the wrong command was given.
  */
 enum paper {
 	PAPER_UNKNOWN,
@@ -18,7 +18,7 @@ enum paper {
 	PAPER_BUNDLE,
 };
 
-/* By how it begins and which type it claims; whether it is sound is not asked. */
+/* By how it begins and which type it claims; it may be unsound. */
 enum paper paper_of(const void *bytes, size_t n);
 
 /*

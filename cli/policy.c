@@ -103,7 +103,8 @@ policy_add(struct policy_people *p, const struct options *o, const char *text,
 		memcpy(who.name, name, sizeof(name));
 	if (who.name[0] == '\0')
 		return options_wrong(o,
-		    "what is the key '%.60s' called? --public NAME=KEY names it",
+		    "what is the key '%.60s' called? --public NAME=KEY "
+		    "names it",
 		    text);
 	return add(p, o, &who);
 }

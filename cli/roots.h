@@ -30,8 +30,8 @@ struct roots_how {
 };
 
 /*
- * For who signs: from what is pinned, seen, or signed by one of their own keys to
- * keyd's newest, as a mount does (keys/chain.h), and this host remembers it.
+ * For who signs: from what is pinned, seen, or signed by one of their own keys
+ * to keyd's newest, as a mount does (keys/chain.h), and this host remembers it.
  * ERR_INTEGRITY, said, and noted on this host; ERR_NOT_FOUND, said with what to
  * do, when there is none, or nothing to go by.
  */
@@ -39,8 +39,8 @@ int roots_follow(struct roots *out, struct client *client,
     const struct roots_how *how) MUST_USE;
 
 /*
- * For who looks: the same where a root is pinned on this host, or it has seen the
- * vault; else from root 1 on as keyd shows it: by_keyd.  None is no error.
+ * For who looks: the same where a root is pinned on this host, or it has seen
+ * the vault; else from root 1 on as keyd shows it: by_keyd.  None is no error.
  */
 int roots_look(struct roots *out, struct client *client) MUST_USE;
 

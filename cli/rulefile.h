@@ -6,8 +6,8 @@
 #include "keys/watch_rules.h"
 #include "vault/owned.h"
 
-/* A file as watch.ini is, wherever it lies.  What is wrong with it is said, with
- * its name and the line. */
+/* A file as watch.ini is, wherever it lies.  What is wrong with it is said,
+ * with its name and the line. */
 int rulefile_load(const char *path, struct watch_rules *rules,
     struct deliver *deliver) MUST_USE;
 

@@ -20,8 +20,9 @@
  */
 struct signer;
 
-/* passphrase_file: NULL to ask on the terminal when one is needed.  Says what
- * is wrong: ERR_NOT_FOUND, ERR_FORMAT, ERR_SECRET, ERR_UNREACHABLE (no agent). */
+/* passphrase_file: NULL to ask on the terminal when one is needed.
+ * Says what is wrong: ERR_NOT_FOUND, ERR_FORMAT, ERR_SECRET,
+ * ERR_UNREACHABLE (no agent). */
 int signer_open(struct signer **out, const char *key,
     const char *passphrase_file) MUST_USE;
 /* Only what is public of it: no passphrase is asked for, no agent for
@@ -42,8 +43,8 @@ int signer_sign(struct signer *s, const void *bytes, size_t n,
 /* Sign a statement and add the signature. */
 int signer_sign_statement(struct signer *s, struct statement *st) MUST_USE;
 
-/* The directory of this user's keys: WEIR_KEYS, else $XDG_CONFIG_HOME/weir/keys or
- * ~/.config/weir/keys.  The caller frees. */
+/* The directory of this user's keys: WEIR_KEYS, else $XDG_CONFIG_HOME/weir/keys
+ * or ~/.config/weir/keys.  The caller frees. */
 int signer_directory(char **out) MUST_USE;
 
 #endif

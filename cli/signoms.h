@@ -7,8 +7,8 @@
 #include "cli/omskey.h"
 #include "cli/options.h"
 
-/* `weir sign --oms`: model.sig for a version, from the digests that its manifest
- * holds. */
+/* `weir sign --oms`: model.sig for a version, from the digests that
+ * its manifest holds. */
 struct signoms {
 	struct options *o;
 	const char *name;   /* NULL: the model's, without what is before a / */

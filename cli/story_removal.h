@@ -7,7 +7,7 @@
 #include "cli/story.h"
 #include "vault/entry.h"
 
-/* Versions that go, come back, or go for good: what an entry says, in a line. */
+/* Versions that go, come back, go for good: what an entry says, in a line. */
 void story_removal_tell(struct story *s, const struct entry_view *v, FILE *f);
 
 #endif

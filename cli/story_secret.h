@@ -7,8 +7,8 @@
 #include "cli/story.h"
 #include "vault/entry.h"
 
-/* Entries about the vault's own keys, in words: what opens them, when nothing does,
- * and what was copied. */
+/* Entries about the vault's own keys, in words: what opens them, when nothing
+ * does, and what was copied. */
 void story_secret_tell(struct story *s, const struct entry_view *v, FILE *f);
 
 #endif

@@ -118,8 +118,8 @@ read_size(const struct answer *a, uint64_t *out)
 	return strcmp(text, again) == 0 ? 0 : ERR_FORMAT;
 }
 
-/* Its own cosignature alone: what else it answers, for others perhaps, is no part
- * of the note. */
+/* Its own cosignature alone: what else it answers, for others perhaps, is
+ * no part of the note. */
 static int
 accepted(char **line, const struct witness *w, struct trail_reader *reader,
     const struct answer *a)

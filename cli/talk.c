@@ -30,7 +30,7 @@ say_untried(const struct client *c, const struct options *o)
 		    named);
 }
 
-/* Which secret it was that does not open the vault: a variable may be forgotten. */
+/* Which secret does not open the vault: a variable is easily forgotten. */
 static void
 say_secret(const struct options *o)
 {

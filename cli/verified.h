@@ -13,8 +13,8 @@
 
 /*
  * Have a version verified, and wait for it, telling how far it is.  no_wait:
- * only look.  ERR_INTEGRITY: it is not what its manifest says; ERR_CONFLICT: not
- * yet; CMD_INTERRUPTED.  All are said.
+ * only look.  ERR_INTEGRITY: it is not what its manifest says; ERR_CONFLICT:
+ * not yet; CMD_INTERRUPTED.  All are said.
  */
 int verified_wait(const struct options *o, struct client *client,
     const struct subject *subject, bool no_wait) MUST_USE;
