@@ -4,10 +4,10 @@
  *	fleet VAULT REFERENCE ROWS HOSTS SECONDS [UID]
  * Each host is a thread with a connection of its own to the keyd that serves
  * VAULT: it says hello, opens a session, asks for the keys of its first chunks,
- * and goes on through the version from there, each reply awaited.  Hosts begin in
- * different places.  With UID, as root, they are users UID, UID + 1, ..., 200 hosts
- * each, and root is the last sixteen of a thousand: keyd gives no user more.
- * Prints one line of JSON; times are seconds since all began.
+ * and goes on through the version from there, each reply awaited.  Hosts begin
+ * in different places.  With UID, as root, they are users UID, UID + 1, ...,
+ * 200 hosts each, and root is the last sixteen of a thousand: keyd gives no
+ * user more.  Prints one line of JSON; times are seconds since all began.
  */
 #include <err.h>
 #include <pthread.h>

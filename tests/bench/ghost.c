@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Put a version that has everything but its chunks, for keyd to be measured with:
+ * Put a version that has everything but its chunks, to measure keyd with:
  *	ghost VAULT KEYFILE MODEL GIGABYTES
- * Its manifest, its pages and its lockboxes are in the store, with keys that keyd
- * gave; the chunks that they name are nowhere, and nobody can read a byte of it.
- * Prints the reference and how many rows it has.
+ * Its manifest, its pages and its lockboxes are in the store, with keys that
+ * keyd gave; the chunks that they name are nowhere, and nobody can read a byte
+ * of it.  Prints the reference and how many rows it has.
  */
 #include <sodium.h>
 #include <stdio.h>

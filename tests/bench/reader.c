@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Read a file the way loaders do; print the seconds and the CPU seconds it took:
+ * Read a file the way loaders do; print the seconds and CPU seconds it took:
  *	reader HOW FILE...
  *
  *	mmap		private mapping, one byte of each page

@@ -2,11 +2,11 @@
 /*
  * How many durable releases a second keyd gives:
  *	releases VAULT KEYFILE REF THREADS SECONDS [COUNT ROWS]
- * Each thread has a connection and a session of its own, all are opened at once,
- * and asks for COUNT chunks (1) after another, each reply awaited: the first
- * ones, or windows through all ROWS of the version, over and over.  Prints
- * releases a second; with COUNT also chunk keys a second, and how many seconds
- * after the start the last session had its first keys.
+ * Each thread has a connection and a session of its own, all are opened at
+ * once, and asks for COUNT chunks (1) after another, each reply awaited: the
+ * first ones, or windows through all ROWS of the version, over and over.
+ * Prints releases a second; with COUNT also chunk keys a second, and how many
+ * seconds after the start the last session had its first keys.
  */
 #include <pthread.h>
 #include <stdatomic.h>

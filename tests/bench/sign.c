@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What it takes to sign a version of 1 TB, from the bytes of its manifest to the
- * envelope: 250 files in 4 MiB chunks.  Neither the passphrase's Argon2id nor
- * keyd's answer is in it.  Prints the median of many rounds in ms.
+ * What it takes to sign a version of 1 TB, from the bytes of its manifest to
+ * the envelope: 250 files in 4 MiB chunks.  Neither the passphrase's Argon2id
+ * nor keyd's answer is in it.  Prints the median of many rounds in ms.
  *	sign [ROUNDS]
  */
 #include <sodium.h>

@@ -2,11 +2,11 @@
 /*
  * A long trail, for `weir audit replay` and its like to be timed on:
  *	trail VAULT KEYFILE SESSIONS ENTRIES
- * VAULT is one that `weir init --key-file KEYFILE` has made, and no keyd serves.
- * Puts of 64 models and SESSIONS sessions, every second one to browse, are
- * appended as keyd would write them, then ENTRIES entries of theirs, a thousand
- * a second: of ten, one tells of four reads, the others are releases.  Who browses
- * takes a small part of what it asks for anew.
+ * VAULT is one that `weir init --key-file KEYFILE` has made, and no keyd
+ * serves.  Puts of 64 models and SESSIONS sessions, every second one to browse,
+ * are appended as keyd would write them, then ENTRIES entries of theirs, a
+ * thousand a second: of ten, one tells of four reads, the others are releases.
+ * Who browses takes a small part of what it asks for anew.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
  * How many entries a second the watch takes:
  *	watch SESSIONS EVENTS
  * Half of the sessions load, half browse; of ten entries one tells of extents,
- * the others are releases.  Prints the rates of the watch alone, of entries as JSON
- * made into events by the parser and by the scanner, and of scanner and watch
- * together, by the second of one processor.
+ * the others are releases.  Prints the rates of the watch alone, of entries as
+ * JSON made into events by the parser and by the scanner, and of scanner and
+ * watch together, by the second of one processor.
  */
 #include <inttypes.h>
 #include <stdio.h>

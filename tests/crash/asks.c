@@ -2,9 +2,9 @@
 /*
  * A client of a running keyd, led by the test that kills it:
  *	asks VAULT KEYFILE REF
- * opens a session and prints its number; for each line "FIRST COUNT" on stdin it
- * asks for the keys of those rows, and prints "keys BYTES", or "none" and the
- * error.  debit.py goes by it.
+ * opens a session and prints its number; for each line "FIRST COUNT" on stdin
+ * it asks for the keys of those rows, and prints "keys BYTES", or "none" and
+ * the error.  debit.py goes by it.
  */
 #include <inttypes.h>
 #include <stdio.h>

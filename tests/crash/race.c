@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * budget-holds: 64 connections to a running keyd ask for what is left of a budget,
- * all at the same moment:
+ * budget-holds: 64 connections to a running keyd ask for what is left of a
+ * budget, all at the same moment:
  *	race VAULT KEYFILE MODEL REF CHUNKS WEIGHTS ROUNDS
  * Each round is a load grant of one load for somebody new, a session of its for
  * each connection, and a chunk for each, as they come.  Of a load 1.05 may be
- * had: no more bytes than that may come in all, and who is told no is told so by
- * ERR_DENIED.  Prints what came; 1 if a round had too much, or too little.
+ * had: no more bytes than that may come in all, and who is told no is told so
+ * by ERR_DENIED.  Prints what came; 1 if a round had too much, or too little.
  */
 #include <inttypes.h>
 #include <pthread.h>

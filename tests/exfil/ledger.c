@@ -17,7 +17,7 @@ struct ledger {
 	const struct family *family;
 	size_t versions; /* known here */
 	size_t chunks;
-	/* The versions that hold chunk c: of[starts[c]] to of[starts[c + 1]]. */
+	/* The versions with chunk c: of[starts[c]] to of[starts[c + 1]]. */
 	size_t *starts;
 	uint32_t *of;
 	uint64_t *held;	  /* by version */

@@ -9,8 +9,8 @@
 
 /*
  * What somebody, or several together, really hold of a family: counted apart
- * from keys/budget.c and in another way, to hold that against it.  Shares are in
- * model-equivalents: the highest among the family's versions.
+ * from keys/budget.c and in another way, to hold that against it.  Shares are
+ * in model-equivalents: the highest among the family's versions.
  */
 #define LEDGER_WINDOW_MS (30 * 86400000ULL)
 

@@ -136,7 +136,7 @@ unlisted_host(struct world *w)
 	load(w, &a);
 }
 
-/* Nothing is given any more, and it is asked for: how often, as a thief would. */
+/* Nothing is given any more, and is asked for: how often, as a thief would. */
 static void
 insist(struct world *w, struct world_session *s)
 {

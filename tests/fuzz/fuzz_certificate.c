@@ -6,7 +6,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #define VKEY                                                                   \
-	"weir.example/audit+c5eef1ba+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+	"weir.example/audit+c5eef1ba+"                                         \
+	"AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
 /* Whatever parses is checked, and what does not hold says why. */
 int

@@ -6,7 +6,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #define VKEY                                                                   \
-	"weir.example/audit+c5eef1ba+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+	"weir.example/audit+c5eef1ba+"                                         \
+	"AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

@@ -7,7 +7,8 @@
 #include "vault/proof_tlog.h"
 
 #define VKEY                                                                   \
-	"weir.example/audit+c5eef1ba+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+	"weir.example/audit+c5eef1ba+"                                         \
+	"AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
 /* What parses is written again and parsed again; what is checked needs no more
  * than the bytes. */

@@ -7,8 +7,8 @@
 #include "keys/client.h"
 
 /*
- * Somebody who asks a running keyd for chunks over its socket, as a worker does,
- * and says nothing of refusals.  What fails is an error of client.h's.
+ * Somebody who asks a running keyd for chunks over its socket, as a worker
+ * does, and says nothing of refusals.  What fails is an error of client.h's.
  */
 struct asker {
 	struct client *c;

@@ -14,7 +14,8 @@
 
 /* A trail's key: the vector of tests/unit/test_note.c. */
 #define LOG                                                                    \
-	"weir.example/audit+c5eef1ba+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+	"weir.example/audit+c5eef1ba+"                                         \
+	"AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
 static void
 must(int err, const char *what)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ways to a file's bytes that a process has, each tried at a place of its own
- * that nothing else has read.  A line for each: its name, and how many bytes it
- * gave, or - where this kernel does not have it.
+ * The ways to a file's bytes that a process has, each tried at a place of its
+ * own that nothing else has read.  A line for each: its name, and how many
+ * bytes it gave, or - where this kernel does not have it.
  *	other_ways open FILE
  * opens it, by its path and from its directory.
  *	other_ways take FILE PID
@@ -403,7 +403,7 @@ become(const char *uid)
 	    "setuid");
 }
 
-/* After becoming somebody without letting go of capabilities: use them again. */
+/* After becoming somebody without giving up capabilities: use them again. */
 static void
 raise_capabilities(void)
 {

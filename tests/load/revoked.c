@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *	revoked FILE SOURCE READERS LIMIT_MS COMMAND...
- * Processes read FILE, in turn by read, in a mapping and by splice, half of them
- * with nothing of it left to the kernel; once each of them has had some of it,
- * COMMAND is run, which is to end that.  0 where every reader got nothing but errors
- * from LIMIT_MS after COMMAND ended, none of them later than that, and what it got
- * before was as in SOURCE.
+ * Processes read FILE, in turn by read, in a mapping and by splice, half of
+ * them with nothing of it left to the kernel; once each of them has had some of
+ * it, COMMAND is run, which is to end that.  0 where every reader got nothing
+ * but errors from LIMIT_MS after COMMAND ended, none of them later than that,
+ * and what it got before was as in SOURCE.
  */
 #include <fcntl.h>
 #include <poll.h>

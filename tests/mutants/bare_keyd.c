@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-keyd-bare: a keyd that judges and counts nothing and watches nothing, for
- * tests/bench/cost.py to say what budgets and the watch cost.
+ * weir-keyd-bare: a keyd that judges and counts nothing and watches nothing,
+ * for tests/bench/cost.py to say what budgets and the watch cost.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_broker_rekey over a change of the root key with one hole, which WEIR_MUTANT
- * names; tests/cli/secrets-mutants.sh runs each.
+ * test_broker_rekey over a change of the root key with one hole, which
+ * WEIR_MUTANT names; tests/cli/secrets-mutants.sh runs each.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-credulous: a put that takes a file for what it was when it looks the same,
- * whatever its chunks are.  tests/cli/put-remembers.sh must find it out.
+ * weir-credulous: a put that takes a file for what it was when it looks the
+ * same, whatever its chunks are.  tests/cli/put-remembers.sh must find it out.
  */
 #include "vault/intake_sums.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * weir-forgetful: a host that has seen nothing of serials, roots,
- * checkpoints and revocations, as often as it saw them.  tests/cli/rollback-matrix.sh must find
- * it out.
+ * checkpoints and revocations, as often as it saw them.
+ * tests/cli/rollback-matrix.sh must find it out.
  */
 #include <stddef.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-mount-gap: a mount that is refreshed as on an older kernel: nothing is there
- * for a moment, which is made longer.  tests/cli/session-refresh.sh must see it.
+ * weir-mount-gap: a mount that is refreshed as on an older kernel: nothing
+ * is there for a moment, which is made longer.
+ * tests/cli/session-refresh.sh must see it.
  */
 #include <poll.h>
 

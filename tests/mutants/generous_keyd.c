@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-keyd-generous: a keyd that takes one rule of grants less seriously, which
- * WEIR_MUTANT names; with "all" it finds a grant for whoever asks.
+ * weir-keyd-generous: a keyd that takes one rule of grants less seriously,
+ * which WEIR_MUTANT names; with "all" it finds a grant for whoever asks.
  * tests/cli/grant-mutants.sh holds it against the tests of grants.
  */
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-mount-hanging: a mount whose store does not answer while it has an object
- * whose name is all ones; with WEIR_MUTANT=keep what it was asked for is not
- * failed at the end of the session, and tests/cli/revocation.sh must find it out.
+ * weir-mount-hanging: a mount whose store does not answer while it has an
+ * object whose name is all ones; with WEIR_MUTANT=keep what it was asked
+ * for is not failed at the end of the session, and
+ * tests/cli/revocation.sh must find it out.
  */
 #include <poll.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shred-is-final: a keyd that stays in its epoch: keys are wrapped anew, the file
- * that says so is written, and the key is the old one.
+ * shred-is-final: a keyd that stays in its epoch: keys are wrapped anew, the
+ * file that says so is written, and the key is the old one.
  */
 #include "vault/secret.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-keyd-moved: a keyd whose clocks a test moves while it runs.  The file that
- * WEIR_MOVED names has by how many seconds both are ahead, how many more the wall's
- * is, and the number of the boot, each 0 where it is absent.  With blind_budget.c,
- * so that the tests with thieves can be shown to find one that is not stopped.
+ * weir-keyd-moved: a keyd whose clocks a test moves while it runs.  The file
+ * that WEIR_MOVED names has by how many seconds both are ahead, how many
+ * more the wall's is, and the number of the boot, each 0 where it is absent.
+ * With blind_budget.c, so that the tests with thieves can be shown to find
+ * one that is not stopped.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nothing-lost: a keyd that removes what an upload under way has found, and does
- * not look at its commit. */
+/* nothing-lost: a keyd that removes what an upload under way has found, and
+ * does not look at its commit. */
 #include <stdbool.h>
 #include <stdint.h>
 

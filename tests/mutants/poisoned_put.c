@@ -7,8 +7,8 @@
  *	digest	the file table says that weights.bin is the file with the
  *		SHA-256 in WEIR_MUTANT_SHA256
  *	row	a chunk's row points to another object of the same length, and
- *		the lockbox has that object's right key: as if the index of known
- *		chunks had been poisoned
+ *		the lockbox has that object's right key: as if the index of
+ *		known chunks had been poisoned
  */
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 
 /*
  * A host, and a keyd that shows it what a test tells it to.  Persons 1 and 2
- * have signed root 1, a version of llama/base and its promotion to prod as serial
- * 3; the root is pinned.
+ * have signed root 1, a version of llama/base and its promotion to prod as
+ * serial 3; the root is pinned.
  */
 #define DAY INT64_C(86400000)
 #define PROD "llama/base:prod"

@@ -417,7 +417,7 @@ what_was_answered_survives_a_crash(void **state)
 }
 
 static void
-what_waits_is_answered_at_the_end_even_of_a_broker_that_failed(void **state)
+what_waits_is_answered_at_the_end_even_of_a_failed_broker(void **state)
 {
 	const struct msg_check_report m = { .objects = 7 };
 	OWNED_WRITER body = writer_of(64);
@@ -499,8 +499,7 @@ main(void)
 		TEST(status_tells_what_is_going_on),
 		TEST(a_check_is_recorded),
 		TEST(what_was_answered_survives_a_crash),
-		TEST(
-		    what_waits_is_answered_at_the_end_even_of_a_broker_that_failed),
+		TEST(what_waits_is_answered_at_the_end_even_of_a_failed_broker),
 		TEST(a_disk_that_fails_ends_the_broker_and_nothing_is_claimed),
 	};
 

@@ -224,7 +224,7 @@ a_session_without_connections_ends_after_a_minute(void **state)
 }
 
 static void
-a_session_that_nobody_resumes_ends_a_minute_after_the_start(void **state)
+a_session_that_nobody_resumes_ends_a_minute_after_start(void **state)
 {
 	struct loan *s = *state;
 	uint64_t id = loan_open(&s->daemon);
@@ -455,8 +455,7 @@ main(void)
 		TEST(a_session_outlives_keyd_and_goes_on_with_its_token),
 		TEST(a_worker_that_comes_with_its_session_is_not_a_resume),
 		TEST(a_session_without_connections_ends_after_a_minute),
-		TEST(
-		    a_session_that_nobody_resumes_ends_a_minute_after_the_start),
+		TEST(a_session_that_nobody_resumes_ends_a_minute_after_start),
 		TEST(trouble_is_shown_until_it_is_not_said_any_more),
 		TEST(a_session_is_closed_by_those_who_may),
 		TEST(sessions_are_listed_to_those_whom_they_concern),

@@ -162,7 +162,7 @@ has_grants(struct scene *s)
 
 /* Wherever the disk fails: no session is left without its grant. */
 static void
-a_revocation_on_a_failing_disk_is_whole_after_the_next_start(void **state)
+a_revocation_on_a_failing_disk_is_whole_after_a_restart(void **state)
 {
 	(void)state;
 	for (unsigned int n = 1;; n++) {
@@ -272,8 +272,8 @@ heard(struct desk_person *readers)
 	return n;
 }
 
-/* A disk on which a sync takes until all have heard, once one has; not for ever,
- * for a keyd in which each waits for its own. */
+/* A disk on which a sync takes until all have heard, once one has; not for
+ * ever, for a keyd in which each waits for its own. */
 static void
 take_time(void *arg)
 {
@@ -406,7 +406,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_revocation_that_a_crash_cut_off_is_finished_at_start),
 		cmocka_unit_test(
-		    a_revocation_on_a_failing_disk_is_whole_after_the_next_start),
+		    a_revocation_on_a_failing_disk_is_whole_after_a_restart),
 		TEST(a_session_ends_when_its_grants_expire),
 		TEST(a_session_whose_grants_expired_meanwhile_ends_at_start),
 		cmocka_unit_test(an_opening_that_fails_half_way_is_closed),

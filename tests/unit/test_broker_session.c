@@ -19,7 +19,7 @@
 /* --- opening --- */
 
 static void
-without_a_grant_no_session_opens_and_the_refusal_is_recorded(void **state)
+without_a_grant_no_session_opens_and_that_is_recorded(void **state)
 {
 	struct loan *s = *state;
 	struct desk_person bin;
@@ -403,8 +403,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(
-		    without_a_grant_no_session_opens_and_the_refusal_is_recorded),
+		TEST(without_a_grant_no_session_opens_and_that_is_recorded),
 		TEST(an_owner_reads_nothing_without_a_grant_either),
 		TEST(a_session_says_what_it_may),
 		TEST(a_get_needs_export),

@@ -110,7 +110,7 @@ a_principal_has_so_many_sessions(void **state)
 	assert_int_equal(open_for(&s->owner, 0), 0);
 }
 
-/* Three mounters open what they may, a fourth the rest: but for what is kept. */
+/* Three mounters open what they may, a fourth the rest but what is kept. */
 static void
 there_is_room_left_for_those_who_look_after_the_vault(void **state)
 {

@@ -428,8 +428,8 @@ those_that_are_left_go_at_the_next_start(void **state)
 	json_decref(j);
 }
 
-/* As if keyd had been killed when all had gone, and before the entry that names the
- * certificate which says so. */
+/* As if keyd had been killed when all had gone, and before the entry that names
+ * the certificate which says so. */
 static void
 a_certificate_that_is_cut_off_is_made_again(void **state)
 {

@@ -178,7 +178,7 @@ a_root_that_does_not_follow_is_refused(void **state)
 
 /* A new root may ask for less than there is already. */
 static void
-what_has_enough_under_a_new_root_takes_effect_when_signed_again(void **state)
+what_has_enough_under_a_new_root_counts_when_signed_again(void **state)
 {
 	struct bureau_policy policy = BUREAU_POLICY;
 	OWNED(statement) first = NULL;
@@ -522,8 +522,7 @@ main(void)
 		TEST(sixty_four_may_wait_for_one_model),
 		TEST(what_is_no_statement_or_too_long_is_refused),
 		TEST(the_largest_statement_fits_an_entry),
-		TEST(
-		    what_has_enough_under_a_new_root_takes_effect_when_signed_again),
+		TEST(what_has_enough_under_a_new_root_counts_when_signed_again),
 		TEST(trust_roots_are_for_owners_the_rest_for_managers),
 	};
 

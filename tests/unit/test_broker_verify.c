@@ -211,8 +211,9 @@ an_embedded_keyd_verifies_when_it_is_asked(void **state)
 	assert_int_equal(o->count, 1);
 }
 
-/* In between the catalogue does not know yet what the trail does: no second
- * reading may come of it, nor a question be answered as if nobody had looked. */
+/* In between the catalogue does not know yet what the trail does:
+ * no second reading may come of it, nor a question be answered as
+ * if nobody had looked. */
 static void
 a_verdict_is_recorded_once(void **state)
 {

@@ -52,8 +52,8 @@ struct seen {
 	UT_hash_handle hh;
 };
 
-/* A budget that so much of a journal was folded into; of this so much was saved,
- * and came back. */
+/* A budget that so much of a journal was folded into; of this so much was
+ * saved, and came back. */
 struct folded {
 	uint8_t journal[JOURNAL + 2]; /* behind it: how much, and saved */
 	struct budget *budget;
@@ -464,9 +464,9 @@ explore(const struct game *g, size_t *states)
 
 /* --- the games --- */
 
-/* Two per cent of 200 chunks; the last of a pool of 60; one load of four chunks; chunks that more than one
- * client wants; and a smaller budget, with a crash while what the first one left
- * is folded. */
+/* Two per cent of 200 chunks; the last of a pool of 60; one load of four
+ * chunks; chunks that more than one client wants; and a smaller budget, with a
+ * crash while what the first one left is folded. */
 static const struct game games[] = {
 	{ MSG_GRANT_BROWSE, 200, 4, 2, 1, 0, { { 0, 1 }, { 2, 3 }, { 4, 5 } },
 	    HONEST },

@@ -2,8 +2,8 @@
 
 /*
  * signed-or-nothing: what a host accepts, and what it does not, whatever keyd
- * says.  Each lie is refused with its reason, noted on the host, and leaves what
- * it has seen as it was.
+ * says.  Each lie is refused with its reason, noted on the host, and leaves
+ * what it has seen as it was.
  */
 #include "tests/lib/test.h"
 

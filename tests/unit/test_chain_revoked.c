@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What a host was shown a revocation of stays refused there, whatever keyd shows
- * later.
+ * What a host was shown a revocation of stays refused there,
+ * whatever keyd shows later.
  */
 #include "tests/lib/test.h"
 
@@ -69,7 +69,7 @@ a_revoked_version_is_refused_in_every_way(void **state)
 	char ref[128];
 
 	s->keyd.revocation = one;
-	/* It takes two; whether it took effect under another root, who knows. */
+	/* It takes two; who knows if it took effect under another root. */
 	chain_scene_refuses_new(s, PROD,
 	    "was revoked, as keyd shows: poisoned (under trust root 1 too few");
 	people_sign(2, one);

@@ -127,7 +127,7 @@ planes_save_what_bytes_do_not(void **state)
 }
 
 static void
-noise_and_text_said_to_be_floats_are_packed_as_what_they_are(void **state)
+noise_and_text_called_floats_are_packed_as_what_they_are(void **state)
 {
 	static const size_t sizes[] = { 1, 2, 3, 4, 5, 100, 65535, 65536 };
 	static uint8_t plain[OBJECT_SEGMENT];
@@ -230,7 +230,7 @@ plane_lengths_must_add_up(void **state)
 }
 
 static void
-planes_cut_off_or_with_flipped_bits_give_an_error_or_all_bytes(void **state)
+planes_cut_off_or_with_flipped_bits_fail_or_give_all_bytes(void **state)
 {
 	static uint8_t plain[OBJECT_SEGMENT], packed[OBJECT_SEGMENT];
 	static const uint8_t widths[] = { CODEC_WIDTH2, CODEC_WIDTH4 };
@@ -361,7 +361,7 @@ main(void)
 		    floats_are_packed_in_planes_of_their_width_and_come_back),
 		cmocka_unit_test(planes_save_what_bytes_do_not),
 		cmocka_unit_test(
-		    noise_and_text_said_to_be_floats_are_packed_as_what_they_are),
+		    noise_and_text_called_floats_are_packed_as_what_they_are),
 		cmocka_unit_test(
 		    off_leaves_all_raw_and_max_is_never_larger_than_auto),
 		cmocka_unit_test(plane_lengths_must_add_up),
@@ -370,7 +370,7 @@ main(void)
 		cmocka_unit_test(what_repeats_is_found_however_even_its_bytes),
 		cmocka_unit_test(a_segment_may_be_packed_where_it_lies),
 		cmocka_unit_test(
-		    planes_cut_off_or_with_flipped_bits_give_an_error_or_all_bytes),
+		    planes_cut_off_or_with_flipped_bits_fail_or_give_all_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ refuses_each_changed_byte_and_each_other_length(void **state)
 }
 
 static void
-refuses_a_file_that_stands_twice_and_more_than_there_may_be(void **state)
+refuses_a_file_that_stands_twice_and_more_than_may_be(void **state)
 {
 	const size_t most = FIXED + (size_t)(FILESUMS_MAX + 1) * ROW;
 	OWNED_WRITER w = two_rows();
@@ -241,7 +241,7 @@ main(void)
 		cmocka_unit_test(
 		    refuses_each_changed_byte_and_each_other_length),
 		cmocka_unit_test(
-		    refuses_a_file_that_stands_twice_and_more_than_there_may_be),
+		    refuses_a_file_that_stands_twice_and_more_than_may_be),
 		cmocka_unit_test(a_file_that_is_none_is_told_of_and_replaced),
 	};
 

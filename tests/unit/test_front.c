@@ -30,7 +30,7 @@ listen_for(struct hall *h, bool everybody, int handed)
 }
 
 static void
-it_serves_over_a_socketpair_and_leaves_with_its_last_client(void **state)
+it_serves_a_socketpair_and_leaves_with_its_last_client(void **state)
 {
 	struct hall *h = *state;
 	int first = hall_adopt(h), second = hall_adopt(h);
@@ -410,8 +410,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(
-		    it_serves_over_a_socketpair_and_leaves_with_its_last_client),
+		TEST(it_serves_a_socketpair_and_leaves_with_its_last_client),
 		TEST(it_serves_over_its_socket_for_its_user_alone),
 		TEST(a_service_listens_for_everybody),
 		TEST(a_socket_that_a_killed_keyd_left_is_replaced),

@@ -226,7 +226,7 @@ whole(const char *path, const struct stat *st, int type, struct FTW *ftw)
 }
 
 static void
-writing_out_tells_every_failed_call_and_leaves_no_half_file(void **state)
+writing_out_tells_each_failed_call_and_leaves_no_half_file(void **state)
 {
 	OWNED(version) v = NULL;
 	struct intake_result r;
@@ -268,7 +268,7 @@ main(void)
 		cmocka_unit_test(tells_that_the_disk_is_full),
 		cmocka_unit_test(can_run_again_wherever_it_was_killed),
 		cmocka_unit_test(
-		    writing_out_tells_every_failed_call_and_leaves_no_half_file),
+		    writing_out_tells_each_failed_call_and_leaves_no_half_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

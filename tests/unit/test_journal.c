@@ -137,7 +137,7 @@ every_flipped_byte_below_the_checkpoint_is_refused(void **state)
 }
 
 static void
-a_flipped_byte_above_it_is_refused_or_cut_and_never_believed(void **state)
+a_flipped_byte_above_it_is_refused_or_cut_never_believed(void **state)
 {
 	OWNED_SCRATCH s = scratch_new();
 	uint8_t before[5 * JOURNALS_RECORD];
@@ -164,7 +164,7 @@ a_flipped_byte_above_it_is_refused_or_cut_and_never_believed(void **state)
 }
 
 static void
-every_truncation_is_cut_above_the_checkpoint_and_refused_below(void **state)
+every_truncation_is_cut_above_the_checkpoint_else_refused(void **state)
 {
 	static const uint8_t zeros[5 * JOURNALS_RECORD];
 	OWNED_SCRATCH s = scratch_new();
@@ -327,9 +327,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    every_flipped_byte_below_the_checkpoint_is_refused),
 		cmocka_unit_test(
-		    a_flipped_byte_above_it_is_refused_or_cut_and_never_believed),
+		    a_flipped_byte_above_it_is_refused_or_cut_never_believed),
 		cmocka_unit_test(
-		    every_truncation_is_cut_above_the_checkpoint_and_refused_below),
+		    every_truncation_is_cut_above_the_checkpoint_else_refused),
 		cmocka_unit_test(what_was_cut_is_gone_and_the_journal_goes_on),
 		cmocka_unit_test(junk_behind_the_last_record_is_cut),
 		cmocka_unit_test(any_pages_of_the_last_commit_may_be_lost),

@@ -242,7 +242,7 @@ the_note_of_a_fork_is_kept_as_evidence(void **state)
 	assert_true(kept_is(&t, "refused", fork));
 }
 
-/* A stranger has published notes, and can send them with proofs that are none. */
+/* A stranger has published notes, and can send them with proofs of nothing. */
 static void
 a_stranger_cannot_take_the_place_of_a_forks_note(void **state)
 {
@@ -469,7 +469,7 @@ a_key_file_is_for_its_owner_alone(void **state)
 	assert_int_equal(notary_key_make(&made, path, "a+b"), ERR_USAGE);
 }
 
-/* A disk that fails leaves no file that is no key in the way of the next try. */
+/* A disk that fails leaves no file that is no key in the next try's way. */
 static void
 a_key_file_is_whole_or_not_there(void **state)
 {

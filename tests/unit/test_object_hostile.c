@@ -350,8 +350,9 @@ bytes_that_two_keys_open_are_opened_by_one(void **state)
 	assert_int_equal(object_open_segment(p, 0, x.b, zero.b), 0);
 }
 
-/* Whoever has the key finds other bytes for a tag: what is added to the first of
- * two blocks, and times the key's point to the second, adds up to nothing. */
+/* Whoever has the key finds other bytes for a tag: what is added to
+ * the first of two blocks, and times the key's point to the second,
+ * adds up to nothing. */
 static void
 a_tag_forged_with_the_key_is_not_enough(void **state)
 {

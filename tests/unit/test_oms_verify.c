@@ -555,7 +555,7 @@ resources_may_be_in_another_order(void **state)
 }
 
 static void
-there_is_at_least_one_resource_and_a_single_one_may_be_the_model(void **state)
+there_is_at_least_one_resource_and_one_may_be_the_model(void **state)
 {
 	const struct oms_resource self = { ".", digest_of("a", 1) };
 	OWNED_MEM(char) none = statement_of(&self, 0);
@@ -590,7 +590,7 @@ main(void)
 		cmocka_unit_test(a_statement_is_what_it_says_and_no_more),
 		cmocka_unit_test(resources_may_be_in_another_order),
 		cmocka_unit_test(
-		    there_is_at_least_one_resource_and_a_single_one_may_be_the_model),
+		    there_is_at_least_one_resource_and_one_may_be_the_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,7 @@ same_both_ways(size_t width, size_t n)
 }
 
 static void
-vectors_and_plain_code_give_the_same_planes_of_every_length(void **state)
+vectors_and_plain_code_give_the_same_planes_of_any_length(void **state)
 {
 	(void)state;
 	for (size_t n = 0; n < 300; n++) {
@@ -79,7 +79,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-		    vectors_and_plain_code_give_the_same_planes_of_every_length),
+		    vectors_and_plain_code_give_the_same_planes_of_any_length),
 		cmocka_unit_test(plane_sizes_are_what_the_format_says),
 	};
 

@@ -156,7 +156,7 @@ what_was_read_is_told_coalesced_by_reader(void **state)
 }
 
 static void
-who_was_handed_a_descriptor_reads_nothing_and_is_told_of_once(void **state)
+who_was_handed_a_descriptor_reads_nothing_told_of_once(void **state)
 {
 	struct rig *r = *state;
 	OWNED_MEM(struct fake_record) record = NULL;
@@ -275,8 +275,7 @@ main(void)
 		TEST(a_missing_object_is_an_error_and_told_once),
 		TEST(a_bad_manifest_page_is_the_object_that_is_told),
 		TEST(what_was_read_is_told_coalesced_by_reader),
-		TEST(
-		    who_was_handed_a_descriptor_reads_nothing_and_is_told_of_once),
+		TEST(who_was_handed_a_descriptor_reads_nothing_told_of_once),
 		TEST(a_crowd_that_was_handed_a_descriptor_floods_nothing),
 		TEST(a_read_that_failed_is_not_told),
 		TEST(nothing_is_left_to_tell_after_a_drain),

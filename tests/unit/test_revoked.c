@@ -81,7 +81,7 @@ it_gives_back_what_was_put_in(void **state)
 }
 
 static void
-one_that_counts_stays_and_takes_the_place_of_one_that_does_not(void **state)
+one_that_counts_stays_and_replaces_one_that_does_not(void **state)
 {
 	json_auto_t *all = json_object();
 	bool counted;
@@ -190,7 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_gives_back_what_was_put_in),
 		cmocka_unit_test(
-		    one_that_counts_stays_and_takes_the_place_of_one_that_does_not),
+		    one_that_counts_stays_and_replaces_one_that_does_not),
 		cmocka_unit_test(
 		    a_full_one_lets_go_of_what_does_not_count_and_of_no_other),
 		cmocka_unit_test(only_what_can_be_read_back_goes_in),

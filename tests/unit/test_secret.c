@@ -225,7 +225,7 @@ try_without_locking(void)
 }
 
 static void
-memory_that_cannot_be_locked_is_refused_and_the_limit_named(void **state)
+memory_that_cannot_be_locked_is_refused_with_the_limit(void **state)
 {
 	int status;
 	pid_t pid;
@@ -516,7 +516,7 @@ main(void)
 		cmocka_unit_test(a_child_has_none_of_its_parents_keys),
 		cmocka_unit_test(keys_are_locked_into_memory),
 		cmocka_unit_test(
-		    memory_that_cannot_be_locked_is_refused_and_the_limit_named),
+		    memory_that_cannot_be_locked_is_refused_with_the_limit),
 		cmocka_unit_test(an_arena_holds_its_slots_and_not_one_more),
 		cmocka_unit_test(a_dropped_key_is_wiped),
 		cmocka_unit_test(dropping_a_key_twice_stops_the_process),

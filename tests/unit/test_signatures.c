@@ -93,7 +93,7 @@ a_record_becomes_a_file(void **state)
 }
 
 static void
-there_is_none_without_a_record_or_beside_a_file_of_that_name(void **state)
+there_is_none_without_record_or_beside_a_file_of_that_name(void **state)
 {
 	struct manifest_file files[FILES + 1];
 	struct manifest m = vector_manifest(files);
@@ -139,7 +139,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_becomes_a_file),
 		cmocka_unit_test(
-		    there_is_none_without_a_record_or_beside_a_file_of_that_name),
+		    there_is_none_without_record_or_beside_a_file_of_that_name),
 		cmocka_unit_test(
 		    a_record_that_does_not_belong_is_left_out_and_told),
 	};

@@ -334,7 +334,7 @@ what_somebody_else_stored_is_synced_too(void **state)
 }
 
 static void
-a_file_of_somebody_else_that_was_not_synced_is_never_believed(void **state)
+a_file_of_somebody_else_not_synced_is_never_believed(void **state)
 {
 	OWNED_SCRATCH dir = scratch_new();
 	OWNED(store) first = shelf_open(&dir);
@@ -565,7 +565,7 @@ main(void)
 		cmocka_unit_test(a_flush_syncs_each_directory_once),
 		cmocka_unit_test(what_somebody_else_stored_is_synced_too),
 		cmocka_unit_test(
-		    a_file_of_somebody_else_that_was_not_synced_is_never_believed),
+		    a_file_of_somebody_else_not_synced_is_never_believed),
 		cmocka_unit_test(
 		    file_systems_without_noreplace_are_written_to_as_well),
 		cmocka_unit_test(

@@ -146,7 +146,7 @@ a_release_is_told_with_model_file_chunks_and_size(void **state)
 }
 
 static void
-what_people_signed_is_told_with_its_name_and_whether_it_counts(void **state)
+what_was_signed_is_told_with_its_name_and_if_it_counts(void **state)
 {
 	OWNED(story) s = story_of_all();
 
@@ -285,7 +285,7 @@ main(void)
 		cmocka_unit_test(
 		    a_release_is_told_with_model_file_chunks_and_size),
 		cmocka_unit_test(
-		    what_people_signed_is_told_with_its_name_and_whether_it_counts),
+		    what_was_signed_is_told_with_its_name_and_if_it_counts),
 		cmocka_unit_test(a_verdict_and_a_model_sig_are_told),
 		cmocka_unit_test(
 		    a_release_of_an_unknown_version_is_told_all_the_same),

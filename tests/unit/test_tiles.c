@@ -430,7 +430,7 @@ a_view_needs_the_root_that_was_signed(void **state)
 }
 
 static void
-a_pipe_or_a_link_in_place_of_a_tile_neither_hangs_nor_is_followed(void **state)
+a_pipe_or_link_for_a_tile_neither_hangs_nor_is_followed(void **state)
 {
 	OWNED_RIG r = begin();
 	int dir;
@@ -451,7 +451,7 @@ a_pipe_or_a_link_in_place_of_a_tile_neither_hangs_nor_is_followed(void **state)
 /* ---- a disk that fails ---- */
 
 static void
-after_any_failure_the_work_is_done_again_from_the_checkpoint(void **state)
+after_any_failure_work_is_done_again_from_the_checkpoint(void **state)
 {
 	unsigned int failures = 0;
 
@@ -533,9 +533,9 @@ main(void)
 		    every_file_that_was_damaged_cut_or_removed_is_refused),
 		cmocka_unit_test(a_view_needs_the_root_that_was_signed),
 		cmocka_unit_test(
-		    a_pipe_or_a_link_in_place_of_a_tile_neither_hangs_nor_is_followed),
+		    a_pipe_or_link_for_a_tile_neither_hangs_nor_is_followed),
 		cmocka_unit_test(
-		    after_any_failure_the_work_is_done_again_from_the_checkpoint),
+		    after_any_failure_work_is_done_again_from_the_checkpoint),
 		cmocka_unit_test(what_a_dead_process_left_is_removed),
 	};
 

@@ -124,7 +124,7 @@ count_of(const struct trail_index *x, const struct trail_index_query *q)
 }
 
 static void
-entries_are_found_by_whose_session_they_are_of_and_its_models(void **state)
+entries_are_found_by_whose_session_it_is_and_its_models(void **state)
 {
 	OWNED(trail_index) x = make();
 	struct trail_index_query q = ask("user:u3", NULL);
@@ -325,7 +325,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-		    entries_are_found_by_whose_session_they_are_of_and_its_models),
+		    entries_are_found_by_whose_session_it_is_and_its_models),
 		cmocka_unit_test(runs_of_other_times_are_passed_over),
 		cmocka_unit_test(context_is_what_tells_of_sessions_and_models),
 		cmocka_unit_test(context_is_of_the_entries_from_a_number_on),

@@ -283,7 +283,7 @@ struct race {
 	unsigned int publications;
 };
 
-/* Each reader looks at all there is: on a fast disk it would become ever more. */
+/* Each reader looks at all there is: a fast disk would give it ever more. */
 #define PUBLICATIONS_MAX 200
 
 /* The writer: entries and checkpoints without rest. */

@@ -115,7 +115,8 @@ static const struct edit edits[] = {
 	{ SIGN, "\"sign\":{\"keys\":[\"p3\"],\"threshold\":1}", ERR_FORMAT,
 	    "models rule 1 sign: no key is called 'p3'" },
 	{ SIGN, "\"sign\":{\"keys\":[\"p0\"],\"threshold\":2}", ERR_FORMAT,
-	    "models rule 1 sign: 'threshold' is not a whole number from 1 to 1" },
+	    "models rule 1 sign: "
+	    "'threshold' is not a whole number from 1 to 1" },
 	{ SIGN, "\"sign\":{\"keys\":[\"p0\"],\"threshold\":1}", 0, "" },
 	{ SIGN ",", "", ERR_FORMAT, "models rule 1: 'sign' is missing" },
 	{ SIGN ",", SIGN ",\"x\":1,", ERR_FORMAT, "models rule 1: 'x'" },

@@ -444,7 +444,7 @@ a_rollback_needs_the_promotion_that_it_goes_back_to(void **state)
 }
 
 static void
-a_rollback_to_what_another_channel_or_version_had_is_refused(void **state)
+a_rollback_to_what_another_channel_or_version_had_fails(void **state)
 {
 	OWNED(statement) back = make_promotion(STATEMENT_ROLLBACK, 5, 3);
 	const struct trust_want w = wanted();
@@ -548,7 +548,7 @@ main(void)
 		cmocka_unit_test(
 		    a_rollback_needs_the_promotion_that_it_goes_back_to),
 		cmocka_unit_test(
-		    a_rollback_to_what_another_channel_or_version_had_is_refused),
+		    a_rollback_to_what_another_channel_or_version_had_fails),
 		cmocka_unit_test(
 		    the_expiry_of_what_a_rollback_goes_back_to_does_not_matter),
 		cmocka_unit_test(a_rollback_has_a_threshold_of_its_own),

@@ -530,7 +530,7 @@ cve_2020_6174_one_key_under_two_names_is_no_policy(void **state)
  * those above the number of keys.  2^32 + 1 is 1 where 32 bits are kept.
  */
 static void
-go_tuf_thresholds_below_one_or_above_the_keys_are_no_policy(void **state)
+go_tuf_thresholds_below_one_or_above_keys_are_no_policy(void **state)
 {
 	static const char *const roles[] = { "root", "sign", "revoke",
 		"promote", "rollback" };
@@ -578,7 +578,7 @@ main(void)
 		cmocka_unit_test(
 		    cve_2020_6174_one_key_under_two_names_is_no_policy),
 		cmocka_unit_test(
-		    go_tuf_thresholds_below_one_or_above_the_keys_are_no_policy),
+		    go_tuf_thresholds_below_one_or_above_keys_are_no_policy),
 	};
 
 	if (sodium_init() < 0)

@@ -139,7 +139,7 @@ refuses_files_with_special_mode_bits(void **state)
 }
 
 static void
-takes_directories_with_special_mode_bits_by_their_permissions(void **state)
+takes_directories_with_special_bits_by_their_permissions(void **state)
 {
 	OWNED(walk) w = NULL;
 	OWNED_SHED s;
@@ -416,7 +416,7 @@ main(void)
 		cmocka_unit_test(refuses_what_is_no_plain_file),
 		cmocka_unit_test(refuses_files_with_special_mode_bits),
 		cmocka_unit_test(
-		    takes_directories_with_special_mode_bits_by_their_permissions),
+		    takes_directories_with_special_bits_by_their_permissions),
 		cmocka_unit_test(refuses_a_file_of_two_names),
 		cmocka_unit_test(refuses_links_that_lead_out),
 		cmocka_unit_test(refuses_names_that_a_manifest_cannot_hold),

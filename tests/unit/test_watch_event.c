@@ -36,7 +36,8 @@ a_release_is_taken_whole(void **state)
 	struct watch_event e = event(&v, "release",
 	    "\"session\":5,\"version\":\"" HEX "\",\"file\":3,\"first\":64,"
 	    "\"count\":8,\"bytes\":33554432,\"grant\":2,\"clock\":1234,"
-	    "\"weights\":33554000,\"fresh\":4096,\"used\":10001,\"pool\":20002");
+	    "\"weights\":33554000,\"fresh\":4096,\"used\":10001,"
+	    "\"pool\":20002");
 	struct digest d;
 
 	(void)state;

@@ -84,7 +84,7 @@ a_reader_that_goes_on_from_the_middle_grows_from_one(void **state)
 }
 
 static void
-the_next_window_is_asked_for_within_half_a_window_of_the_end(void **state)
+the_next_window_is_asked_for_half_a_window_from_the_end(void **state)
 {
 	struct window w;
 	struct window_ask ask;
@@ -200,7 +200,7 @@ the_stream_that_rested_longest_makes_room(void **state)
 }
 
 static void
-a_key_that_was_let_go_is_asked_for_with_the_rest_of_its_window(void **state)
+a_key_let_go_is_asked_for_with_the_rest_of_its_window(void **state)
 {
 	struct window w;
 
@@ -291,7 +291,7 @@ main(void)
 		cmocka_unit_test(
 		    a_reader_that_goes_on_from_the_middle_grows_from_one),
 		cmocka_unit_test(
-		    the_next_window_is_asked_for_within_half_a_window_of_the_end),
+		    the_next_window_is_asked_for_half_a_window_from_the_end),
 		cmocka_unit_test(
 		    threads_that_overtake_each_other_are_one_stream),
 		cmocka_unit_test(a_read_of_many_rows_gets_them_at_once),
@@ -300,7 +300,7 @@ main(void)
 		    sixteen_readers_of_one_file_each_have_their_window),
 		cmocka_unit_test(the_stream_that_rested_longest_makes_room),
 		cmocka_unit_test(
-		    a_key_that_was_let_go_is_asked_for_with_the_rest_of_its_window),
+		    a_key_let_go_is_asked_for_with_the_rest_of_its_window),
 		cmocka_unit_test(nothing_beyond_a_run_is_asked_for),
 		cmocka_unit_test(
 		    a_run_longer_than_the_maximum_comes_in_windows),
