@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "keys/broker_state.h"
 #include "keys/frame.h"
 #include "keys/session.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/loan.h"
+#include "tests/lib/moved.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
@@ -364,7 +365,7 @@ static void
 nothing_is_released_after_the_grant_has_ended(void **state)
 {
 	struct loan *s = *state;
-	const struct timespec pause = { .tv_nsec = 150000000 };
+	const int64_t hour_ms = 3600000;
 	OWNED_WRITER body = writer_of(4096);
 	char model[] = "llama", none[] = "", to[] = "user:bin", why[] = "w";
 	struct msg_grant_add m = {
@@ -378,22 +379,21 @@ nothing_is_released_after_the_grant_has_ended(void **state)
 	};
 	struct desk_person bin;
 	struct msg_session opened;
-	struct timespec now;
 	uint64_t id;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	m.until_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 100;
+	m.until_ms = broker_record_clock() + hour_ms;
 	msg_grant_add_write(&body, &m);
 	assert_int_equal(desk_ask(&s->owner, MSG_GRANT_ADD, &body, NULL), 0);
 	desk_person_come(&bin, &s->d, 2);
 	id = loan_open(&bin);
 	assert_int_equal(loan_release(&bin, id, 0, 1), 0);
-	nanosleep(&pause, NULL);
+	moved_wall_ms = hour_ms;
 	assert_int_equal(loan_release(&bin, id, 0, 1), ERR_DENIED);
 	assert_non_null(strstr(bin.sentence, "weir grant add llama"));
 	assert_int_equal(desk_open(&bin, "llama", MSG_MOUNT, "", &opened),
 	    ERR_DENIED);
 	assert_non_null(strstr(bin.sentence, "has ended"));
+	moved_wall_ms = 0;
 	desk_person_go(&bin);
 }
 
