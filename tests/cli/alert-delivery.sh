@@ -70,14 +70,13 @@ I
 chmod 600 "$vault/watch.ini"
 umask 022
 
-# Who asks before it serves would start one without a service.
 keyd_start()
 {
-	rm -f "$vault/run/keyd.sock"
+	vacant
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 60 test -S "$vault/run/keyd.sock"
+	listens
 	wait_for 60 weir status
 }
 # keyd_end SIGNAL

@@ -39,10 +39,11 @@ webhook = https://127.0.0.1:$(cat "$tmp/port")/
 webhook-ca = $tmp/$2.pem
 I
 	chmod 600 "$vault/watch.ini"
+	vacant
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 60 weir status
+	listens
 }
 stop()
 {

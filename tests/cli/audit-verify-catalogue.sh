@@ -87,10 +87,11 @@ edit "update meta set value = value + 5 where name = 'grants'" 'a counter' \
 # Not while keyd has it.
 rm -rf "$vault"
 cp -a "$tmp/kept" "$vault"
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process $keyd
-wait_for 60 weir status
+listens
 exits 6 'while a keyd serves' verify
 like "$err" 'stop it, or give -V a copy' 'says what to do'
 end_process $keyd

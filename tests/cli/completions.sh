@@ -31,10 +31,11 @@ ref=$(weir put llama/chat m 2>/dev/null)
 idle
 exits 0 'when no keyd runs' weir complete -- ls ''
 is "$out" none 'none is started to be asked'
+vacant
 weir-keyd --vault "$vault" --key-file "$key" >"$tmp/keyd" 2>&1 &
 keyd=$!
 cleanup_fn end_process $keyd
-wait_for 60 test -S "$vault/run/keyd.sock"
+listens
 weir grant add llama/chat:prod --to "$me" --loads 9 --reason t >/dev/null 2>&1
 exits 0 'of a keyd that runs' weir complete -- ls ll
 like "$out" "^$ref	" 'versions'

@@ -20,10 +20,11 @@ done
 serve()
 {
 	mkvault "vault$((count + 1))"
+	vacant
 	"$1" --vault "$vault" --key-file "$key" 2>"$tmp/keyd.log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 30 test -S "$vault/run/keyd.sock"
+	listens
 	ref=$(weir put llama "$tmp/tree" 2>/dev/null)
 }
 

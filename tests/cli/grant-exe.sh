@@ -9,11 +9,12 @@ requires fuse jq
 mkvault vault
 mkdir "$tmp/m" "$tmp/mnt"
 head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
 cleanup_fn unmount "$tmp/mnt"
-wait_for 60 grep -q ': serves' "$tmp/keyd.err"
+listens
 ref=$(weir put llama "$tmp/m" 2>/dev/null)
 file=$tmp/mnt/llama/@${ref#*@}/w.bin
 

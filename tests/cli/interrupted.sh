@@ -11,12 +11,12 @@ head -c 3000000 /dev/urandom >"$tmp/m/w.bin"
 weir put llama "$tmp/m" >"$tmp/ref" 2>/dev/null
 ref=$(cat "$tmp/ref")
 weir grant add llama --to "$me" --loads 9 --export --reason t 2>/dev/null
-idle
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 keyd=$!
 cleanup_fn end_process $keyd
 cleanup_fn kill -CONT $keyd
-wait_for 60 test -S "$vault/run/keyd.sock"
+listens
 
 # interrupted COMMAND...: under a keyd that has stopped; python catches SIGINT,
 # which what a shell has in its background ignores

@@ -24,11 +24,11 @@ echo evil >"$tmp/m/w.bin"
 evil=$(weir put llama "$tmp/m" 2>/dev/null)
 weir trust init --yes --quiet --key carol --key dave --public erin \
     >/dev/null 2>&1
-idle
 
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 cleanup_fn end_process $!
-wait_for 60 weir status
+listens
 mv "$vault/run/keyd.sock" "$vault/run/honest.sock"
 
 liar=

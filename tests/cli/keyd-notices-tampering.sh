@@ -15,12 +15,11 @@ cp -a "$vault" "$tmp/sound"
 
 start()
 {
-	rm -f "$vault/run/keyd.sock"
+	vacant
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	# Before it listens a command would start a keyd of its own.
-	wait_for 60 test -S "$vault/run/keyd.sock"
+	listens
 }
 gone()
 {

@@ -212,15 +212,18 @@ runs()
 	grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
 }
 
-# End a process that this test started, and wait for it.
+# A process has ended, whether somebody has waited for it or not.
+ended()
+{
+	! runs "$1"
+}
+
+# End a process that this test started, and wait for it: however long a busy disk
+# makes it take, it ends by itself.
 end_process()
 {
 	kill "$1" 2>/dev/null
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		runs "$1" || break
-		sleep 0.2
-	done
-	! runs "$1" || kill -9 "$1"
+	wait_for 60 ended "$1" || kill -9 "$1"
 	wait "$1" 2>/dev/null
 }
 
@@ -310,6 +313,20 @@ F_OFD_GETLK, shape = 36, "hhqqi4x"
 with open(sys.argv[1]) as f:
     lock = fcntl.fcntl(f, F_OFD_GETLK, struct.pack(shape, fcntl.F_WRLCK, 0, 0, 0, 0))
 sys.exit(struct.unpack(shape, lock)[0] != fcntl.F_UNLCK)' "$vault/keyd.lock"
+}
+
+# Before a weir-keyd is started as a service: one that a command started may be on
+# its way out, and one that was killed has left its socket.
+vacant()
+{
+	idle
+	rm -f "$vault/run/keyd.sock"
+}
+
+# And afterwards, before anything is asked: whoever asks sooner starts another one.
+listens()
+{
+	wait_for 60 test -S "$vault/run/keyd.sock"
 }
 
 # mktree DIR: a small tree with every case that put accepts

@@ -6,10 +6,11 @@
 requires jq xargs
 
 mkvault vault
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>/dev/null &
 service=$!
 cleanup_fn end_process "$service"
-wait_for 60 test -S "$vault/run/keyd.sock"
+listens
 mkdir "$tmp/m"
 
 # 20 versions whose labels are 60,000 bytes long: 1.2 MB of them.

@@ -18,10 +18,11 @@ python3 "$top/tests/lib/mkmodel.py" safetensors \
     "$tmp/tree/model.safetensors" --tensors 8 --bytes 16777216 >/dev/null
 printf '{"model_type": "test"}\n' >"$tmp/tree/config.json"
 hash=$(sha256sum <"$tmp/tree/model.safetensors" | cut -d ' ' -f 1)
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 60 grep -q ': serves' "$tmp/keyd.err"
+listens
 
 # granted MODEL OPTION...: a model of its own, for this user
 granted()

@@ -12,11 +12,11 @@ mkvault vault
 # serve: keyd of the vault, as a service
 serve()
 {
-	rm -f "$vault/run/keyd.sock"
+	vacant
 	weir-keyd --vault "$vault" --key-file "$key" 2>>"$tmp/keyd.log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 30 weir status
+	listens
 }
 
 serve

@@ -9,9 +9,10 @@ mutant=$BUILD/tests/mutants/weir-credulous
 [ -x "$mutant" ] || skip_all 'the mutant is not built'
 
 mkvault vault
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.log" &
 cleanup_fn end_process $!
-wait_for 30 test -S "$vault/run/keyd.sock"
+listens
 mkdir "$tmp/tree"
 head -c 3000000 /dev/urandom >"$tmp/tree/weights"
 head -c 2000000 /dev/zero >"$tmp/tree/zeros"

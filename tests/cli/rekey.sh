@@ -16,10 +16,11 @@ head -c 32 /dev/urandom >"$tmp/spare.key"
 # serve PROGRAM: keyd of the vault at hand
 serve()
 {
+	vacant
 	"$1" --vault "$vault" --key-file "$key" 2>>"$tmp/keyd.log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 30 weir status
+	listens
 }
 
 stop()

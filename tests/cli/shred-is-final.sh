@@ -18,10 +18,11 @@ head -c 200000 /dev/urandom >"$tmp/b/own.bin"
 # serve PROGRAM: keyd of the vault at hand
 serve()
 {
+	vacant
 	"$1" --vault "$vault" --key-file "$key" 2>>"$tmp/keyd.log" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	wait_for 30 test -S "$vault/run/keyd.sock"
+	listens
 }
 
 # What is being verified still is not shredded yet.

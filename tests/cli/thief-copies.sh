@@ -21,10 +21,11 @@ python3 "$top/tests/lib/mkmodel.py" safetensors \
     "$tmp/tree/model.safetensors" --tensors 8 --bytes 33554432 >/dev/null
 printf '{"model_type": "test"}\n' >"$tmp/tree/config.json"
 
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"
-wait_for 60 weir status
+listens
 
 # Each has a model of its own: what all together may have is another test's.
 for who; do

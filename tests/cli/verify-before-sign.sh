@@ -108,11 +108,11 @@ verifier()
 
 serve()
 {
+	vacant
 	weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	keyd=$!
 	cleanup_fn end_process "$keyd"
-	# Whoever asks it before starts one of their own.
-	wait_for 60 grep -q "serves '$vault'" "$tmp/keyd.err"
+	listens
 }
 
 # of_big N: so many versions of the model were found sound

@@ -23,7 +23,7 @@ X
 chmod 755 "$tmp/hook"
 : >"$tmp/taken"
 
-idle
+vacant
 weir-keyd --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 keyd=$!
 cleanup_fn end_process "$keyd"

@@ -22,9 +22,10 @@ idle
 races()
 {
 	status=0
+	vacant
 	"$2" --vault "$vault" --key-file "$key" 2>"$tmp/keyd.err" &
 	pid=$!
-	wait_for 60 grep -q ": serves" "$tmp/keyd.err"
+	listens
 	for model in one eight; do
 		v=$(weir show "$(cat "$tmp/ref-$model")" --json)
 		"$BUILD/tests/crash/race" "$vault" "$key" $model \
