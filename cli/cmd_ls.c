@@ -117,6 +117,17 @@ list_files(const struct options *o, struct client *c, const char *reference)
 	return 0;
 }
 
+/* "prod", "prod(expired)" */
+static void
+add_channel(FILE *f, bool more, const char *name, const json_t *v)
+{
+	const char *why = talk_text(json_object_get(v, "halted"), name);
+
+	fprintf(f, "%s%s", more ? " " : "", name);
+	if (*why != '\0')
+		fprintf(f, "(%s)", why);
+}
+
 /* What points to a version, "latest" last; the caller frees. */
 static int
 channels_text(const json_t *model, const json_t *v, char **out)
@@ -133,7 +144,7 @@ channels_text(const json_t *model, const json_t *v, char **out)
 	if (json_object_get(v, "removed") != NULL)
 		fputs("(removed)", f);
 	json_array_foreach(json_object_get(v, "channels"), i, name)
-		fprintf(f, "%s%s", i > 0 ? " " : "", json_string_value(name));
+		add_channel(f, i > 0, json_string_value(name), v);
 	if (latest)
 		fprintf(f, "%slatest", ftello(f) > 0 ? " " : "");
 	if (fclose(f) != 0) {
@@ -157,13 +168,14 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v,
 	char created[OUT_TIME];
 	OWNED_MEM(char) channels = NULL;
 	OWNED_MEM(char) labels = NULL;
-	const char *cells[] = { talk_text(model, "model"), version, NULL,
-		created, files, size, talk_text(v, "by"), NULL };
+	const char *cells[] = { talk_text(model, "model"), version,
+		talk_text(v, "state"), NULL, created, files, size,
+		talk_text(v, "by"), NULL };
 	int r = channels_text(model, v, &channels);
 
 	if (r != 0)
 		return r;
-	cells[2] = channels;
+	cells[3] = channels;
 	snprintf(version, sizeof(version), "%.*s", digits,
 	    talk_text(v, "version"));
 	out_when(talk_text(v, "created"), created);
@@ -173,21 +185,22 @@ add_version_row(struct out_table *t, const json_t *model, const json_t *v,
 	r = talk_labels_text(json_object_get(v, "labels"), &labels);
 	if (r != 0)
 		return r;
-	cells[7] = labels;
+	cells[8] = labels;
 	return out_table_add(t, cells);
 }
 
 static int
 print_versions(const json_t *models, int digits)
 {
-	static const char *const heads[] = { "MODEL", "VERSION", "CHANNELS",
-		"CREATED (UTC)", ">FILES", ">SIZE", "BY", "LABELS" };
+	static const char *const heads[] = { "MODEL", "VERSION", "STATE",
+		"CHANNELS", "CREATED (UTC)", ">FILES", ">SIZE", "BY",
+		"LABELS" };
 	OWNED(out_table) table = NULL;
 	json_t *model, *v;
 	size_t i, k;
 	int r;
 
-	if ((r = out_table_new(&table, heads, 8)) != 0)
+	if ((r = out_table_new(&table, heads, 9)) != 0)
 		return r;
 	json_array_foreach(models, i, model)
 		json_array_foreach(json_object_get(model, "versions"), k, v)

@@ -44,6 +44,8 @@ static const struct commands_row rows[] = {
 	{ "ls", cmd_ls, 0, 1, false,
 	    "list models and versions, or a version's files",
 	    "[MODEL|REF] [--files] [--all] [--long]\n"
+	    "A version is unsigned, signed, lapsed (not as the trust root in "
+	    "force asks) or\nrevoked; 'weir show REF' says who signed it.\n"
 	    "  --files  the files of the version; on for MODEL:CHANNEL and "
 	    "MODEL@DIGITS\n"
 	    "  --all    versions that were removed and can be brought back, "

@@ -171,10 +171,10 @@ add_row(struct out_table *t, const json_t *model, const json_t *v)
 	char dtypes[TEXT_SIZE], formats[TEXT_SIZE], kept[TEXT_SIZE];
 	char parameters[24], types[2 * TEXT_SIZE];
 	const char *cells[] = { talk_text(model, "model"), digits,
-		talk_text(v, "by"), talk_text(v, "owner"),
-		talk_text(v, "classification"), talk_text(v, "licence"),
-		talk_text(v, "source_run"), size, parameters, types, read,
-		kept };
+		talk_text(v, "state"), talk_text(v, "by"),
+		talk_text(v, "owner"), talk_text(v, "classification"),
+		talk_text(v, "licence"), talk_text(v, "source_run"), size,
+		parameters, types, read, kept };
 
 	snprintf(digits, sizeof(digits), "%s", talk_text(v, "version"));
 	out_size(talk_number(v, "bytes"), size);
@@ -193,15 +193,15 @@ add_row(struct out_table *t, const json_t *model, const json_t *v)
 int
 inventory_print(const json_t *models)
 {
-	static const char *const heads[] = { "MODEL", "VERSION", "BY", "OWNER",
-		"CLASS", "LICENCE", "SOURCE RUN", ">SIZE", ">PARAMETERS",
-		"TYPES", "LAST READ (UTC)", "RETENTION" };
+	static const char *const heads[] = { "MODEL", "VERSION", "STATE", "BY",
+		"OWNER", "CLASS", "LICENCE", "SOURCE RUN", ">SIZE",
+		">PARAMETERS", "TYPES", "LAST READ (UTC)", "RETENTION" };
 	OWNED(out_table) table = NULL;
 	const json_t *model, *v;
 	size_t i, k;
 	int r;
 
-	if ((r = out_table_new(&table, heads, 12)) != 0)
+	if ((r = out_table_new(&table, heads, 13)) != 0)
 		return r;
 	json_array_foreach(models, i, model)
 		json_array_foreach(json_object_get(model, "versions"), k, v)

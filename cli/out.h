@@ -50,7 +50,7 @@ void out_line_to(FILE *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Columns that line up.  A heading that begins with '>' is set to the right.
  * Nothing is printed when there are no rows. */
-#define OUT_COLUMNS 12
+#define OUT_COLUMNS 13
 struct out_table;
 int out_table_new(struct out_table **out, const char *const *heads,
     size_t columns) MUST_USE;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/broker_state.h"
+#include "keys/broker_trust.h"
 #include "vault/err.h"
 #include "vault/log.h"
 #include "vault/object.h"
@@ -107,14 +108,20 @@ broker_model_resolve(struct broker_call *c, const char *text,
 
 /* --- model.ls --- */
 
+/* Versions in a reply: each takes a look at signatures, and others are served
+ * before the next reply. */
+#define VERSIONS_AT_ONCE 256
+
 struct model_list {
 	struct broker_call *c;
 	const struct grant *grants; /* the caller's */
 	size_t grant_count;
 	bool all;
 	bool long_form;
+	const struct trust_root *root; /* in force; NULL: none */
 	int64_t now_ms;
 	struct listing l;
+	size_t taken; /* versions */
 	json_t *models;
 	json_t *model; /* the last one of models; NULL: none yet */
 	char name[REF_NAME_MAX + 1];
@@ -315,6 +322,8 @@ add_version(struct model_list *l, const struct catalogue_version *v)
 	size_t size;
 	int err = one == NULL ? ERR_NOMEM : add_channels(l, v, one);
 
+	if (err == 0)
+		err = broker_trust_standing(l->c->b, l->root, v, one);
 	if (err == 0 && l->long_form)
 		err = add_long(l->c->b, v, one);
 	if (err != 0) {
@@ -359,7 +368,13 @@ list_version(void *arg, const struct catalogue_version *v)
 		err = next_model(l, v);
 	if (err == 0)
 		err = may_see(l, v, &may);
-	return err == 0 && may ? add_version(l, v) : err;
+	if (err != 0 || !may)
+		return err;
+	if (l->taken++ == VERSIONS_AT_ONCE) {
+		l->l.full = true;
+		return LISTING_FULL;
+	}
+	return add_version(l, v);
 }
 
 /* What the caller is granted, expired grants among it. */
@@ -379,6 +394,7 @@ static int
 list(struct broker_call *c, const struct msg_list *m)
 {
 	OWNED_MEM(struct grant) grants = NULL;
+	OWNED(trust_root) root = NULL;
 	struct model_list l = {
 		.c = c,
 		.now_ms = broker_record_clock(),
@@ -406,6 +422,10 @@ list(struct broker_call *c, const struct msg_list *m)
 		err = my_grants(c, "", &grants, &l.grant_count);
 	if (err != 0)
 		return err;
+	err = broker_trust_root(c->b, &root);
+	if (err != 0)
+		return broker_call_unreadable(c, err);
+	l.root = root;
 	l.grants = grants;
 	l.all = held != 0;
 	l.models = json_array();

@@ -229,6 +229,93 @@ broker_trust_believe(struct broker *b, const struct trust_root *r,
 	return 0;
 }
 
+/* --- where a version stands --- */
+
+static int
+set(json_t *object, const char *key, json_t *value)
+{
+	return json_object_set_new(object, key, value) == 0 ? 0 : ERR_NOMEM;
+}
+
+static json_t *
+names_of(const struct catalogue_statement *row)
+{
+	json_error_t why;
+
+	return json_loads(row->signers, 0, &why);
+}
+
+static json_t *
+revocation_json(const struct broker_held *h)
+{
+	char name[BROKER_NAME], time[ENTRY_TIME_SIZE];
+
+	return json_pack("{s:s, s:s, s:s, s:o}", "statement",
+	    broker_trust_name(h->row, name), "time",
+	    entry_time_text(h->row->settled_ms, time), "reason",
+	    statement_fields(h->s)->reason, "signed", names_of(h->row));
+}
+
+static const char *
+state_text(const struct broker_belief *b)
+{
+	if (b->verdict == TRUST_REVOKED)
+		return "revoked";
+	if (b->version.row == NULL)
+		return "unsigned";
+	return b->verdict == TRUST_OK ? "signed" : "lapsed";
+}
+
+/* Those channels that point to it still, but that nobody reads by. */
+static int
+set_halted(struct broker *b, const struct trust_root *r,
+    const struct trust_want *version, json_t *object)
+{
+	json_t *halted = json_object(), *channel;
+	size_t i;
+	int err = set(object, "halted", halted);
+
+	json_array_foreach(json_object_get(object, "channels"), i, channel) {
+		struct trust_want want = *version;
+		OWNED_BELIEF belief = { 0 };
+
+		want.channel = json_string_value(channel);
+		if (err == 0)
+			err = broker_trust_believe(b, r, &want, &belief);
+		if (err == 0 && belief.verdict != TRUST_OK)
+			err = set(halted, want.channel,
+			    json_string(belief.verdict == TRUST_EXPIRED ?
+				    "expired" :
+				    "lapsed"));
+	}
+	return err;
+}
+
+int
+broker_trust_standing(struct broker *b, const struct trust_root *r,
+    const struct catalogue_version *v, void *object)
+{
+	struct trust_want want = broker_trust_want(b, v->model, NULL,
+	    &v->version);
+	OWNED_BELIEF belief = { 0 };
+	int err = 0;
+
+	if (r != NULL)
+		err = broker_trust_believe(b, r, &want, &belief);
+	if (err == 0)
+		err = set(object, "state", json_string(state_text(&belief)));
+	if (err == 0 && belief.version.row != NULL)
+		err = set(object, "signed", names_of(belief.version.row));
+	if (err == 0 && belief.revocation.row != NULL)
+		err = set(object, "revoked",
+		    revocation_json(&belief.revocation));
+	/* Where the version is not accepted no channel of it is. */
+	return err == 0 && belief.version.row != NULL &&
+		belief.verdict == TRUST_OK ?
+	    set_halted(b, r, &want, object) :
+	    err;
+}
+
 /* --- phrases --- */
 
 /* "carol, dave or erin" */

@@ -173,7 +173,9 @@ json ".log | length == 1 and .[0].version == \"${one#*@}\" and
     .[0].serial == 1 and .[0].signed == [\"carol\", \"dave\"] and
     .[0].ticket == \"OPS-1\"" 'has it'
 exits 0 'ls' weir ls llama
-like "$out" "^llama +$(printf %.32s "${one#*@}") +prod " 'shows where it points'
+like "$out" "^llama +$(printf %.32s "${one#*@}") +signed +prod " 'shows where it points'
+like "$out" "^llama +$(printf %.32s "${three#*@}") +unsigned +latest " \
+    'and what nobody has signed'
 exits 6 'once more' approve "$p" "$one" --key erin
 like "$err" 'effective' 'is too late'
 
@@ -247,6 +249,10 @@ exits 0 'revoke' weir revoke "$two" --yes --key carol --reason backdoor
 like "$out" '^proposed R[0-9]+: 1 of 2, waits for dave$' 'takes two here'
 exits 0 'the second' weir revoke "$two" --yes --key dave
 like "$out" '^signed R[0-9]+: 2 of 2, in force$' 'joins it'
+exits 0 'ls --json' weir ls llama --json
+json "[.models[].versions[] | select(.version == \"${two#*@}\") | .state,
+    .revoked.reason, .revoked.signed] ==
+    [\"revoked\", \"backdoor\", [\"carol\", \"dave\"]]" 'shows it'
 exits 6 'to promote it' promote "$two" carol
 like "$err" 'revoked' 'is refused'
 exits 6 'to sign it again' weir sign "$two" --yes --key carol
