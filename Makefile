@@ -170,7 +170,7 @@ help:
 	'make crash-sweep  the same at every place there is (hours); totals' \
 	'make soak         SOAK_SECONDS=7200 of puts, mounts, kills, full disks' \
 	'make map          what each file is about, by its header' \
-	'make lint         layers, symbols, headers, lengths, man pages, format' \
+	'make lint         layers, symbols, headers, lengths, columns, man pages' \
 	'make format       rewrite the sources as .clang-format says' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60' \
 	'make bench        the figures, beside other tools (BENCH=options)' \

@@ -5,8 +5,8 @@
 # script that runs alone, too.
 set -u
 
-lints='format scripts banned symbols headers lengths layers man docs debian
-    figures rules wraps'
+lints='format scripts banned symbols headers lengths columns layers man docs
+    debian figures rules wraps'
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT

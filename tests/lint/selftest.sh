@@ -67,7 +67,8 @@ err_clean(int i)
 }
 EOP
 $CC -c vault/err.c -o "$BUILD/vault/err.o"
-for lint in layers symbols headers banned lengths man docs format scripts; do
+for lint in layers symbols headers banned lengths columns man docs format \
+    scripts; do
 	n=$((n + 1))
 	if sh "tests/lint/$lint.sh" >&2; then
 		echo "ok $n - $lint passes a clean tree"
@@ -149,6 +150,39 @@ expect lengths 'plant() has 8[0-9] lines' 'a long function' vault/plant.c
 yes '' | head -n 601 >vault/plant.c
 expect lengths 'vault/plant.c: 601 lines' 'a long file' vault/plant.c
 
+# A line of so many columns, the first eight of them a tab.
+wide()
+{
+	printf '\t/* %0*d */\n' "$(($1 - 14))" 0
+}
+wide 81 >vault/plant.c
+expect columns 'vault/plant.c:1: 81 columns' 'a wide line' vault/plant.c
+
+# A table may be wide, what is behind it may not.
+{
+	echo '/* clang-format off */'
+	wide 90
+	echo '/* clang-format on */'
+} >vault/plant.c
+cp vault/plant.c vault/plant.h
+wide 81 >>vault/plant.c
+expect columns 'vault/plant.c:4: 81 columns' 'a wide line after a table' \
+    vault/plant.c
+
+# Bytes are not columns.
+{
+	wide 80
+	wide 80 | sed 's/0000/→×é…/'
+} >>vault/plant.h
+n=$((n + 1))
+if sh tests/lint/columns.sh >&2; then
+	echo "ok $n - columns passes a wide table, and 80 columns"
+else
+	echo "not ok $n - columns fails on a wide table, or on 80 columns"
+	status=1
+fi
+rm -f vault/plant.h
+
 printf '.Dd plant\n.Sh NOT A SECTION\n.Bogus\n' >vault/plant.1
 expect man 'vault/plant.1' 'a man page that mandoc would not pass' vault/plant.1
 
@@ -187,7 +221,6 @@ expect man 'cli/commands.c: no command table' 'a table that it cannot find' \
     cli/commands.c cli/weir.1
 
 # Rules, and the page that tells of them.
-mkdir docs
 rules()
 {
 	printf '\t[WATCH_%s] = { "%s", WATCH_HIGH, DAY, { { 0 } } },\n' \
