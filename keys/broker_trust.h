@@ -60,9 +60,9 @@ void broker_trust_why(const struct broker_belief *b, const struct trust_root *r,
     char out[static BROKER_WHY]);
 
 /*
- * What a list of versions tells of one beside its channels: `state` and `signed`,
- * `revoked`, `halted` (PROTOCOL.md, "model.ls"), set in object, a json_t whose
- * `channels` are there.  r NULL: the vault has no trust root.
+ * What a list of versions tells of one beside its channels: `state` and
+ * `signed`, `revoked`, `halted` (PROTOCOL.md, "model.ls"), set in object, a
+ * json_t whose `channels` are there.  r NULL: the vault has no trust root.
  */
 int broker_trust_standing(struct broker *b, const struct trust_root *r,
     const struct catalogue_version *v, void *object) MUST_USE;

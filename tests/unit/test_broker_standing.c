@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What model.ls says of a version beside its name: signed, revoked, and which of
- * its channels nobody reads by. */
+/* What model.ls says of a version beside its name: signed, revoked, and which
+ * of its channels nobody reads by. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
