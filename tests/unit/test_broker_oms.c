@@ -6,16 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/bundle.h"
 #include "tests/lib/bureau.h"
 #include "tests/lib/test.h"
 #include "vault/base64.h"
 #include "vault/err.h"
-#include "vault/file.h"
 #include "vault/log.h"
 #include "vault/oms.h"
 
 #define DAEMON 1
-#define FOLDER "tests/vectors/"
 #define SIZE 100U
 
 /* A version that is to be signed, and what a manager makes of it. */
@@ -46,18 +45,6 @@ teardown(void **state)
 	return 0;
 }
 
-static char *
-load(const char *name)
-{
-	char path[128];
-	uint8_t *bytes;
-	size_t n;
-
-	snprintf(path, sizeof(path), FOLDER "%s", name);
-	assert_int_equal(file_load(NULL, path, 1U << 16, &bytes, &n), 0);
-	return (char *)bytes;
-}
-
 /* desk_put's first file of SIZE bytes. */
 static struct digest
 digest_of_first(void)
@@ -74,7 +61,7 @@ static char name_of_model[] = "m";
 static void
 sign(struct signing *s, const struct digest *version)
 {
-	OWNED_MEM(char) pem = load("oms-p256.pem");
+	OWNED_MEM(char) pem = bundle_vector("p256", ".pem");
 	OWNED_MEM(char) payload = NULL;
 	const struct oms_private private = { .pem = pem };
 	const struct oms_parts parts = { .name = name_of_model };
@@ -188,7 +175,7 @@ a_signature_over_anything_else_is_refused_and_recorded(void **state)
 	struct desk_person owner;
 	struct signing s;
 	struct msg_sign_oms m;
-	OWNED_MEM(char) another = load("oms-p384.pub");
+	OWNED_MEM(char) another = bundle_vector("p384", ".pub");
 
 	begin(&owner, d, &s);
 	verified(d, &s, true);

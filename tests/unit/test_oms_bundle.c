@@ -8,29 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/bundle.h"
 #include "vault/base64.h"
 #include "vault/err.h"
-#include "vault/file.h"
-#include "vault/oms.h"
 
-#define FOLDER "tests/vectors/"
 #define FILES 5
 #define PASSPHRASE "correct horse battery staple"
 
 static const char *const curves[] = { "p256", "p384", "p521" };
 static const char *const ignored[] = { "z", "cache", "cache" };
-
-static char *
-load(const char *name, const char *ending)
-{
-	char path[128];
-	uint8_t *bytes;
-	size_t n;
-
-	snprintf(path, sizeof(path), FOLDER "oms-%s%s", name, ending);
-	assert_int_equal(file_load(NULL, path, 1U << 16, &bytes, &n), 0);
-	return (char *)bytes;
-}
 
 /* The files of the vectors: the digest of each is that of its name. */
 static struct oms_files
@@ -74,7 +60,7 @@ the_payload_is_the_one_that_others_made(void **state)
 	struct oms_resource items[FILES];
 	const struct oms_files files = vector_files(items);
 	const struct oms_parts parts = vector_parts();
-	OWNED_MEM(char) wanted = load("payload", ".json");
+	OWNED_MEM(char) wanted = bundle_vector("payload", ".json");
 	OWNED_MEM(char) payload = NULL;
 	char why[OMS_WHY] = "";
 	size_t n;
@@ -94,8 +80,8 @@ the_bundle_is_the_one_that_openssl_signed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		OWNED_MEM(char) wanted = load(curves[i], ".sig");
-		OWNED_MEM(char) key = load(curves[i], ".pub");
+		OWNED_MEM(char) wanted = bundle_vector(curves[i], ".sig");
+		OWNED_MEM(char) key = bundle_vector(curves[i], ".pub");
 		OWNED_MEM(char) bundle = NULL;
 		uint8_t sig[OMS_SIG_MAX];
 		char why[OMS_WHY] = "";
@@ -128,8 +114,8 @@ what_is_signed_here_verifies(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		OWNED_MEM(char) pem = load(curves[i], ".pem");
-		OWNED_MEM(char) wanted = load(curves[i], ".pub");
+		OWNED_MEM(char) pem = bundle_vector(curves[i], ".pem");
+		OWNED_MEM(char) wanted = bundle_vector(curves[i], ".pub");
 		OWNED_MEM(char) payload = NULL;
 		OWNED_MEM(char) bundle = NULL;
 		OWNED_MEM(char) key = NULL;
@@ -161,9 +147,9 @@ a_check_finds_what_is_another_s(void **state)
 {
 	struct oms_resource items[FILES];
 	const struct oms_files files = vector_files(items);
-	OWNED_MEM(char) bundle = load("p256", ".sig");
-	OWNED_MEM(char) key = load("p256", ".pub");
-	OWNED_MEM(char) other = load("p384", ".pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
+	OWNED_MEM(char) other = bundle_vector("p384", ".pub");
 	struct oms_parts good = vector_parts(), parts;
 	uint8_t sig[OMS_SIG_MAX];
 	char why[OMS_WHY] = "", padded[OMS_KEY_TEXT_MAX];
@@ -242,7 +228,7 @@ a_payload_needs_files_a_name_and_plain_paths(void **state)
 static void
 an_encrypted_key_takes_its_passphrase(void **state)
 {
-	OWNED_MEM(char) pem = load("p256", "-encrypted.pem");
+	OWNED_MEM(char) pem = bundle_vector("p256", "-encrypted.pem");
 	OWNED_MEM(char) key = NULL;
 	struct oms_private private = private_of(pem);
 	uint8_t sig[OMS_SIG_MAX];
@@ -269,14 +255,14 @@ other_keys_are_refused(void **state)
 	static const char *const others[] = { "ed25519", "secp256k1", "p224",
 		"rsa", "explicit" };
 	uint8_t sig[OMS_SIG_MAX];
-	OWNED_MEM(char) public = load("p256", ".pub");
+	OWNED_MEM(char) public = bundle_vector("p256", ".pub");
 	struct oms_private private = private_of(public);
 	char why[OMS_WHY] = "", *key;
 	size_t n;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		OWNED_MEM(char) pem = load("other-", others[i]);
+		OWNED_MEM(char) pem = bundle_vector("other-", others[i]);
 		const struct oms_private other = private_of(pem);
 
 		assert_int_equal(oms_sign(&other, "x", 1, sig, &n, &key, why),
@@ -318,8 +304,8 @@ a_record_gives_the_bundle_back(void **state)
 	struct oms_resource items[FILES];
 	struct manifest_file files[FILES] = { 0 };
 	const struct manifest m = { .file_count = FILES, .files = files };
-	OWNED_MEM(char) wanted = load("p256", ".sig");
-	OWNED_MEM(char) key = load("p256", ".pub");
+	OWNED_MEM(char) wanted = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED_MEM(char) record = NULL;
 	OWNED_MEM(char) other = NULL;
 	OWNED_MEM(char) bundle = NULL;

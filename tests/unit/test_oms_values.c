@@ -7,42 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/bundle.h"
 #include "vault/err.h"
-#include "vault/file.h"
-#include "vault/oms.h"
-
-#define TEXT_MAX (1U << 16)
-
-static char *
-load(const char *path)
-{
-	uint8_t *bytes;
-	size_t n;
-
-	assert_int_equal(file_load(NULL, path, TEXT_MAX, &bytes, &n), 0);
-	return (char *)bytes;
-}
-
-/* text with the first `from` made `to`; it must be there. */
-static char *
-edited(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	char *out;
-
-	assert_non_null(at);
-	assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to,
-			at + strlen(from)) > 0);
-	return out;
-}
-
-static int
-verify(const char *bundle, const char *key, struct oms_doc **out,
-    char why[static OMS_WHY])
-{
-	why[0] = '\0';
-	return oms_verify(out, bundle, strlen(bundle), key, why);
-}
 
 /* The separators of JSON without escapes in its strings. */
 static size_t
@@ -69,14 +35,14 @@ with_numbers(const char *bundle, size_t count)
 	memcpy(list, before, sizeof(before));
 	for (size_t i = 0; i < count; i++)
 		memcpy(list + strlen(before) + 2 * i, i > 0 ? ",0" : " 0", 2);
-	return edited(bundle, before, list);
+	return bundle_edited(bundle, before, list);
 }
 
 static void
 a_bundle_has_few_values(void **state)
 {
-	OWNED_MEM(char) bundle = load("tests/vectors/oms-p256.sig");
-	OWNED_MEM(char) key = load("tests/vectors/oms-p256.pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	const size_t left = OMS_SEPARATORS_MAX - separators_of(bundle) + 1;
 	OWNED_MEM(char) most = with_numbers(bundle, left);
 	OWNED_MEM(char) more = with_numbers(bundle, left + 1);
@@ -90,14 +56,14 @@ a_bundle_has_few_values(void **state)
 
 	(void)state;
 	assert_int_equal(separators_of(most), OMS_SEPARATORS_MAX);
-	assert_int_equal(verify(most, key, &doc, why), 0);
-	assert_int_equal(verify(more, key, &none, why), ERR_LIMIT);
+	assert_int_equal(bundle_verify(most, key, &doc, why), 0);
+	assert_int_equal(bundle_verify(more, key, &none, why), ERR_LIMIT);
 	assert_non_null(strstr(why, "more values"));
 	/* In strings they are none, behind a quote in one either. */
 	memset(text, '[', OMS_SEPARATORS_MAX + 1);
 	assert_true(asprintf(&hint, "\"x\":\"\\\"%s\",\"hint\"", text) > 0);
-	quoted = edited(bundle, "\"hint\"", hint);
-	assert_int_equal(verify(quoted, key, &other, why), 0);
+	quoted = bundle_edited(bundle, "\"hint\"", hint);
+	assert_int_equal(bundle_verify(quoted, key, &other, why), 0);
 }
 
 int

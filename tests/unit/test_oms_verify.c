@@ -9,54 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/bundle.h"
 #include "vault/base64.h"
 #include "vault/err.h"
-#include "vault/file.h"
-#include "vault/oms.h"
 
-#define FOLDER "tests/vectors/"
-#define TEXT_MAX (1U << 16)
 #define FILES 5
-
-static char *
-load(const char *name)
-{
-	char path[128];
-	uint8_t *bytes;
-	size_t n;
-
-	snprintf(path, sizeof(path), FOLDER "%s", name);
-	assert_int_equal(file_load(NULL, path, TEXT_MAX, &bytes, &n), 0);
-	return (char *)bytes;
-}
-
-/* text with the first `from` made `to`; it must be there. */
-static char *
-edited(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	char *out;
-
-	if (at == NULL)
-		fail_msg("no '%s' in %s", from, text);
-	assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to,
-			at + strlen(from)) > 0);
-	return out;
-}
-
-static int
-verify(const char *bundle, const char *key, struct oms_doc **out,
-    char why[static OMS_WHY])
-{
-	why[0] = '\0';
-	return oms_verify(out, bundle, strlen(bundle), key, why);
-}
 
 /* A bundle around any payload, truly signed by the P-256 vector's key. */
 static char *
 signed_bundle(const char *payload, const char *material)
 {
-	OWNED_MEM(char) pem = load("oms-p256.pem");
+	OWNED_MEM(char) pem = bundle_vector("p256", ".pem");
 	OWNED_MEM(char) key = NULL;
 	OWNED_MEM(char) body = malloc(BASE64_SIZE(strlen(payload)));
 	const struct oms_private private = { .pem = pem };
@@ -90,19 +53,15 @@ the_vectors_verify(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		char name[32], why[OMS_WHY];
-		OWNED_MEM(char) bundle = NULL;
-		OWNED_MEM(char) key = NULL;
+		OWNED_MEM(char) bundle = bundle_vector(curves[i], ".sig");
+		OWNED_MEM(char) key = bundle_vector(curves[i], ".pub");
 		OWNED(oms_doc) doc = NULL;
 		const struct oms_files *files;
 		struct digest root, said;
+		char why[OMS_WHY];
 		size_t ignored;
 
-		snprintf(name, sizeof(name), "oms-%s.sig", curves[i]);
-		bundle = load(name);
-		snprintf(name, sizeof(name), "oms-%s.pub", curves[i]);
-		key = load(name);
-		assert_int_equal(verify(bundle, key, &doc, why), 0);
+		assert_int_equal(bundle_verify(bundle, key, &doc, why), 0);
 		files = oms_doc_files(doc);
 		assert_int_equal(files->count, FILES);
 		for (size_t f = 0; f < FILES; f++) {
@@ -125,8 +84,8 @@ the_vectors_verify(void **state)
 static void
 every_truncation_is_refused(void **state)
 {
-	OWNED_MEM(char) bundle = load("oms-p256.sig");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	struct oms_doc *doc;
 	char why[OMS_WHY];
 
@@ -146,15 +105,15 @@ every_truncation_is_refused(void **state)
 static void
 no_flipped_bit_changes_what_is_vouched_for(void **state)
 {
-	OWNED_MEM(char) bundle = load("oms-p256.sig");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED(oms_doc) sound = NULL;
 	char why[OMS_WHY];
 	struct digest root;
 	size_t n = strlen(bundle), from, to, body, end, accepted = 0;
 
 	(void)state;
-	assert_int_equal(verify(bundle, key, &sound, why), 0);
+	assert_int_equal(bundle_verify(bundle, key, &sound, why), 0);
 	root = oms_doc_root(sound);
 	from = (size_t)(strstr(bundle, "\"hint\"") - bundle);
 	to = (size_t)(strstr(bundle, "\"dsseEnvelope\"") - bundle);
@@ -241,17 +200,17 @@ static const struct edit bundle_edits[] = {
 static void
 a_bundle_is_what_it_says_and_no_more(void **state)
 {
-	OWNED_MEM(char) bundle = load("oms-p256.sig");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bundle_edits) / sizeof(*bundle_edits);
 	     i++) {
 		const struct edit *e = &bundle_edits[i];
-		OWNED_MEM(char) other = edited(bundle, e->from, e->to);
+		OWNED_MEM(char) other = bundle_edited(bundle, e->from, e->to);
 		OWNED(oms_doc) doc = NULL;
 		char why[OMS_WHY];
-		int err = verify(other, key, &doc, why);
+		int err = bundle_verify(other, key, &doc, why);
 
 		if (err != e->err || strstr(why, e->why) == NULL)
 			fail_msg("'%s': %d, %s", e->to, err, why);
@@ -261,8 +220,8 @@ a_bundle_is_what_it_says_and_no_more(void **state)
 static void
 no_signature_at_all_is_refused(void **state)
 {
-	OWNED_MEM(char) bundle = load("oms-p256.sig");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) bundle = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	static const char none[] = "\"signatures\":[]}}";
 	char *at = strstr(bundle, "\"signatures\"");
 	struct oms_doc *doc;
@@ -270,7 +229,7 @@ no_signature_at_all_is_refused(void **state)
 
 	(void)state;
 	memcpy(at, none, sizeof(none));
-	assert_int_equal(verify(bundle, key, &doc, why), ERR_FORMAT);
+	assert_int_equal(bundle_verify(bundle, key, &doc, why), ERR_FORMAT);
 	assert_non_null(strstr(why, "has 0 items, not one"));
 }
 
@@ -279,8 +238,8 @@ no_signature_at_all_is_refused(void **state)
 static void
 a_hint_is_of_the_pem_text_or_absent(void **state)
 {
-	OWNED_MEM(char) payload = load("oms-payload.json");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) payload = bundle_vector("payload", ".json");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED_MEM(char) der_hint = NULL;
 	OWNED_MEM(char) bundle = NULL;
 	OWNED_MEM(char) bare = signed_bundle(payload, NO_HINT);
@@ -305,12 +264,12 @@ a_hint_is_of_the_pem_text_or_absent(void **state)
 	assert_true(asprintf(&der_hint, "{\"publicKey\":{\"hint\":\"%s\"}}",
 			digest_hex(&d, hex)) > 0);
 	bundle = signed_bundle(payload, der_hint);
-	assert_int_equal(verify(bundle, key, &none, why), ERR_INTEGRITY);
+	assert_int_equal(bundle_verify(bundle, key, &none, why), ERR_INTEGRITY);
 	assert_non_null(strstr(why, hex));
 
-	assert_int_equal(verify(bare, key, &doc, why), 0);
+	assert_int_equal(bundle_verify(bare, key, &doc, why), 0);
 	assert_false(oms_doc_has_hint(doc));
-	assert_int_equal(verify(empty, key, &other, why), 0);
+	assert_int_equal(bundle_verify(empty, key, &other, why), 0);
 	assert_false(oms_doc_has_hint(other));
 }
 
@@ -330,9 +289,9 @@ raw_material(const void *bytes, size_t n, const char *more)
 static void
 a_bundle_may_hold_the_key_itself(void **state)
 {
-	OWNED_MEM(char) payload = load("oms-payload.json");
-	OWNED_MEM(char) key = load("oms-p256.pub");
-	OWNED_MEM(char) another = load("oms-p384.pub");
+	OWNED_MEM(char) payload = bundle_vector("payload", ".json");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
+	OWNED_MEM(char) another = bundle_vector("p384", ".pub");
 	const char *const raw[] = { key, another, "-----BEGIN PUBLIC KEY-----",
 		"x" };
 	const int wanted[] = { 0, ERR_INTEGRITY, ERR_FORMAT, ERR_FORMAT };
@@ -346,7 +305,8 @@ a_bundle_may_hold_the_key_itself(void **state)
 		OWNED(oms_doc) doc = NULL;
 		char why[OMS_WHY];
 
-		assert_int_equal(verify(bundle, key, &doc, why), wanted[i]);
+		assert_int_equal(bundle_verify(bundle, key, &doc, why),
+		    wanted[i]);
 		assert_true(doc == NULL || oms_doc_has_hint(doc));
 	}
 }
@@ -354,32 +314,34 @@ a_bundle_may_hold_the_key_itself(void **state)
 static void
 another_key_or_none_is_refused(void **state)
 {
-	OWNED_MEM(char) payload = load("oms-payload.json");
+	OWNED_MEM(char) payload = bundle_vector("payload", ".json");
 	OWNED_MEM(char) bundle = signed_bundle(payload, NO_HINT);
-	OWNED_MEM(char) hinted = load("oms-p256.sig");
-	OWNED_MEM(char) private = load("oms-p256.pem");
-	OWNED_MEM(char) another = load("oms-p384.pub");
+	OWNED_MEM(char) hinted = bundle_vector("p256", ".sig");
+	OWNED_MEM(char) private = bundle_vector("p256", ".pem");
+	OWNED_MEM(char) another = bundle_vector("p384", ".pub");
 	struct oms_doc *doc;
 	char why[OMS_WHY];
 
 	(void)state;
-	assert_int_equal(verify(bundle, another, &doc, why), ERR_INTEGRITY);
+	assert_int_equal(bundle_verify(bundle, another, &doc, why),
+	    ERR_INTEGRITY);
 	assert_non_null(strstr(why, "signature"));
-	assert_int_equal(verify(hinted, another, &doc, why), ERR_INTEGRITY);
+	assert_int_equal(bundle_verify(hinted, another, &doc, why),
+	    ERR_INTEGRITY);
 	assert_non_null(strstr(why, "names another key"));
-	assert_int_equal(verify(bundle, private, &doc, why), ERR_USAGE);
-	assert_int_equal(verify(bundle, "", &doc, why), ERR_USAGE);
+	assert_int_equal(bundle_verify(bundle, private, &doc, why), ERR_USAGE);
+	assert_int_equal(bundle_verify(bundle, "", &doc, why), ERR_USAGE);
 	assert_non_null(strstr(why, "PEM public key"));
 }
 
 static void
 base64_may_be_of_the_url_safe_kind(void **state)
 {
-	OWNED_MEM(char) payload = load("oms-payload.json");
+	OWNED_MEM(char) payload = bundle_vector("payload", ".json");
 	OWNED_MEM(char)
-	other = edited(payload, "\"model\"", "\"?>?>~~?>?>~\"");
+	other = bundle_edited(payload, "\"model\"", "\"?>?>~~?>?>~\"");
 	OWNED_MEM(char) bundle = signed_bundle(other, NO_HINT);
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED(oms_doc) doc = NULL;
 	OWNED(oms_doc) bare = NULL;
 	struct oms_doc *none;
@@ -393,17 +355,17 @@ base64_may_be_of_the_url_safe_kind(void **state)
 		*end = *end == '+' ? '-' : *end == '/' ? '_' : *end;
 	}
 	assert_true(n > 0);
-	assert_int_equal(verify(bundle, key, &doc, why), 0);
+	assert_int_equal(bundle_verify(bundle, key, &doc, why), 0);
 	/* Without padding, too. */
 	assert_true(end[-1] == '=');
 	while (end[-1] == '=') {
 		memmove(end - 1, end, strlen(end) + 1);
 		end--;
 	}
-	assert_int_equal(verify(bundle, key, &bare, why), 0);
+	assert_int_equal(bundle_verify(bundle, key, &bare, why), 0);
 	/* But not both kinds in one. */
 	*strpbrk(at, "-_") = '+';
-	assert_int_equal(verify(bundle, key, &none, why), ERR_FORMAT);
+	assert_int_equal(bundle_verify(bundle, key, &none, why), ERR_FORMAT);
 }
 
 /* --- the statement --- */
@@ -481,18 +443,18 @@ static const struct edit payload_edits[] = {
 static void
 a_statement_is_what_it_says_and_no_more(void **state)
 {
-	OWNED_MEM(char) payload = load("oms-payload.json");
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) payload = bundle_vector("payload", ".json");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(payload_edits) / sizeof(*payload_edits);
 	     i++) {
 		const struct edit *e = &payload_edits[i];
-		OWNED_MEM(char) other = edited(payload, e->from, e->to);
+		OWNED_MEM(char) other = bundle_edited(payload, e->from, e->to);
 		OWNED_MEM(char) bundle = signed_bundle(other, NO_HINT);
 		OWNED(oms_doc) doc = NULL;
 		char why[OMS_WHY];
-		int err = verify(bundle, key, &doc, why);
+		int err = bundle_verify(bundle, key, &doc, why);
 
 		if (err != e->err || strstr(why, e->why) == NULL)
 			fail_msg("'%s': %d, %s", e->to, err, why);
@@ -539,13 +501,13 @@ resources_may_be_in_another_order(void **state)
 		{ "a/x", digest_of("x", 1) }, { "a", digest_of("a", 1) } };
 	OWNED_MEM(char) payload = statement_of(items, 3);
 	OWNED_MEM(char) bundle = signed_bundle(payload, NO_HINT);
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED(oms_doc) doc = NULL;
 	const struct oms_files *files;
 	char why[OMS_WHY];
 
 	(void)state;
-	assert_int_equal(verify(bundle, key, &doc, why), 0);
+	assert_int_equal(bundle_verify(bundle, key, &doc, why), 0);
 	files = oms_doc_files(doc);
 	assert_string_equal(files->items[0].name, "a");
 	assert_string_equal(files->items[1].name, "a/x");
@@ -562,15 +524,15 @@ there_is_at_least_one_resource_and_one_may_be_the_model(void **state)
 	OWNED_MEM(char) one = statement_of(&self, 1);
 	OWNED_MEM(char) empty = signed_bundle(none, NO_HINT);
 	OWNED_MEM(char) single = signed_bundle(one, NO_HINT);
-	OWNED_MEM(char) key = load("oms-p256.pub");
+	OWNED_MEM(char) key = bundle_vector("p256", ".pub");
 	OWNED(oms_doc) doc = NULL;
 	struct oms_doc *no;
 	char why[OMS_WHY];
 
 	(void)state;
-	assert_int_equal(verify(empty, key, &no, why), ERR_FORMAT);
+	assert_int_equal(bundle_verify(empty, key, &no, why), ERR_FORMAT);
 	assert_non_null(strstr(why, "'resources' is empty"));
-	assert_int_equal(verify(single, key, &doc, why), 0);
+	assert_int_equal(bundle_verify(single, key, &doc, why), 0);
 	assert_string_equal(oms_doc_files(doc)->items[0].name, ".");
 }
 
