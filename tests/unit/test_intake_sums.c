@@ -82,6 +82,25 @@ described(const struct shed *s, const char *name)
 	};
 }
 
+/* What is remembered of a file, and something else in its place. */
+static struct filesums_sum
+remembered(const struct shed *s, const char *name)
+{
+	const struct filesums_file f = described(s, name);
+	const struct filesums_sum *sum = filesums_find(s->filesums, &f);
+
+	assert_non_null(sum);
+	return *sum;
+}
+
+static void
+remember(struct shed *s, const char *name, const struct filesums_sum *sum)
+{
+	const struct filesums_file f = described(s, name);
+
+	assert_int_equal(filesums_set(s->filesums, &f, sum), 0);
+}
+
 /* Other bytes in a file that looks the same. */
 static void
 change_unseen(const struct shed *s, const char *name)
@@ -125,7 +144,6 @@ static void
 a_digest_whose_chunks_are_right_is_taken_over(void **state)
 {
 	struct intake_progress t;
-	struct filesums_file f;
 	struct filesums_sum sum;
 	struct digest first, again;
 	struct shed s;
@@ -133,11 +151,9 @@ a_digest_whose_chunks_are_right_is_taken_over(void **state)
 	(void)state;
 	begin(&s);
 	first = put(&s, &t);
-	f = described(&s, "a");
-	assert_non_null(filesums_find(s.filesums, &f));
-	sum = *filesums_find(s.filesums, &f);
+	sum = remembered(&s, "a");
 	sum.file.bytes[0] ^= 1;
-	assert_int_equal(filesums_set(s.filesums, &f, &sum), 0);
+	remember(&s, "a", &sum);
 	again = put(&s, &t);
 	assert_false(digest_equal(&first, &again));
 	end(&s);
@@ -174,7 +190,6 @@ static void
 a_list_of_chunks_that_is_not_the_same_is_no_guess(void **state)
 {
 	struct intake_progress t;
-	struct filesums_file f;
 	struct filesums_sum sum;
 	struct digest first, again;
 	struct shed s;
@@ -182,11 +197,10 @@ a_list_of_chunks_that_is_not_the_same_is_no_guess(void **state)
 	(void)state;
 	begin(&s);
 	first = put(&s, &t);
-	f = described(&s, "d/least");
-	sum = *filesums_find(s.filesums, &f);
+	sum = remembered(&s, "d/least");
 	sum.file.bytes[0] ^= 1;
 	sum.chunks.bytes[31] ^= 1;
-	assert_int_equal(filesums_set(s.filesums, &f, &sum), 0);
+	remember(&s, "d/least", &sum);
 	again = put(&s, &t);
 	assert_true(digest_equal(&first, &again));
 	again = put(&s, &t);
