@@ -4,14 +4,8 @@
 # no-rollback: what was put back under a host that saw newer is refused, named
 # and noted there; and a host that forgets what it saw is found out.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib/host.sh"
 requires jq python3
-
-forgetful=$BUILD/tests/mutants/weir-forgetful
-[ -x "$forgetful" ] || skip_all "build it first: make tests"
-# Where it finds weir-keyd.
-mkdir "$tmp/bin"
-cp "$BUILD/weir-keyd" "$forgetful" "$tmp/bin"
-forgetful=$tmp/bin/weir-forgetful
 
 # keep NAME: the vault as it is now, when nobody serves it
 keep()
@@ -43,22 +37,12 @@ host_of_newest()
 	cp -a "$tmp/host" "$WEIR_STATE_DIR"
 }
 
-seen()
-{
-	cat "$WEIR_STATE_DIR"/*/seen.json
-}
-
-# refused REGEX NAME: by weir get of llama:prod, which is noted
+# refused REGEX NAME: by weir get of llama:prod, and nothing is forgotten for it
 refused()
 {
 	before=$(seen | sha256sum)
-	rm -rf "$tmp/out" "$WEIR_STATE_DIR"/*/refused
-	exits 3 "$2: refused" weir get llama:prod "$tmp/out"
-	like "$err" "refused: .*$1" 'and named'
-	like "$(jq -r .reason "$WEIR_STATE_DIR"/*/refused)" "$1" 'and noted'
+	host_refuses "$2" llama:prod "$1"
 	is "$(seen | sha256sum)" "$before" 'what was seen stays'
-	[ ! -e "$tmp/out" ]
-	ok $? 'nothing was written'
 }
 
 # forgotten NAME: the control; what the last one refused, it takes
@@ -70,14 +54,7 @@ forgotten()
 	host_of_newest
 }
 
-mkvault vault
-trusted carol
-mkdir "$tmp/m"
-head -c 200000 /dev/urandom >"$tmp/m/w.bin"
-one=$(weir put llama "$tmp/m" 2>/dev/null)
-promoted "$one" prod
-weir grant add llama --to "$me" --loads 99 --export --reason t >/dev/null 2>&1
-exits 0 'the host reads the first version' weir get llama:prod "$tmp/first"
+host_reads
 keep old
 
 echo more >"$tmp/m/more"

@@ -5,41 +5,17 @@
 # back to before it, and when keyd withholds it though the trail goes on.  The
 # control: a host that forgets reads it again.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib/host.sh"
 requires jq python3
-
-forgetful=$BUILD/tests/mutants/weir-forgetful
-[ -x "$forgetful" ] || skip_all "build it first: make tests"
-# Where it finds weir-keyd.
-mkdir "$tmp/bin"
-cp "$BUILD/weir-keyd" "$forgetful" "$tmp/bin"
-forgetful=$tmp/bin/weir-forgetful
-
-seen()
-{
-	cat "$WEIR_STATE_DIR"/*/seen.json
-}
-
-# refused NAME REFERENCE REGEX [OPTION]...: by weir get, which is noted
-refused()
-{
-	name=$1 ref=$2 regex=$3
-	shift 3
-	rm -rf "$tmp/out" "$WEIR_STATE_DIR"/*/refused
-	exits 3 "$name: refused" weir get "$@" "$ref" "$tmp/out"
-	like "$err" "refused: .*$regex" 'and named'
-	like "$(jq -r .reason "$WEIR_STATE_DIR"/*/refused)" "$regex" 'and noted'
-	[ ! -e "$tmp/out" ]
-	ok $? 'nothing was written'
-}
 
 # withheld NAME: keyd shows no revocation; the last is the control
 withheld()
 {
 	before=$(seen | sha256sum)
-	refused "$1, by the channel" llama:prod 'keyd does not show now: poisoned'
-	refused "$1, by the digest" "$ref_full" 'keyd does not show now: poisoned'
-	refused "$1, as unsigned" "$ref_full" 'keyd does not show now: poisoned' \
-	    --allow-unsigned
+	why='keyd does not show now: poisoned'
+	host_refuses "$1, by the channel" llama:prod "$why"
+	host_refuses "$1, by the digest" "$ref_full" "$why"
+	host_refuses "$1, as unsigned" "$ref_full" "$why" --allow-unsigned
 	is "$(seen | sha256sum)" "$before" 'what was seen stays'
 	cp -a "$WEIR_STATE_DIR" "$tmp/host"
 	exits 0 "$1: a host that forgets reads it" \
@@ -48,21 +24,14 @@ withheld()
 	mv "$tmp/host" "$WEIR_STATE_DIR"
 }
 
-mkvault vault
-trusted carol
-mkdir "$tmp/m"
-head -c 200000 /dev/urandom >"$tmp/m/w.bin"
-ref_full=$(weir put llama "$tmp/m" 2>/dev/null)
-promoted "$ref_full" prod
-weir grant add llama --to "$me" --loads 99 --export --reason t >/dev/null 2>&1
-exits 0 'the host reads the version' weir get llama:prod "$tmp/first"
+host_reads
 idle
 cp -a "$vault" "$tmp/kept"
 shown=$(seen | jq -c .checkpoint)
 
 exits 0 'which is revoked' weir revoke "$ref_full" --key carol \
     --reason poisoned --yes
-refused 'from then on' llama:prod 'was revoked: poisoned'
+host_refuses 'from then on' llama:prod 'was revoked: poisoned'
 is "$(seen | jq -c '.revoked | map_values([.counted, .reason])')" \
     "{\"$ref_full\":[true,\"poisoned\"]}" 'and that is remembered'
 
