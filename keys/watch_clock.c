@@ -110,7 +110,7 @@ watch_clock(struct watch *w, const struct watch_event *e)
 		return 0;
 	err = check_order(w, e);
 	w->last_index = e->index;
-	/* 0 is none, but a release has one: in a vault's first second. */
+	/* 0 is none, but of a release: it is a vault's first second. */
 	if (e->clock == 0 && e->kind != ENTRY_RELEASE) {
 		if (!w->has_clock && e->time_ms > 0 &&
 		    (uint64_t)e->time_ms / 1000 > w->now)
