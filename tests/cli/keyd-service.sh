@@ -60,6 +60,8 @@ ok $? 'it feeds the watchdog'
 weir check >"$tmp/check" 2>&1 &
 check=$!
 cleanup_fn end_process "$check"
+wait_for 60 test -e "$tmp/hangs.now"
+ok $? 'a sync of the journal hangs'
 # More than one status without a ping between them.
 # shellcheck disable=SC2317 # wait_for calls these
 quiet()
@@ -68,7 +70,7 @@ quiet()
 	    grep -c '^STATUS')" -ge 3 ]
 }
 wait_for 60 quiet
-ok $? 'and no more once a sync of the journal hangs'
+ok $? 'and it is fed no more'
 before=$(said WATCHDOG)
 status=$(said STATUS)
 # shellcheck disable=SC2317
@@ -93,7 +95,7 @@ ok $? 'and the watchdog is fed again'
 kill "$keyd"
 wait "$keyd"
 is $? 0 'SIGTERM ends it cleanly'
-grep -q STOPPING=1 "$tmp/said"
+wait_for 60 grep -q STOPPING=1 "$tmp/said"
 ok $? 'which it says too'
 [ ! -e "$vault/run/keyd.sock" ]
 ok $? 'its socket is gone'
@@ -190,6 +192,7 @@ nth_keyd()
 	sed -n 's/^keyd //p' "$tmp/manager" | sed -n "$1p"
 }
 exits 0 'a command has the manager start it' weir status --json
+wait_for 60 grep -q '^keyd' "$tmp/manager"
 is "$(printf '%s' "$out" | jq -r .keyd.mode)" service 'as the service'
 is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$(nth_keyd 1)" 'on that socket'
 inode=$(stat -c %i "$vault/run/keyd.sock")
@@ -197,6 +200,12 @@ kill "$(nth_keyd 1)"
 wait_for 60 grep -q ended "$tmp/manager"
 is "$(stat -c %i "$vault/run/keyd.sock")" "$inode" 'the socket stays when it ends'
 exits 0 'and the next command has the next one' weir status --json
+# shellcheck disable=SC2317 # wait_for calls it
+two_keyds()
+{
+	[ "$(grep -c '^keyd' "$tmp/manager")" -eq 2 ]
+}
+wait_for 60 two_keyds
 is "$(printf '%s' "$out" | jq -r .keyd.pid)" "$(nth_keyd 2)" 'which is new'
 : >"$tmp/enough"
 kill "$(nth_keyd 2)"

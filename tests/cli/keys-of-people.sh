@@ -4,7 +4,7 @@
 # Keys of people: made once, sealed, shown so that others can paste them, and
 # taken from OpenSSH's files and agent.  No vault is needed.
 . "$(dirname "$0")/lib.sh"
-requires jq ssh-keygen ssh-agent ssh-add
+requires jq python3 ssh-keygen ssh-agent ssh-add
 
 WEIR_KEYS=$tmp/keys
 export WEIR_KEYS
@@ -50,19 +50,18 @@ WEIR_KEY_PASSPHRASE_FILE=$tmp/pw exits 0 'the passphrase file from the environme
 WEIR_PASSPHRASE_FILE=$tmp/pw exits 7 \
     'the vault'\''s passphrase is not the key'\''s' setsid weir key gen erin
 
-if command -v script >/dev/null; then
-	# Two lines for two prompts; the terminal's echo is off.
-	typed=$( (sleep 1; echo 'pw one'; sleep 1; echo 'pw one'; sleep 2) |
-	    script -qec 'weir key gen frank' /dev/null 2>&1)
-	like "$typed" 'again' 'a terminal is asked twice'
-	unlike "$typed" 'pw one' 'and shows nothing'
-	[ -f "$tmp/keys/frank.key" ]
-	ok $? 'and the key is there'
-	(sleep 1; echo 'pw one'; sleep 1; echo 'pw two'; sleep 1) |
-	    script -qec 'weir key gen greta' /dev/null >/dev/null 2>&1
-	[ ! -e "$tmp/keys/greta.key" ]
-	ok $? 'two passphrases that differ make none'
-fi
+# Two lines for two prompts; the terminal's echo is off.
+typed=$(python3 "$top/tests/lib/typed.py" 'weir key gen frank' \
+    "'frank': " 'pw one' 'again: ' 'pw one')
+like "$typed" 'again' 'a terminal is asked twice'
+unlike "$typed" 'pw one' 'and shows nothing'
+[ -f "$tmp/keys/frank.key" ]
+ok $? 'and the key is there'
+typed=$(python3 "$top/tests/lib/typed.py" 'weir key gen greta' \
+    "'greta': " 'pw one' 'again: ' 'pw two')
+like "$typed" 'again' 'another one is asked twice, too'
+[ ! -e "$tmp/keys/greta.key" ]
+ok $? 'two passphrases that differ make none'
 
 exits 0 'key show' weir key show carol
 is "$out" "$public" 'needs no passphrase'

@@ -63,10 +63,15 @@ ok $? 'Ctrl-Z gives the shell back' || diag "$(cat "$tmp/log")"
 like "$(cat "$tmp/log")" 'stopped with 1(47|48)' 'with a job that is stopped'
 monitor=$(pgrep -f "^weir-mount .*$mnt ")
 worker=$(pgrep -P "$monitor" -f '[-]-worker')
-is "$(state "$(cat "$tmp/began.pid")") $(state "$monitor")" 'T T' \
-    'the command and what waits for it are'
+# shellcheck disable=SC2317 # by way of wait_for
+both_stopped()
+{
+	[ "$(state "$(cat "$tmp/began.pid")") $(state "$monitor")" = 'T T' ]
+}
+wait_for 60 both_stopped
+ok $? 'the command and what waits for it are'
 unlike "$(state "$worker")" T 'the worker is not'
-timeout 10 cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
+timeout 120 cmp -s "$mnt/llama/@${ref#*@}/w.bin" "$tmp/m/w.bin"
 ok $? 'others go on reading'
 : >"$tmp/go"
 wait_for 60 sh -c "grep -q '^State:.[SR]' /proc/$(cat "$tmp/began.pid")/status"

@@ -64,19 +64,24 @@ else
 fi
 
 # Unmounted while the command runs: it is told, and its status is ours.
-weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'trap "exit 7" TERM
-    while :; do sleep 0.1; done' >"$tmp/log" 2>&1 &
+# shellcheck disable=SC2016 # for the inner shell
+weir mount --allow-unsigned "$ref" "$mnt" -- sh -c 'trap "exit 7" TERM; : >"$0"
+    while :; do sleep 0.1; done' "$tmp/began" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 60 test -e "$mnt/llama"
+wait_for 60 test -e "$tmp/began"
 wait_for 60 weir umount "$mnt"
 wait $m
 is $? 7 'umount while the command runs: its status'
-weir mount --allow-unsigned "$ref" "$mnt" -- sleep 60 >"$tmp/log" 2>&1 &
+rm "$tmp/began"
+# shellcheck disable=SC2016 # for the inner shell
+weir mount --allow-unsigned "$ref" "$mnt" -- sh -c ': >"$0"; exec sleep 600' \
+    "$tmp/began" >"$tmp/log" 2>&1 &
 m=$!
-wait_for 60 test -e "$mnt/llama"
+wait_for 60 test -e "$tmp/began"
 wait_for 60 weir umount "$mnt"
 wait $m
 is $? 143 'or 128 and its signal'
+rm "$tmp/began"
 
 # One that does not want to end is killed.
 # shellcheck disable=SC2016 # for the inner shell
@@ -111,7 +116,7 @@ if cp "$BUILD/tests/mutants/weir-mount-unruly" "$tmp/bin/weir-mount"; then
 	for say in R PP PRR PRP; do
 		rm -f "$tmp/ran"
 		# shellcheck disable=SC2016 # for the inner shell
-		WEIR_TEST_SAY=$say timeout -k 1 30 "$tmp/bin/weir" mount \
+		WEIR_TEST_SAY=$say timeout -k 1 120 "$tmp/bin/weir" mount \
 		    --allow-unsigned "$ref" "$mnt" -- sh -c 'touch "$0"; exec sleep 20' "$tmp/ran" \
 		    >"$tmp/log" 2>&1
 		is $? 1 "a worker that says $say is not believed"
@@ -129,7 +134,7 @@ if cp "$BUILD/tests/mutants/weir-mount-few" "$tmp/bin/weir-mount"; then
 	refused=0
 	n=0
 	while [ $n -lt 40 ] && [ $stood -eq 0 ]; do
-		WEIR_TEST_THREADS=$n timeout -k 1 20 \
+		WEIR_TEST_THREADS=$n timeout -k 1 120 \
 		    "$tmp/bin/weir" mount --allow-unsigned "$ref" "$mnt" >"$tmp/log" 2>&1
 		status=$?
 		case $status in

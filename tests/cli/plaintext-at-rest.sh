@@ -58,10 +58,13 @@ if (: <>/dev/fuse) 2>/dev/null; then
 	pid=$(weir session ls --json | jq '.sessions[0].pid')
 	# Crashes that would leave a core where the limit of keyd and the
 	# mount did not forbid it.
-	for p in $(pgrep -P "$pid") "$pid"; do
+	set -- $(pgrep -P "$pid") "$pid"
+	for p; do
 		kill -SEGV "$p" 2>/dev/null
 	done
-	sleep 0.5
+	for p; do
+		wait_for 60 ended "$p"
+	done
 	nowhere 'after a crash of the mount'
 	is "$(ls "$tmp/cores")" '' 'no core was left'
 fi

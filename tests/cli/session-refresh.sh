@@ -63,22 +63,30 @@ while not os.path.exists(stop):
     try:
         with open(path, "rb") as f:
             seen.add(f.read(16))
+        open(f"{stop}.{len(seen)}", "w").close()
         for _ in range(200):  # without asking who serves it
             os.close(os.open(path, os.O_PATH))
         went += 1
     except OSError as e:
-        print("after", went, e)
+        print("after", went, e, flush=True)
+        open(stop + ".found", "w").close()
         sys.exit(1)
 print(went > 0 and len(seen) == 2, went)
 PY
 mv "$tmp/m/w.bin" "$tmp/second.bin"
+# shellcheck disable=SC2317 # by way of wait_for
+saw_or_gone()
+{
+	[ -e "$tmp/stop.2" ] || ended "$opener"
+}
 # refreshed N: one version and the other in turn, while somebody opens
 refreshed()
 {
-	rm -f "$tmp/stop"
+	rm -f "$tmp"/stop*
 	python3 "$tmp/opens.py" "$mnt/llama/prod/w.bin" "$tmp/stop" \
 	    >"$tmp/opened" 2>&1 &
 	opener=$!
+	wait_for 60 test -e "$tmp/stop.1"
 	n=0
 	while [ $n -lt "$1" ]; do
 		n=$((n + 1))
@@ -87,6 +95,7 @@ refreshed()
 		weir session refresh "$mnt" 2>"$tmp/.err"
 		ok $? "refresh $n, while somebody opens" ||
 		    diag "$(cat "$tmp/.err")"
+		wait_for 60 saw_or_gone
 	done
 	: >"$tmp/stop"
 	wait $opener
@@ -122,12 +131,21 @@ is "$(link)" "@${one#llama@}" 'to the first'
 exits 0 'umount' weir umount "$mnt"
 wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 ok $? 'closes the last session'
-is "$(find "$WEIR_STATE_DIR/mounts" -type s | wc -l)" 0 'no socket is left'
+# shellcheck disable=SC2317 # by way of wait_for
+no_socket()
+{
+	[ "$(find "$WEIR_STATE_DIR/mounts" -type s | wc -l)" -eq 0 ]
+}
+wait_for 60 no_socket
+ok $? 'no socket is left'
 
 # A mount that leaves its place before the next one is there must be found out.
 if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/bin" &&
     cp "$BUILD/weir" "$BUILD/weir-keyd" "$tmp/bin/" &&
     cp "$BUILD/tests/mutants/weir-mount-gap" "$tmp/bin/weir-mount"; then
+	WEIR_TEST_SEEN=$tmp/stop.found
+	export WEIR_TEST_SEEN
+	: >"$WEIR_TEST_SEEN"
 	exits 0 'one that leaves first' "$tmp/bin/weir" mount llama:prod "$mnt"
 	! refreshed 1
 	ok $? 'is found out' || diag "$(cat "$tmp/opened")"
@@ -155,5 +173,6 @@ wait $job
 is $? 42 'the command sees the new version, and its status is returned' ||
     diag "$(cat "$tmp/log")"
 is "$(ls "$mnt")" '' 'and nothing stays mounted'
-is "$(sessions)" '[]' 'nor any session open'
+wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
+ok $? 'nor does any session'
 done_testing

@@ -3,7 +3,7 @@
 #
 # Trust roots: what init makes of a few keys, and how one root follows another.
 . "$(dirname "$0")/lib.sh"
-requires jq
+requires jq python3
 
 WEIR_KEYS=$tmp/keys
 echo 'correct horse battery staple' >"$tmp/pw"
@@ -85,21 +85,21 @@ is "$(weir trust show --policy | jq '.channels[0].days')" 7 'and in force'
 exits 6 'the other is stale' weir trust approve "$a" --yes --key erin
 
 # On a terminal it asks.
-if command -v script >/dev/null; then
-	change '.channels[0].days = 9'
-	printf 'weir trust set %s --key carol; echo "exit $?"\n' \
-	    "$tmp/next.json" >"$tmp/asks.sh"
-	said=$( (sleep 1; echo n; sleep 1) |
-	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)
-	like "$said" 'Sign this trust root\? \[y/N\]' 'a terminal is asked'
-	like "$said" 'nothing was done' 'and no is no'
-	like "$said" '^exit 1' 'which is a failure'
-	said=$( (sleep 1; echo y; sleep 2) |
-	    script -qec "sh $tmp/asks.sh" /dev/null 2>&1)
-	like "$said" 'proposed T[0-9]+: 1 of 2' 'and yes is yes'
-	t=$(printf '%s\n' "$said" | sed -n 's/.*proposed \(T[0-9]*\):.*/\1/p')
-	exits 0 'it is withdrawn' weir trust withdraw "$t" --reason asked
-fi
+change '.channels[0].days = 9'
+# answers LINE: to the question
+answers()
+{
+	python3 "$top/tests/lib/typed.py" \
+	    "weir trust set '$tmp/next.json' --key carol" '[y/N] ' "$1"
+}
+said=$(answers n)
+is $? 1 'no to what a terminal is asked is a failure'
+like "$said" 'Sign this trust root\? \[y/N\]' 'it was asked'
+like "$said" 'nothing was done' 'and no is no'
+said=$(answers y)
+like "$said" 'proposed T[0-9]+: 1 of 2' 'and yes is yes'
+t=$(printf '%s\n' "$said" | sed -n 's/.*proposed \(T[0-9]*\):.*/\1/p')
+exits 0 'it is withdrawn' weir trust withdraw "$t" --reason asked
 
 # A key leaves: what it signs does not count any more.
 change '.keys |= map(select(.name != "dave")) |

@@ -4,7 +4,8 @@
  * makes fsync and fdatasync of files (LYING_DISK=file) or of directories
  * (LYING_DISK=directory) do nothing and say that all is well; with
  * LYING_DISK=full a write that finds no space says that it wrote.  With
- * HANGING_DISK=FILE fsyncs of a journal hang as long as FILE is there.
+ * HANGING_DISK=FILE fsyncs of a journal hang as long as FILE is there, beside
+ * which FILE.now says that one does.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,8 +40,12 @@ hang(int fd)
 	if (file == NULL || readlink(link, path, sizeof(path) - 1) < 0 ||
 	    strstr(path, "/journal/") == NULL)
 		return;
-	while (access(file, F_OK) == 0)
+	snprintf(path, sizeof(path), "%s.now", file);
+	while (access(file, F_OK) == 0) {
+		if (access(path, F_OK) != 0)
+			close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+	}
 }
 
 static int

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir-mount-gap: a mount that is refreshed as on an older kernel: nothing
- * is there for a moment, which is made longer.
- * tests/cli/session-refresh.sh must see it.
+ * weir-mount-gap: a mount that is refreshed as on an older kernel: nothing is
+ * there for a moment, which lasts until somebody has noticed and says so by a
+ * file WEIR_TEST_SEEN.  tests/cli/session-refresh.sh must see it.
  */
 #include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "fuse/mountpoint.h"
 #include "vault/err.h"
@@ -15,12 +17,17 @@ int __wrap_mountpoint_apart(const struct mountpoint_how *how,
 int __real_mountpoint_find(struct mountpoint_place *out, const char *path);
 int __wrap_mountpoint_find(struct mountpoint_place *out, const char *path);
 
-#define MOMENT_MS 300
+#define STEP_MS 10
+#define STEPS 3000
 
 int
 __wrap_mountpoint_find(struct mountpoint_place *out, const char *path)
 {
-	(void)poll(NULL, 0, MOMENT_MS);
+	const char *seen = getenv("WEIR_TEST_SEEN");
+
+	for (int i = 0; i < STEPS && seen != NULL && access(seen, F_OK) != 0;
+	     i++)
+		(void)poll(NULL, 0, STEP_MS);
 	return __real_mountpoint_find(out, path);
 }
 
