@@ -19,6 +19,7 @@ done
 # Everything a hook of ours does stands in files beside it.
 cat >"$tmp/hook" <<X
 #!/bin/sh
+echo \$\$ >>$tmp/hooks
 env >$tmp/environment
 ls /proc/self/fd | tr '\\n' ' ' >$tmp/descriptors
 [ ! -e $tmp/hang ] || sleep 1000
@@ -64,7 +65,7 @@ wait_for 60 test -s "$tmp/port"
 cat >"$vault/watch.ini" <<I
 [deliver]
 hook = $tmp/hook
-hook-timeout = 60s
+hook-timeout = 300s
 webhook = http://127.0.0.1:$(cat "$tmp/port")/alerts
 I
 chmod 600 "$vault/watch.ini"
@@ -85,14 +86,18 @@ keyd_end()
 	kill "-$1" "$keyd"
 	wait "$keyd" 2>/dev/null
 }
-# touch_decoy N: a read, timed in ms
+# touch_decoy N: a read
 touch_decoy()
 {
 	rm -rf "$tmp/copy"
-	before=$(date +%s%3N)
 	weir get --allow-unsigned "$(cat "$tmp/ref-$1")" "$tmp/copy" \
 	    >/dev/null 2>&1 || diag 'a read failed'
-	took=$(($(date +%s%3N) - before))
+}
+# What came to the webhook is kept there before keyd knows that it did.
+# shellcheck disable=SC2317 # wait_for calls these
+none_waits()
+{
+	[ -z "$(find "$vault/alerts" -path "*${1:-}/0*")" ]
 }
 # numbers FILE: the alerts in it
 numbers()
@@ -162,24 +167,26 @@ $((t2 - t0)) ms"
 # --- what does not answer -----------------------------------------------------
 
 touch "$tmp/hang"
+: >"$tmp/hooks"
 touch_decoy 2
 wait_for 60 has "$tmp/posted" '1 2 '
 ok $? 'a hook that hangs does not keep back the webhook'
+wait_for 60 test -s "$tmp/hooks"
+hook=$(cat "$tmp/hooks")
 touch_decoy 3
-[ "$took" -lt 30000 ]
-ok $? 'nor reads'
-diag "a read beside a hanging hook took $took ms"
+runs "$hook"
+ok $? 'nor reads: it hangs still when one is done'
 wait_for 60 has "$tmp/posted" '1 2 3 '
 ok $? 'and the next alert is recorded'
+wait_for 60 none_waits webhook
 is "$(numbers "$tmp/taken")" '1 ' 'while the hook has none of them'
 is "$(stat -c %a "$vault/alerts") $(stat -c %a "$vault/alerts/hook"/*2)" \
     '700 600' 'they lie in the vault, for its owner alone'
 
 # Killed: all of it is delivered by the next keyd, in order, and nothing twice.
-hook=$(pgrep -f "^/bin/sh $tmp/hook" | head -n 1)
 keyd_end KILL
 # It leads a session of its own, and outlives a keyd that is killed.
-[ -z "$hook" ] || kill -9 "-$hook" 2>/dev/null
+kill -9 "-$hook" 2>/dev/null
 rm "$tmp/hang"
 touch "$tmp/fail"
 keyd_start
@@ -188,6 +195,7 @@ wait_for 60 grep -q 'exit status 3' "$tmp/keyd.err"
 ok $? 'a hook that fails is told'
 wait_for 60 has "$tmp/posted" '1 2 3 4 '
 ok $? 'the webhook goes on'
+wait_for 60 none_waits webhook
 keyd_end TERM
 rm "$tmp/fail"
 keyd_start
@@ -195,7 +203,8 @@ wait_for 60 has "$tmp/taken" '1 2 3 4 '
 ok $? 'what waited is delivered after a restart, in order'
 has "$tmp/posted" '1 2 3 4 '
 ok $? 'and what was delivered is not again'
-is "$(find "$vault/alerts" -name '0*' | wc -l)" 0 'no queue is left'
+wait_for 60 none_waits
+ok $? 'no queue is left'
 
 # A webhook that is down, and one that refuses.
 echo 503 >"$tmp/status"
