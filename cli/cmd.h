@@ -66,6 +66,8 @@ cmd_fn cmd_trust_show;
 cmd_fn cmd_trust_set;
 cmd_fn cmd_trust_approve;
 cmd_fn cmd_trust_withdraw;
+cmd_fn cmd_trust_seen;
+cmd_fn cmd_trust_forget;
 cmd_fn cmd_key_gen;
 cmd_fn cmd_key_ls;
 cmd_fn cmd_key_show;

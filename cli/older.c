@@ -12,8 +12,6 @@
 #include "vault/seen.h"
 #include "vault/tlog.h"
 
-#define SHOWN 256
-
 static void
 tell(const struct chain_sight *s, char out[static OLDER_SIZE])
 {
@@ -73,20 +71,11 @@ older_look_still(const struct options *o, char out[static OLDER_SIZE])
 void
 older_advice(const uint8_t vault[static 16], char out[static OLDER_ADVICE_SIZE])
 {
-	OWNED_MEM(char) directory = NULL;
-	const char *where = "its state directory";
-	char hex[33];
+	char id[SEEN_NAME];
 
-	for (size_t i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", vault[i]);
-	if (seen_directory(&directory) != 0)
-		directory = NULL;
-	/* Half a path would be another one. */
-	if (directory != NULL && strlen(directory) < SHOWN)
-		where = directory;
 	snprintf(out, OLDER_ADVICE_SIZE,
-	    "if it was put back on purpose, this host forgets what it saw when "
-	    "you remove '%.255s/%s' (so do others, each its own); else bring "
-	    "back the newest backup, or find out who changed the vault",
-	    where, hex);
+	    "if it was put back on purpose, have this host forget what it saw: "
+	    "weir trust forget %s (and others, each its own); else bring back "
+	    "the newest backup, or find out who changed the vault",
+	    seen_vault_name(vault, id));
 }

@@ -124,3 +124,13 @@ revoked_add(json_t *all, const char *model, const struct digest *version,
 	    0 :
 	    ERR_NOMEM;
 }
+
+int
+revoked_drop(json_t *all, const char *model, const struct digest *version)
+{
+	char key[KEY_SIZE];
+
+	return json_object_del(all, key_of(model, version, key)) == 0 ?
+	    0 :
+	    ERR_NOT_FOUND;
+}

@@ -41,4 +41,8 @@ bool revoked_find(const json_t *all, const char *model,
 int revoked_add(json_t *all, const char *model, const struct digest *version,
     const struct revoked *r) MUST_USE;
 
+/* ERR_NOT_FOUND when it is not there. */
+int revoked_drop(json_t *all, const char *model, const struct digest *version)
+    MUST_USE;
+
 #endif

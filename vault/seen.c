@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vault/seen.h"
-#include "vault/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vault/clock.h"
 #include "vault/entry.h"
 #include "vault/err.h"
 #include "vault/fields.h"
@@ -19,29 +19,16 @@
 #include "vault/log.h"
 #include "vault/note.h"
 #include "vault/ref.h"
+#include "vault/seen_parts.h"
 #include "vault/statement.h"
 
-#define SEEN_FILE "seen.json"
-#define SEEN_LOCK "lock"
 #define SEEN_REFUSED "refused"
 #define SEEN_REFUSED_OLD "refused.old"
 #define SEEN_MAX (32U << 20)
 #define REFUSED_MAX (1U << 20) /* bytes, then a new file is begun */
 #define KEY_MAX (REF_NAME_MAX + 1 + REF_CHANNEL_MAX)
-#define LOCK_TRIES 300 /* a tenth of a second each */
 #define WHY_SIZE 256
 #define ESCAPED_SIZE 2048
-
-struct seen {
-	struct file *dir;
-	struct file *lock;
-	char *root; /* NULL: none */
-	uint64_t number;
-	bool first_use;
-	json_t *channels; /* as in the file */
-	json_t *revoked;  /* the same, empty if it is not there */
-	char *checkpoint; /* NULL: none */
-};
 
 void
 seen_free(struct seen *s)
@@ -55,177 +42,6 @@ seen_free(struct seen *s)
 	free(s->root);
 	free(s->checkpoint);
 	free(s);
-}
-
-/* --- where --- */
-
-static const char *
-variable(const char *name)
-{
-	const char *value = secure_getenv(name);
-
-	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-static int
-join(char **out, const char *a, const char *b)
-{
-	return asprintf(out, "%s/%s", a, b) < 0 ? ERR_NOMEM : 0;
-}
-
-int
-seen_directory(char **out)
-{
-	const char *given = variable("WEIR_STATE_DIR");
-	const char *state = variable("XDG_STATE_HOME");
-	const char *home = variable("HOME");
-
-	if (given != NULL) {
-		*out = strdup(given);
-		return *out != NULL ? 0 : ERR_NOMEM;
-	}
-	if (geteuid() == 0)
-		return join(out, "/var/lib", "weir");
-	/* One that is relative is to be passed over, says its specification. */
-	if (state != NULL && state[0] == '/')
-		return join(out, state, "weir");
-	if (home != NULL && home[0] == '/')
-		return join(out, home, ".local/state/weir");
-	return log_err(ERR_NOT_FOUND,
-	    "there is no place to keep what this host has seen of the vault: "
-	    "set WEIR_STATE_DIR to a directory of your own");
-}
-
-static int
-vault_path(char **out, const char *directory, const uint8_t vault[static 16])
-{
-	char hex[33];
-
-	for (size_t i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", vault[i]);
-	return join(out, directory, hex);
-}
-
-int
-seen_before(const uint8_t vault[static 16], bool *out)
-{
-	OWNED_MEM(char) directory = NULL;
-	OWNED_MEM(char) path = NULL;
-	OWNED_MEM(char) file = NULL;
-	int err;
-
-	*out = false;
-	if (variable("WEIR_STATE_DIR") == NULL && geteuid() != 0 &&
-	    variable("XDG_STATE_HOME") == NULL && variable("HOME") == NULL)
-		return 0;
-	err = seen_directory(&directory);
-	if (err == ERR_NOT_FOUND)
-		return 0;
-	if (err == 0)
-		err = vault_path(&path, directory, vault);
-	if (err == 0)
-		err = join(&file, path, SEEN_FILE);
-	if (err == 0)
-		*out = access(file, R_OK) == 0;
-	return err;
-}
-
-/* Make a directory, and those above it. */
-static int
-make_directories(const char *path)
-{
-	OWNED_MEM(char) copy = strdup(path);
-
-	if (copy == NULL)
-		return ERR_NOMEM;
-	for (char *slash = strchr(copy + 1, '/');;
-	     slash = strchr(slash + 1, '/')) {
-		if (slash != NULL)
-			*slash = '\0';
-		if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-			return log_sys("what this host has seen is kept in "
-				       "'%s' (WEIR_STATE_DIR names another "
-				       "place); mkdir '%s'",
-			    path, copy);
-		if (slash == NULL)
-			return 0;
-		*slash = '/';
-	}
-}
-
-/* Whoever else could write there could make this host forget. */
-static int
-check_owner(const struct file *dir)
-{
-	struct stat st;
-
-	if (fstat(dir->fd, &st) != 0)
-		return log_sys("stat '%s'", dir->name);
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return log_err(ERR_DENIED,
-		    "'%s' belongs to uid %u: what this host has seen must lie "
-		    "in a directory of your own (WEIR_STATE_DIR)",
-		    dir->name, st.st_uid);
-	if ((st.st_mode & 022) != 0)
-		return log_err(ERR_DENIED,
-		    "'%s' may be written by others: chmod 700 '%s'", dir->name,
-		    dir->name);
-	return 0;
-}
-
-static int
-open_directory(struct file **out, const char *directory,
-    const uint8_t vault[static 16])
-{
-	OWNED_MEM(char) path = NULL;
-	OWNED(file) dir = NULL;
-	int err = vault_path(&path, directory, vault);
-
-	if (err == 0)
-		err = make_directories(path);
-	if (err == 0)
-		err = file_open(&dir, NULL, path, O_RDONLY | O_DIRECTORY, 0);
-	if (err == 0)
-		err = check_owner(dir);
-	if (err != 0)
-		return err;
-	*out = dir;
-	dir = NULL;
-	return 0;
-}
-
-int
-seen_vault_directory(struct file **out, const uint8_t vault[static 16])
-{
-	OWNED_MEM(char) directory = NULL;
-	int err = seen_directory(&directory);
-
-	return err == 0 ? open_directory(out, directory, vault) : err;
-}
-
-/* Another mount may be at it, and takes no longer than keyd does. */
-static int
-take_lock(struct seen *s)
-{
-	const struct timespec pause = { .tv_nsec = 100000000 };
-	int err = file_open(&s->lock, s->dir, SEEN_LOCK, O_RDWR | O_CREAT,
-	    0600);
-
-	for (int i = 0; err == 0; i++) {
-		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-		if (fcntl(s->lock->fd, F_OFD_SETLK, &lock) == 0)
-			return 0;
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			return log_sys("lock '%s'", s->lock->name);
-		if (i == LOCK_TRIES)
-			return log_err(ERR_CONFLICT,
-			    "'%s' is held by another mount or command: try "
-			    "again",
-			    s->lock->name);
-		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-	}
-	return err;
 }
 
 /* --- reading --- */
@@ -361,8 +177,8 @@ load(struct seen *s)
 	if (err == ERR_FORMAT)
 		return log_err(err,
 		    "'%s/" SEEN_FILE "', what this host has seen of the vault, "
-		    "cannot be understood: %s; restore it, or move it away and "
-		    "pin the trust root anew (--trust)",
+		    "cannot be understood: %s; restore it, or have it forgotten "
+		    "(weir trust forget) and pin the trust root anew (--trust)",
 		    s->dir->name, text);
 	return err;
 }
@@ -380,9 +196,9 @@ seen_open_as(struct seen **out, const char *directory,
 	s->revoked = json_object();
 	if (s->channels == NULL || s->revoked == NULL)
 		return ERR_NOMEM;
-	err = open_directory(&s->dir, directory, vault);
+	err = seen_place_open(&s->dir, directory, vault);
 	if (err == 0 && lock)
-		err = take_lock(s);
+		err = seen_place_lock(s);
 	if (err == 0)
 		err = load(s);
 	if (err != 0)
@@ -411,6 +227,23 @@ root_json(const struct seen *s)
 	    s->first_use ? "first-use" : "pinned");
 }
 
+/* All of it, or what is not the root. */
+static int
+all_json(const struct seen *s, json_t *json, json_t *root)
+{
+	int err = 0;
+
+	if (s->root != NULL)
+		err = set(json, "root", root);
+	if (err == 0)
+		err = set(json, "channels", json_incref(s->channels));
+	if (err == 0 && json_object_size(s->revoked) > 0)
+		err = set(json, "revoked", json_incref(s->revoked));
+	if (err == 0 && s->checkpoint != NULL)
+		err = set(json, "checkpoint", json_string(s->checkpoint));
+	return err;
+}
+
 int
 seen_save(struct seen *s)
 {
@@ -418,14 +251,8 @@ seen_save(struct seen *s)
 	OWNED_MEM(char) text = NULL;
 	int err = json != NULL ? 0 : ERR_NOMEM;
 
-	if (err == 0 && s->root != NULL)
-		err = set(json, "root", root_json(s));
 	if (err == 0)
-		err = set(json, "channels", json_incref(s->channels));
-	if (err == 0 && json_object_size(s->revoked) > 0)
-		err = set(json, "revoked", json_incref(s->revoked));
-	if (err == 0 && s->checkpoint != NULL)
-		err = set(json, "checkpoint", json_string(s->checkpoint));
+		err = all_json(s, json, s->root != NULL ? root_json(s) : NULL);
 	if (err != 0)
 		return err;
 	text = json_dumps(json, JSON_COMPACT);
@@ -510,6 +337,13 @@ seen_set_revoked(struct seen *s, const char *model,
 	return revoked_add(s->revoked, model, version, r);
 }
 
+int
+seen_drop_revoked(struct seen *s, const char *model,
+    const struct digest *version)
+{
+	return revoked_drop(s->revoked, model, version);
+}
+
 const char *
 seen_checkpoint(const struct seen *s)
 {
@@ -521,6 +355,19 @@ seen_set_checkpoint(struct seen *s, const char *note)
 {
 	return strlen(note) <= NOTE_MAX ? replace_text(&s->checkpoint, note) :
 					  ERR_LIMIT;
+}
+
+json_t *
+seen_content(const struct seen *s)
+{
+	json_auto_t *root = s->root != NULL ? root_json(s) : NULL;
+	json_t *json = json_object();
+
+	(void)json_object_del(root, "envelope");
+	if (all_json(s, json, json_incref(root)) == 0)
+		return json;
+	json_decref(json);
+	return NULL;
 }
 
 /* --- refusals --- */

@@ -2,6 +2,7 @@
 #ifndef WEIR_SEEN_H
 #define WEIR_SEEN_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -72,6 +73,33 @@ int seen_set_revoked(struct seen *s, const char *model,
 /* The last checkpoint's note, borrowed, or NULL. */
 const char *seen_checkpoint(const struct seen *s);
 int seen_set_checkpoint(struct seen *s, const char *note) MUST_USE;
+
+/* What it holds, as in seen.json but the root's envelope; NULL: out of memory.
+ * The caller's. */
+json_t *seen_content(const struct seen *s);
+
+/* Take a revocation back: ERR_NOT_FOUND when there is none. */
+int seen_drop_revoked(struct seen *s, const char *model,
+    const struct digest *version) MUST_USE;
+
+/* The vaults that this user's host remembers, by their ids; NULL: none.  The
+ * caller frees. */
+struct seen_vault {
+	uint8_t id[16];
+};
+int seen_vaults(struct seen_vault **out, size_t *count) MUST_USE;
+
+/* A vault's id as its directory is called. */
+#define SEEN_NAME 33
+char *seen_vault_name(const uint8_t vault[static 16],
+    char out[static SEEN_NAME]);
+
+/*
+ * Forget a vault, when nobody else is at it, for good: seen.json is removed,
+ * unread, so that one that cannot be understood goes as well.  `refused` stays, and
+ * has `note` of it first.  ERR_NOT_FOUND, not said: there is none.
+ */
+int seen_forget(const uint8_t vault[static 16], const char *note) MUST_USE;
 
 /* A refusal, appended to `refused` (one JSON object a line) and synced. */
 int seen_refused(struct seen *s, const char *reference, const char *reason)

@@ -117,8 +117,7 @@ one_that_did_not_count_stays_and_says_how_it_goes(void **state)
 	s->keyd.revocation = r;
 	chain_scene_refuses_new(s, PROD, "was revoked, as keyd shows");
 	withhold(s);
-	chain_scene_refuses(s, PROD,
-	    "out of 'revoked' in this host's seen.json");
+	chain_scene_refuses(s, PROD, "if it was false: weir trust forget ");
 	/* Shown again, with those who count: from then on it does. */
 	people_sign(2, r);
 	s->keyd.revocation = r;
