@@ -25,7 +25,15 @@ gone()
 {
 	! runs "$keyd"
 }
-# stops NAME REGEX COMMAND...: what it does is found within 5 seconds
+# What keyd has recorded of its start is published: nothing of its own replaces
+# what is changed then.
+# shellcheck disable=SC2317 # wait_for calls it
+published()
+{
+	weir audit checkpoint >/dev/null 2>&1 &&
+	    ! cmp -s "$vault/trail/checkpoint" "$tmp/sound/trail/checkpoint"
+}
+# stops NAME REGEX COMMAND...: what it does is found
 stops()
 {
 	name=$1
@@ -34,7 +42,7 @@ stops()
 	rm -rf "$vault"
 	cp -a "$tmp/sound" "$vault"
 	start
-	sleep 1.2
+	wait_for 60 published
 	"$@"
 	wait_for 60 gone
 	ok $? "keyd stops: $name"

@@ -26,7 +26,7 @@ serve()
 stop()
 {
 	end_process "$keyd"
-	wait_for 10 test ! -e "$vault/run/keyd.sock"
+	wait_for 60 test ! -e "$vault/run/keyd.sock"
 }
 
 # scene NAME PROGRAM: a vault with a version, a copy of it as it was, and a change
@@ -87,12 +87,13 @@ printf '%s' "$out" | jq -r .recovery_key >"$tmp/new-recovery"
 if [ "$mounted" = yes ]; then
 	is "$(sha256sum <"$file")" "$(sha256sum <"$tmp/tree/weights.bin")" \
 	    'a mount from before reads'
+	# The mount starts one, or whoever asks.
 	end_process "$keyd"
-	serve weir-keyd
-	wait_for 30 sh -c "[ \"\$(weir session ls --json |
+	wait_for 60 sh -c "[ \"\$(weir session ls --json |
 	    jq '[.sessions[] | select(.state == \"open\")] | length')\" = 1 ]"
 	ok $? 'its session goes on over a start of keyd'
 	unmount "$tmp/mnt"
+	serve weir-keyd
 fi
 exits 0 'get' weir get --allow-unsigned "$ref" "$tmp/out"
 is "$(describe "$tmp/out")" "$(describe "$tmp/tree")" 'reads what was put'
