@@ -65,7 +65,7 @@ out=$(weir grant show 1 --json)
 json '.versions[0].chunk_ppm > 20000' 'and in JSON'
 is "$(weir audit ls --kind refused --json | jq -r .reason | sort -u)" \
     'budget spent: a chunk alone is more than 2 %' 'so does the trail'
-wait_for 20 sh -c "weir alert ls --json | jq -e '.alerts | length > 0'"
+wait_for 60 sh -c "weir alert ls --json | jq -e '.alerts | length > 0'"
 like "$(weir alert ls 2>&1)" 'wants weights that nobody browses of llama' \
     'and the alert'
 exits 4 'a copy is refused' weir get --allow-unsigned "$ref" "$tmp/copy"

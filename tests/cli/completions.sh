@@ -37,11 +37,24 @@ keyd=$!
 cleanup_fn end_process $keyd
 listens
 weir grant add llama/chat:prod --to "$me" --loads 9 --reason t >/dev/null 2>&1
-exits 0 'of a keyd that runs' weir complete -- ls ll
+# It waits for keyd for two seconds at most and says nothing then, as is right for
+# a shell: where the machine is slow it is asked once more.
+# soon COMMAND...: what it says when that is something
+soon()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		said=$("$@")
+		status=$?
+		[ -z "$said" ] || [ "$said" = none ] || break
+	done
+	printf '%s\n' "$said"
+	return "$status"
+}
+exits 0 'of a keyd that runs' soon weir complete -- ls ll
 like "$out" "^$ref	" 'versions'
 like "$out" '^llama/chat	' 'models'
 like "$out" '^llama/chat:prod	' 'and channels that were granted'
-exits 0 'a vault that -V names' env WEIR_VAULT=/nowhere \
+exits 0 'a vault that -V names' soon env WEIR_VAULT=/nowhere \
     weir complete -- -V "$vault" put ll
 like "$out" '^llama/chat	' 'is the one that is asked'
 
@@ -91,8 +104,8 @@ if have_bash; then
 	is "$(bash_tab 'weir put llama wei')" weights.bin 'bash: a file'
 	is "$(bash_tab 'weir put --ref-out=wei')" weights.bin \
 	    'bash: one that is a value'
-	is "$(bash_tab 'weir ls llama/chat:')" prod 'bash: a channel'
-	is "$(bash_tab "weir rm llama/chat@")" "$ref" 'bash: a version'
+	is "$(soon bash_tab 'weir ls llama/chat:')" prod 'bash: a channel'
+	is "$(soon bash_tab 'weir rm llama/chat@')" "$ref" 'bash: a version'
 	is "$(bash_tab 'weir nonsense ')" '' 'bash: nothing where nothing fits'
 	for program in weir-keyd weir-mount weir-witness; do
 		is "$(bash_program $program "$program --" | sort)" \
@@ -125,7 +138,7 @@ if command -v fish >/dev/null; then
 	    'fish: behind ='
 	is "$(fish_tab 'weir put llama wei' | cut -f 1)" weights.bin \
 	    'fish: a file'
-	is "$(fish_tab 'weir ls llama/chat:')" llama/chat:prod \
+	is "$(soon fish_tab 'weir ls llama/chat:')" llama/chat:prod \
 	    'fish: a channel'
 	for program in weir-keyd weir-mount weir-witness; do
 		is "$(fish_tab "$program --" | cut -f 1 | sort)" \
@@ -168,7 +181,12 @@ if command -v zsh >/dev/null; then
 	    'zsh: behind ='
 	is "$(zsh_tab 'weir put llama wei')" 'weir put llama weights.bin ' \
 	    'zsh: a file'
-	is "$(zsh_tab 'weir ls llama/chat:p')" 'weir ls llama/chat:prod ' \
+	channel=
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ "$channel" != 'weir ls llama/chat:prod ' ] || break
+		channel=$(zsh_tab 'weir ls llama/chat:p')
+	done
+	is "$channel" 'weir ls llama/chat:prod ' \
 	    'zsh: a channel'
 	is "$(zsh_tab 'weir-keyd --key-f')" 'weir-keyd --key-file ' \
 	    'zsh: an option of weir-keyd'

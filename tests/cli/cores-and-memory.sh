@@ -56,8 +56,8 @@ for _ in range(600):    # until it has read what there is
     if struct.unpack("i", fcntl.ioctl(fifo, termios.FIONREAD, b"\0\0\0\0"))[0] == 0:
         break
     time.sleep(0.05)
-time.sleep(0.2)
-others = keyds()
+while not (others := keyds()) and child.poll() is None:
+    time.sleep(0.05)
 print("memory", readable(child.pid))
 for pid in others:
     print("keyd", readable(pid))

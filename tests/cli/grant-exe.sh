@@ -51,7 +51,7 @@ seen='weir audit ls --kind session.exe --json | jq -se --arg d "$1" \
     "map(select(.sha256 == \$d)) | length == 1"'
 told()
 {
-	wait_for 20 sh -c "$seen" seen "$1" && cat
+	wait_for 60 sh -c "$seen" seen "$1" && cat
 }
 "$tmp/loader" "$file" | told "$sum" | cmp - "$tmp/m/w.bin"
 ok $? 'the program that is listed reads, and the trail has its digest'
@@ -60,7 +60,7 @@ ok $? 'and once more'
 "$tmp/other" "if=$file" bs=64k status=none | told "$else" |
     cmp - "$tmp/m/w.bin"
 ok $? 'another program reads as well, and the trail has its digest, too'
-wait_for 20 sh -c 'weir alert ls --all --json | jq -e ".alerts | length > 0"'
+wait_for 60 sh -c 'weir alert ls --all --json | jq -e ".alerts | length > 0"'
 is "$(weir alert ls --all --json |
     jq -r '.alerts[] | "\(.rule) \(.severity) \(.model)"')" \
     'unlisted-exe medium llama' 'and it alone is flagged'

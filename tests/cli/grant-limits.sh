@@ -140,6 +140,7 @@ if has_fuse; then
 	exits 0 'the trail' weir audit ls --json --kind session.refused
 	like "$out" '"reason": ?"too many sessions: llama@' 'has why'
 	weir umount "$tmp/one" 2>/dev/null
+	wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 	exits 0 'when the first has gone' weir mount --allow-unsigned "$ref" \
 	    "$tmp/two"
 	weir umount "$tmp/two" 2>/dev/null

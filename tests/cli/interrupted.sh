@@ -30,7 +30,15 @@ caught = 0
 while not caught & 1 << signal.SIGINT - 1:    # until it is caught, and the command sleeps
     with open(f"/proc/{p.pid}/status") as f:
         caught = int([l.split()[1] for l in f if l.startswith("SigCgt")][0], 16)
-time.sleep(0.5)
+def waits():    # for an answer at a socket
+    fds = f"/proc/{p.pid}/fd"
+    with open(f"/proc/{p.pid}/stat") as f:
+        asleep = f.read().rsplit(")", 1)[1].split()[0] == "S"
+    return asleep and any(os.readlink(f"{fds}/{n}").startswith("socket:") for n in os.listdir(fds))
+seen = 0
+while seen < 5:
+    time.sleep(0.05)
+    seen = seen + 1 if waits() else 0
 p.send_signal(signal.SIGINT)
 try:
     sys.exit(p.wait(timeout=60))

@@ -98,6 +98,7 @@ if (: <>/dev/fuse) 2>/dev/null; then
 	object status --quiet
 	has '[.mounts[] | select(.session > 0)] | length >= 1'
 	object umount "$tmp/mnt"
+	wait_for 60 sh -c "weir session ls --json | jq -e '.sessions == []'"
 
 	# A path that is not UTF-8, and would steer a terminal.
 	odd=$tmp/$(printf 'odd\377\302\233')

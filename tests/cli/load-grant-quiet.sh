@@ -162,7 +162,7 @@ weir umount "$tmp/twice" 2>/dev/null
 
 # The watch looks at entries in their order: what it says of these two comes
 # after whatever it had to say of the rest.
-wait_for 20 sh -c "weir alert ls --all --json | jq -e '.alerts |
+wait_for 60 sh -c "weir alert ls --all --json | jq -e '.alerts |
     map(.rule) | contains([\"too-many-sessions\", \"budget-spent\"])'"
 is "$(weir alert ls --all --json | jq -r '.alerts[].rule' | sort | xargs)" \
     'budget-spent too-many-sessions' \

@@ -43,7 +43,7 @@ exits 0 'lock' weir lock --reason 'a laptop is lost' --json
 json '.locked and .changed' 'is told of'
 if [ "$mounted" = yes ]; then
 	json '.sessions == 1' 'with the session that ended'
-	wait_for 10 sh -c "! head -c 1 '$file'"
+	wait_for 60 sh -c "! head -c 1 '$file'"
 	ok $? 'the mount reads nothing any more'
 	unmount "$tmp/mnt"
 fi

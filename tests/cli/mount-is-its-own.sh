@@ -76,7 +76,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	first=$!
 	wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 	weir session close "$(weir session ls --json |
-	    jq '.sessions[0].session')" --reason t >/dev/null 2>&1
+	    jq '.sessions | map(.session) | max')" --reason t >/dev/null 2>&1
 	wait_for 60 test -e "$tmp/late"
 	ok $? 'the first is about to unmount' || diag "$(cat "$tmp/log")"
 	umount -l "$mnt"

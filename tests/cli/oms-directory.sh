@@ -109,7 +109,7 @@ ln -s . "$m/cycle"
 exits 3 'a link to where it is' verify
 rm "$m/cycle"
 mkfifo "$m/pipe"
-exits 3 'a fifo is not waited for' timeout 20 weir verify-oms "$m" \
+exits 3 'a fifo is not waited for' timeout 120 weir verify-oms "$m" \
     --bundle "$b" --public-key "$tmp/k.pub"
 is "$out" 'special   pipe' 'but named'
 rm "$m/pipe"

@@ -34,13 +34,16 @@ X
 cat >"$tmp/revoke" <<'X'
 weir revoke "$1" --key carol --reason t --yes
 X
-# It hangs for six seconds: longer than what is asked of who waits for it.
+# It hangs for twelve seconds: longer than what is asked of who waits for it.
+# Whoever reads has run into it when this has run some dozens of times.
 cat >"$tmp/hang" <<'X'
 mkdir -p "${1%/*}"
 : >"$1"
-{ sleep 6; rm "$1"; } </dev/null >/dev/null 2>&1 &
+{ sleep 12; rm "$1"; } </dev/null >/dev/null 2>&1 &
 echo $! >"$3"
-sleep 0.3
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	sleep 0.02
+done
 . "$2"
 X
 

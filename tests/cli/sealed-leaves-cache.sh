@@ -57,7 +57,7 @@ ok $? 'who reads the store has it in memory' || diag "$(resident) MiB"
 exits 0 'a load begins' weir mount --quiet --allow-unsigned "$ref" "$tmp/mnt"
 cmp "$file" "$tmp/tree/model.bin"
 ok $? 'and reads all of it'
-wait_for 30 at_most 2
+wait_for 60 at_most 2
 ok $? 'then the sealed bytes are there no more' || diag "$(resident) MiB"
 exits 0 'it ends' weir umount "$tmp/mnt"
 

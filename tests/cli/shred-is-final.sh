@@ -58,7 +58,7 @@ scene()
 	wait_for 60 shredded "$1"
 	wait_for 60 all_gone >/dev/null
 	end_process "$keyd"
-	wait_for 10 test ! -e "$vault/run/keyd.sock"
+	wait_for 60 test ! -e "$vault/run/keyd.sock"
 }
 
 # The old vault with the secrets of today: whether it gives the version back.

@@ -75,7 +75,7 @@ steal()
 	who=$1
 	shift
 	setpriv --reuid "$who" --regid "$who" --clear-groups \
-	    timeout 120 "$@" >"$tmp/said-$who" 2>&1
+	    timeout 600 "$@" >"$tmp/said-$who" 2>&1
 	echo $? >"$tmp/status-$who"
 }
 
@@ -91,6 +91,7 @@ for who; do
 	    --user "$who" "$(cat "$tmp/ref-$who")" "$tmp/mnt/$who" \
 	    2>"$tmp/.err" || diag "$who: $(cat "$tmp/.err")"
 done
+began=$(date +%s)
 steal daemon cp "$(where daemon)" "$tmp/loot-daemon/x" &
 steal bin rsync --inplace "$(where bin)" "$tmp/loot-bin/x" &
 steal sys tar -cf "$tmp/loot-sys/x" -C "$(dirname "$(where sys)")" . &
@@ -106,8 +107,9 @@ steal news env "WEIR_VAULT=$vault" "WEIR_STATE_DIR=$tmp/loot-news/state" \
     "$tmp/bin/weir" get --allow-unsigned "$(cat "$tmp/ref-news")" \
     "$tmp/loot-news/copy" &
 for who; do
-	wait_for 150 test -s "$tmp/status-$who"
+	wait_for 600 test -s "$tmp/status-$who"
 done
+took=$(($(date +%s) - began))
 
 # releases WHO: what was released to it, a JSON object a line
 releases()
@@ -118,7 +120,7 @@ releases()
 	    jq -c "select(.session as \$s | $sessions | index(\$s))"
 }
 
-wait_for 30 weir audit ls --kind session.open
+wait_for 60 weir audit ls --kind session.open
 for row in 'daemon cp' 'bin rsync' 'sys tar' 'games dd, on behind errors' \
     'man mmap, scraped backwards' 'lp dd, O_DIRECT' 'mail random preads' \
     'news weir get'; do
@@ -140,7 +142,7 @@ for row in 'daemon cp' 'bin rsync' 'sys tar' 'games dd, on behind errors' \
 	   [ "$isnt" -ne 0 ]
 	   ok $? "$how: fails" ;;
 	esac
-	wait_for 20 sh -c "weir alert ls --all --json | jq -e '.alerts[] |
+	wait_for 60 sh -c "weir alert ls --all --json | jq -e '.alerts[] |
 	    select(.principal == \"user:$who\")'"
 	entry=$(weir alert ls --all --json | jq "[.alerts[] |
 	    select(.principal == \"user:$who\") | .entries[-1]] | min // 0")
@@ -153,7 +155,10 @@ done
 
 refused=$(weir audit ls --kind refused --json |
     jq -s '[.[] | 1 + (.more // 0)] | add // 0')
-ok "$((refused > 200))" "no storm of requests ($refused refused)"
+# Each asks once a second at most: who is held up by a slow machine asks for longer.
+most=$((200 + 8 * (took > 20 ? took - 20 : 0)))
+ok "$((refused > most))" \
+    "no storm of requests ($refused refused in $took s)"
 for who; do
 	weir alert ls --all --json | jq -e ".alerts[] | select(.rule ==
 	    \"budget-spent\" and .principal == \"user:$who\")" >/dev/null ||

@@ -134,7 +134,7 @@ most=$(weir audit ls --kind release --json | jq -s '
 	select(.clock >= $from and .clock < $from + 30 * 86400) | .fresh] |
 	add] | max')
 ok "$((most > weights / 50))" "in no 30 days more than 2 % ($most of $weights)"
-wait_for 20 sh -c 'weir alert ls --all --json | jq -e ".alerts | length > 0"'
+wait_for 60 sh -c 'weir alert ls --all --json | jq -e ".alerts | length > 0"'
 entry=$(weir alert ls --all --json |
     jq "[.alerts[] | select(.principal == \"user:$who\" and
         .rule != \"budget-spent\") | .entries[-1]] | min // 0")

@@ -25,7 +25,7 @@ with()
 	link) ln -s "$tmp/kept" "$path" ;;
 	directory) mkdir "$path" ;;
 	esac
-	timeout 60 "$@" >/dev/null 2>"$tmp/.err"
+	timeout 240 "$@" >/dev/null 2>"$tmp/.err"
 	got=$?
 	rm -df "$path"
 	mv "$tmp/kept" "$path"

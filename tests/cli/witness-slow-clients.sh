@@ -49,7 +49,7 @@ ok $? 'connections that drip are ended'
 exits 0 'the witness serves on' python3 - "$url" <<'PY'
 import sys, urllib.error, urllib.request
 try:
-    urllib.request.urlopen(sys.argv[1] + "/add-checkpoint", b"junk", timeout=5)
+    urllib.request.urlopen(sys.argv[1] + "/add-checkpoint", b"junk", timeout=60)
 except urllib.error.HTTPError as e:
     sys.exit(e.code != 400)
 PY

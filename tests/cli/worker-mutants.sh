@@ -9,7 +9,7 @@
 run()
 {
 	CMOCKA_MESSAGE_OUTPUT=STDOUT WEIR_MUTANT=$1 TEST_FILTER=$3 \
-	    timeout 120 "$BUILD/tests/mutants/$2" >"$tmp/out" 2>&1
+	    timeout 600 "$BUILD/tests/mutants/$2" >"$tmp/out" 2>&1
 }
 
 cd "$top" || exit 1

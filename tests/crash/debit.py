@@ -104,7 +104,7 @@ class Sweep:
                 raise SystemExit("strace does not attach")
         return p
 
-    def ask(self, client, patience=20):
+    def ask(self, client, patience=120):
         """What the client got for one more chunk."""
         self.row += 1
         try:
@@ -158,7 +158,7 @@ class Sweep:
         row = (self.row + 1) % CHUNKS
         got = self.ask(client)
         try:
-            self.keyd.wait(timeout=0.3)
+            self.keyd.wait(timeout=1)
             self.killed += 1
         except subprocess.TimeoutExpired:
             pass

@@ -8,14 +8,14 @@ SECTOR = 4096  # what a disk writes wholly or not at all
 
 def run(*argv, check=True, env=None):
     p = subprocess.run([str(a) for a in argv], text=True, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, timeout=120)
+                       stderr=subprocess.PIPE, timeout=600)
     if check and p.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, argv))}: exit {p.returncode}\n{p.stderr}")
     return p
 
 
 def retry(*argv):
-    for _ in range(100):
+    for _ in range(1200):
         p = run(*argv, check=False)
         if p.returncode == 0:
             return

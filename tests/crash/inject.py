@@ -66,7 +66,7 @@ def wait_for_keyd(vault):
     """An embedded keyd leaves a little after its last client; it holds the lock to its end."""
     if not (vault / "keyd.lock").exists():
         return
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     with open(vault / "keyd.lock", "r+") as lock:
         while time.monotonic() < deadline:
             try:

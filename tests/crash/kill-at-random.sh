@@ -12,7 +12,7 @@ if python3 "$here/crash.py" "$BUILD" --rounds "$CRASH_ROUNDS"; then
 else
 	echo 'not ok 1 - recorded-before-read: what was read stands in the trail'
 fi
-if python3 "$here/crash.py" "$BUILD" --rounds 8 --victim keyd --expect-loss \
+if python3 "$here/crash.py" "$BUILD" --rounds 100 --victim keyd --expect-loss \
     --keyd "$BUILD/tests/mutants/weir-keyd-early"; then
 	echo 'ok 2 - a keyd that answers before it records is found out'
 else

@@ -46,7 +46,7 @@ weir audit ls --kind release --json |
 is "$(jq length "$tmp/given")" $((2 * rounds)) 'each under a grant of its own'
 for hole in late generous; do
 	! WEIR_MUTANT=$hole races "$hole" \
-	    "$BUILD/tests/mutants/weir-keyd-moved" 2
+	    "$BUILD/tests/mutants/weir-keyd-moved" 10
 	ok $? "a keyd that is $hole is found out"
 done
 is "$(weir audit verify >/dev/null 2>&1; echo $?)" 0 'the trail is whole'

@@ -144,7 +144,7 @@ class Keyd:
 
     def close(self):
         self.process.terminate()
-        self.said = self.process.communicate(timeout=60)[1].strip()
+        self.said = self.process.communicate(timeout=300)[1].strip()
         return self.process.returncode
 
 
@@ -212,7 +212,7 @@ class Oracle:
         if len(self.begun) == len(self.done) or cut["op"] in ("init", "session"):
             return
         argv = [self.top / "state/backup" if a == self.rec.top / "fs/backup" else a for a in cut["argv"]]
-        p, until = self.weir(*argv), time.monotonic() + 30
+        p, until = self.weir(*argv), time.monotonic() + 120
         while p.returncode != 0 and "try again" in p.stderr and time.monotonic() < until:
             time.sleep(0.1)  # the verifier reads it back
             p = self.weir(*argv)
@@ -254,6 +254,13 @@ def with_keyd(oracle, vault, *steps):
             oracle.bad.append(f"weir-keyd: exit {keyd.process.returncode}: {keyd.said[-400:]}")
 
 
+def hold_mounts():
+    """A process that has a copy of each mount that there is now."""
+    p = subprocess.Popen(["unshare", "-m", "sh", "-c", "echo held; exec sleep infinity"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    return p
+
+
 class Job:
     """Looks at disks, in a process of its own."""
 
@@ -270,7 +277,7 @@ class Job:
         done = [a for a in begun if a["end"] <= certain]
         hold = self.rec.args.hold
         fs = disks.FileSystem(image, self.top / "state", once=True, patience=3 if hold else 60)
-        holder = subprocess.Popen(["unshare", "-m", "sleep", "60"]) if hold else None
+        holder = hold_mounts() if hold else None
         try:
             key = disks.tree_digest(self.top / "state"), len(begun), len(done)
             if key in self.known:

@@ -247,7 +247,7 @@ class Soak:
 
     def close(self):
         for where in (self.mnt, self.disk):
-            for _ in range(50):
+            for _ in range(600):
                 if subprocess.run(["mountpoint", "-q", where]).returncode != 0:
                     break
                 subprocess.run(["umount", where], stderr=subprocess.DEVNULL)

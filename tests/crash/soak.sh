@@ -30,4 +30,4 @@ try 'an object that is gone is found out' --seconds 1 --damage
 try 'what was put is there when the disk fills up meanwhile' \
     --seconds "$SOAK_SECONDS" --full
 try 'a write that finds no space and does not say so is found out' \
-    --seconds 300 --full --lie
+    --seconds 1200 --full --lie

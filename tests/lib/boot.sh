@@ -16,7 +16,7 @@ boot_end()
 {
 	[ -z "${boot_pid:-}" ] || kill -9 "$boot_pid" 2>/dev/null
 	[ -z "${boot_shell:-}" ] || wait "$boot_shell" 2>/dev/null
-	[ -z "$boot_group" ] || wait_for 30 boot_sweep
+	[ -z "$boot_group" ] || wait_for 60 boot_sweep
 }
 
 boot_sweep()
@@ -129,7 +129,7 @@ boots()
 	    --kill-child --propagation private sh "$2" "$3"' sh \
 	    "$boot_group" "$tmp/boot" "$tmp/machine" >"$tmp/boot.log" 2>&1 &
 	boot_shell=$!
-	if ! wait_for 30 boot_find || ! wait_for 60 boot_up; then
+	if ! wait_for 60 boot_find || ! wait_for 60 boot_up; then
 		diag "$(cat "$tmp/boot.log")"
 		skip_all 'systemd does not boot in a namespace here'
 	fi
