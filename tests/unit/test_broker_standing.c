@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "keys/broker_state.h"
 #include "tests/lib/bureau.h"
@@ -158,6 +158,7 @@ a_list_says_what_was_signed_and_what_was_revoked(void **state)
 static void
 a_list_tells_of_a_promotion_that_has_ended(void **state)
 {
+	const struct timespec pause = { .tv_nsec = 20000000 };
 	struct statement_fields f;
 	struct desk_person owner;
 	struct digest v;
@@ -169,7 +170,7 @@ a_list_tells_of_a_promotion_that_has_ended(void **state)
 	f.expires_ms = f.time_ms + 2000;
 	assert_int_equal(bureau_say(&owner, &f, SIGNERS, NULL), 0);
 	while (broker_record_clock() < f.expires_ms)
-		(void)usleep(20000);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	assert_state(&owner, &v, "signed", "expired");
 	assert_string_equal(json_string_value(json_array_get(
 				json_object_get(version_in(versions_of(&owner,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/scratch.h"
@@ -199,13 +200,14 @@ static void
 whoever_is_at_it_comes_first(void **state)
 {
 	const struct scratch *s = *state;
+	const struct timespec pause = { .tv_nsec = 300000000 };
 	struct seen *seen;
 	pthread_t other;
 
 	remember(s, one);
 	seen = opened(s, one);
 	assert_int_equal(pthread_create(&other, NULL, forget_one, NULL), 0);
-	(void)usleep(300000);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	assert_true(is_there(s, one, "seen.json"));
 	assert_int_equal(seen_save(seen), 0);
 	seen_free(seen);
