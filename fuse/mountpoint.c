@@ -16,6 +16,7 @@
 
 #include "fuse/busy.h"
 #include "fuse/fusermount.h"
+#include "keys/vaultdir.h"
 #include "vault/err.h"
 #include "vault/file.h"
 #include "vault/log.h"
@@ -345,6 +346,8 @@ mountpoint_spares(const struct mountpoint_place *p, const char *vault)
 {
 	OWNED_MEM(char) real = realpath(vault, NULL);
 
+	if (real == NULL && errno == ENOENT)
+		return vaultdir_absent(vault);
 	if (real == NULL)
 		return log_sys("'%s'", vault);
 	if (names_within(real, p->path) || names_within(p->path, real))

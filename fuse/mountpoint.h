@@ -57,7 +57,7 @@ struct mountpoint_place {
 /* ERR_NOT_FOUND, ERR_CONFLICT (a mount of weir is there). */
 int mountpoint_find(struct mountpoint_place *out, const char *path) MUST_USE;
 /* That a mount there would not hide the vault or a part of it, or all there is:
- * ERR_CONFLICT. */
+ * ERR_CONFLICT.  ERR_NOT_FOUND: there is no vault. */
 int mountpoint_spares(const struct mountpoint_place *p, const char *vault)
     MUST_USE;
 void mountpoint_place_clear(struct mountpoint_place *p);

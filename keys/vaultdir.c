@@ -98,6 +98,17 @@ parse(struct vaultdir *v, const uint8_t *bytes, size_t n)
 	return ok ? 0 : ERR_FORMAT;
 }
 
+/* What to do where there is none. */
+#define MAKE_OR_NAME                                                           \
+	"; make one: weir init '%s', or name another: -V DIR or WEIR_VAULT"
+
+int
+vaultdir_absent(const char *path)
+{
+	return log_err(ERR_NOT_FOUND, "there is no vault at '%s'" MAKE_OR_NAME,
+	    path, path);
+}
+
 static int
 read_json(struct vaultdir *v)
 {
@@ -115,8 +126,7 @@ read_json(struct vaultdir *v)
 		    v->dir->name, v->dir->name);
 	if (err == ERR_NOT_FOUND)
 		return log_err(err,
-		    "'%s' is no vault: it has no " VAULTDIR_JSON "; make one:"
-		    " weir init '%s'",
+		    "'%s' is no vault: it has no " VAULTDIR_JSON MAKE_OR_NAME,
 		    v->dir->name, v->dir->name);
 	if (err == 0 && parse(v, bytes, n) != 0)
 		err = log_err(ERR_FORMAT,
@@ -134,9 +144,7 @@ open_dir(struct vaultdir *v, const char *path)
 
 	err = file_open(&v->dir, NULL, path, O_RDONLY | O_DIRECTORY, 0);
 	if (err == ERR_NOT_FOUND)
-		return log_err(err,
-		    "there is no vault at '%s'; make one: weir init '%s'", path,
-		    path);
+		return vaultdir_absent(path);
 	if (err != 0)
 		return err;
 	v->path = realpath(path, NULL);

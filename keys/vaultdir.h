@@ -40,6 +40,8 @@ struct vaultdir {
  * how to make one, when there is none; ERR_FORMAT when it is not one of ours.
  */
 int vaultdir_open(struct vaultdir **out, const char *path) MUST_USE;
+/* Say that there is nothing at path, and what to do: ERR_NOT_FOUND. */
+int vaultdir_absent(const char *path);
 void vaultdir_free(struct vaultdir *v);
 OWNED_TYPE(vaultdir);
 

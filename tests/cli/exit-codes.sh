@@ -21,6 +21,15 @@ exits 2 'no vault named: 2' env -u WEIR_VAULT weir ls
 exits 4 'denied: 4' weir get --allow-unsigned "$ref" "$tmp/x"
 exits 5 'no vault there: 5' weir -V "$tmp/absent" ls
 like "$err" 'weir init' 'and how to make one'
+mkdir "$tmp/mnt"
+for words in "mount $ref $tmp/mnt" "put llama $tmp/m" status doctor \
+    "backup $tmp/b" "get $ref $tmp/x" 'audit ls'; do
+	# shellcheck disable=SC2086 # words
+	weir -V "$tmp/absent" $words >"$tmp/.out" 2>"$tmp/.err"
+	like "$(grep 'there is no' "$tmp/.err")" "^weir(-mount)?: there is no vault \
+at '$tmp/absent'; make one: weir init '$tmp/absent', or name another: -V DIR \
+or WEIR_VAULT\$" "${words%% *} says the same"
+done
 exits 5 'no such model: 5' weir show nothing
 exits 6 'conflict: 6' weir init "$vault"
 exits 7 'a wrong secret: 7' weir ls --key-file "$tmp/recovery"
