@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "keys/courier.h"
+#include "tests/lib/hourglass.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
 #include "vault/log.h"
 
 #define PATIENCE 4000 /* times 5 ms */
+#define LONG 60000    /* ms in which nothing is tried again */
 
 struct scene {
 	struct scratch scratch;
@@ -90,7 +92,33 @@ until_taken(const struct scene *s, const char *wanted)
 	assert_string_equal(taken(s, buf), wanted);
 }
 
-/* A hook that fails while there is a file `fail`, and one that hangs. */
+/* There is such a file beneath the scene's directory. */
+static bool
+is_there(const struct scene *s, const char *name)
+{
+	return faccessat(s->scratch.dir->fd, name, F_OK, 0) == 0;
+}
+
+static void
+until_there(const struct scene *s, const char *name)
+{
+	for (int i = 0; i < PATIENCE && !is_there(s, name); i++)
+		moment(5);
+	assert_true(is_there(s, name));
+}
+
+/* The alert waits on the disk, and those before it. */
+static void
+until_stored(const struct scene *s, unsigned int number)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "alerts/hook/%020u", number);
+	until_there(s, name);
+}
+
+/* A hook that fails while there is a file `fail`, and hangs while there is one
+ * `hang`: `hung` says so. */
 static void
 write_hook(const struct scene *s)
 {
@@ -98,9 +126,9 @@ write_hook(const struct scene *s)
 	const char *d = s->scratch.path;
 
 	snprintf(text, sizeof(text),
-	    "#!/bin/sh\n[ ! -e %s/hang ] || sleep 1000\n"
+	    "#!/bin/sh\n[ ! -e %s/hang ] || { : >%s/hung; sleep 1000; }\n"
 	    "[ ! -e %s/fail ] || exit 1\nread -r a\necho \"$a\" >>%s/taken\n",
-	    d, d, d);
+	    d, d, d, d);
 	write_file(s, "hook", text, 0755);
 }
 
@@ -121,6 +149,7 @@ setup(void **state)
 	    s->scratch.path);
 	write_hook(s);
 	log_sink(on_line, s);
+	hourglass_go();
 	*state = s;
 	return 0;
 }
@@ -177,11 +206,14 @@ what_fails_is_tried_again_and_holds_its_place(void **state)
 	OWNED(courier) c = NULL;
 
 	write_file(s, "fail", "", 0600);
+	s->how.pause_ms = LONG;
+	hourglass_stop();
 	c = start(s);
 	post(c, 1, 2);
 	courier_settle(c, 10000); /* until the first has failed */
 	assert_int_equal(courier_waiting(c), 2);
 	assert_int_equal(file_remove(s->scratch.dir, "fail"), 0);
+	hourglass_pass(LONG);
 	until_taken(s, "1 2 ");
 	assert_int_equal(s->warned, 0);
 }
@@ -210,14 +242,15 @@ the_oldest_go_when_too_many_wait(void **state)
 
 	s->how.rules.keep = 3;
 	write_file(s, "fail", "", 0600);
-	s->how.pause_ms = 1000;
+	s->how.pause_ms = LONG;
 	c = start(s);
 	post(c, 1, 3);
 	courier_settle(c, 10000);
 	assert_int_equal(s->warned, 0); /* the limit itself */
 	post(c, 4, 5);
-	while (courier_waiting(c) > 3)
-		moment(1);
+	until_stored(s, 5);
+	for (int i = 0; i < PATIENCE && courier_waiting(c) > 3; i++)
+		moment(5);
 	courier_free(c);
 	assert_int_equal(s->warned, 2);
 	assert_int_equal(file_remove(s->scratch.dir, "fail"), 0);
@@ -233,10 +266,11 @@ what_waits_is_there_after_a_restart(void **state)
 	struct courier *c;
 
 	write_file(s, "fail", "", 0600);
-	s->how.pause_ms = 1000;
+	s->how.pause_ms = LONG;
 	c = start(s);
 	post(c, 1, 12);
 	courier_settle(c, 10000);
+	until_stored(s, 12);
 	courier_free(c);
 	assert_int_equal(file_remove(s->scratch.dir, "fail"), 0);
 	c = start(s);
@@ -266,14 +300,15 @@ what_hangs_is_ended_when_keyd_ends(void **state)
 	struct timespec before, after;
 	struct courier *c;
 
+	s->how.rules.hook_timeout = 300;
 	write_file(s, "hang", "", 0600);
 	c = start(s);
 	post(c, 1, 1);
-	moment(100);
+	until_there(s, "hung");
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	courier_free(c);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	assert_true(after.tv_sec - before.tv_sec < 9); /* its timeout is 10 */
+	assert_true(after.tv_sec - before.tv_sec < 200);
 	assert_int_equal(file_remove(s->scratch.dir, "hang"), 0);
 	c = start(s);
 	until_taken(s, "1 ");
@@ -286,7 +321,7 @@ what_takes_too_long_is_ended_and_tried_again(void **state)
 	struct scene *s = *state;
 	OWNED(courier) c = NULL;
 
-	s->how.rules.hook_timeout = 1;
+	s->how.rules.hook_timeout = 3;
 	write_file(s, "hang", "", 0600);
 	c = start(s);
 	post(c, 1, 1);
@@ -303,7 +338,7 @@ not_run(struct scene *s)
 	struct courier *c;
 	char buf[4096];
 
-	s->how.pause_ms = 60000;
+	s->how.pause_ms = LONG;
 	c = start(s);
 	post(c, 1, 1);
 	courier_settle(c, 10000);
@@ -383,10 +418,11 @@ what_is_no_alert_in_a_queue_is_passed_over(void **state)
 	struct courier *c;
 
 	write_file(s, "fail", "", 0600);
-	s->how.pause_ms = 1000;
+	s->how.pause_ms = LONG;
 	c = start(s);
 	post(c, 1, 2);
 	courier_settle(c, 10000);
+	until_stored(s, 2);
 	courier_free(c);
 	write_file(s, "alerts/hook/posted", "x", 0600);
 	write_file(s, "alerts/hook/other", "x", 0600);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/lib/hourglass.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
@@ -17,6 +18,7 @@
 #define BIG (8 * MIB) /* 128 rows */
 #define LATER 10000   /* ms in which something surely happens */
 #define SOON 300      /* ms in which something that must not would have */
+#define STALL 700     /* ms that an impatient worker waits */
 
 static const struct rig_how usual = { .bytes = BIG,
 	.chunk = CHUNK,
@@ -28,6 +30,7 @@ static int
 begin_with(void **state, const struct rig_how *how)
 {
 	log_sink(test_hush, NULL);
+	hourglass_go();
 	*state = rig_new(how);
 	return 0;
 }
@@ -71,7 +74,7 @@ begin_impatient(void **state)
 {
 	struct rig_how how = usual;
 
-	how.stall_ms = 700;
+	how.stall_ms = STALL;
 	return begin_with(state, &how);
 }
 
@@ -90,6 +93,23 @@ pause_ms(long ms)
 		.tv_nsec = ms % 1000 * 1000000 };
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+static void
+until_true(atomic_bool *what)
+{
+	for (int i = 0; i < LATER && !atomic_load(what); i++)
+		pause_ms(1);
+	assert_true(atomic_load(what));
+}
+
+/* keyd was called so often. */
+static void
+until_wanted(struct rig *r, unsigned int times)
+{
+	for (int i = 0; i < LATER && atomic_load(&r->wanted) < times; i++)
+		pause_ms(1);
+	assert_true(atomic_load(&r->wanted) >= times);
 }
 
 /* Whether a release covers this row. */
@@ -276,9 +296,16 @@ what_waits_too_long_fails_and_recovers_by_itself(void **state)
 {
 	struct rig *r = *state;
 	uint64_t fh = rig_open(r, r->big), n;
+	struct wire_answer a;
 
+	hourglass_stop();
 	fake_keyd_hold(r->keyd, true);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	assert_true(fake_keyd_await(r->keyd, 1, 0, 0));
+	hourglass_pass(STALL - 1);
+	assert_false(wire_wait(r->wire, n, SOON, &a));
+	hourglass_pass(1);
+	assert_int_equal(rig_check(r, n, r->big, 0, 4096), EIO);
 	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
 	fake_keyd_hold(r->keyd, false);
 	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
@@ -318,8 +345,7 @@ reads_go_on_when_keyd_comes_back(void **state)
 	for (uint64_t i = 1; i < 8; i++)
 		n[i] = wire_send_read(r->wire, r->big, fh, i * MIB, CHUNK);
 	/* It is asked for again and again. */
-	while (atomic_load(&r->wanted) < 4)
-		pause_ms(5);
+	until_wanted(r, 4);
 	assert_false(wire_wait(r->wire, n[0], 0, &a));
 	fake_keyd_hold(r->keyd, false);
 	atomic_store(&r->away, false);
@@ -340,13 +366,46 @@ a_keyd_that_hangs_up_is_not_called_all_the_time(void **state)
 	unsigned int before;
 
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	hourglass_stop();
 	fake_keyd_disown(r->keyd, ERR_IO);
 	before = atomic_load(&r->wanted);
 	fake_keyd_cut(r->keyd);
-	pause_ms(3000);
+	for (int ms = 0; ms < 3000; ms += 50) {
+		hourglass_pass(50);
+		pause_ms(10);
+	}
+	until_wanted(r, before + 2);
+	pause_ms(SOON);
 	assert_in_range(atomic_load(&r->wanted) - before, 2, 8);
 	fake_keyd_disown(r->keyd, 0);
+	hourglass_go();
 	assert_int_equal(rig_read(r, r->big, fh, 7 * MIB, 4096), 0);
+}
+
+/* Nothing was heard of keyd for so long; 0: it is there, and owes nothing. */
+static void
+until_silent(struct rig *r, int64_t ms)
+{
+	for (int i = 0; i < LATER; i++) {
+		int64_t silent = link_silent_ms(r->link);
+
+		if (ms == 0 ? silent == 0 : silent >= ms)
+			return;
+		pause_ms(1);
+	}
+	fail_msg("keyd is not silent for %jd ms", (intmax_t)ms);
+}
+
+/* What was read once is read again. */
+static void
+until_served(struct rig *r, uint64_t fh)
+{
+	for (int i = 0; i < LATER / 10; i++) {
+		if (rig_read(r, r->big, fh, 0, 4096) == 0)
+			return;
+		pause_ms(10);
+	}
+	fail_msg("held keys do not serve again");
 }
 
 static void
@@ -357,7 +416,9 @@ held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
 
 	/* Its connection breaks, or it hangs with something to answer. */
 	for (int hangs = 0; hangs < 2; hangs++) {
-		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		until_served(r, fh);
+		until_silent(r, 0);
+		hourglass_stop();
 		atomic_store(&r->away, !hangs);
 		if (hangs) {
 			fake_keyd_hold(r->keyd, true);
@@ -367,15 +428,15 @@ held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
 			fake_keyd_cut(r->keyd);
 		}
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-		pause_ms(800);
+		hourglass_go();
+		until_silent(r, STALL);
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
 		n = wire_send_read(r->wire, r->big, fh, 0, 4096);
 		atomic_store(&r->away, false);
 		fake_keyd_hold(r->keyd, false);
 		/* One that waits when it is back goes on, if there is time. */
 		(void)rig_check(r, n, r->big, 0, 4096);
-		pause_ms(2500);
-		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+		until_served(r, fh);
 	}
 }
 
@@ -396,9 +457,7 @@ an_ended_session_serves_nothing_more(void **state)
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
 	assert_int_equal(wire_open(r->wire, r->big, O_RDONLY, &o), EIO);
 	/* Whoever is told of it hears after the reads have failed. */
-	for (int i = 0; i < 1000 && !atomic_load(&r->ended); i++)
-		pause_ms(5);
-	assert_true(atomic_load(&r->ended));
+	until_true(&r->ended);
 	/* Held keys are gone, too. */
 	assert_false(keyslots_has(r->keys, 0, 0));
 }
@@ -412,8 +471,7 @@ a_link_that_was_stopped_is_in_no_callback(void **state)
 	atomic_store(&r->slow_ms, SOON);
 	assert_int_equal(rig_read(r, r->big, rig_open(r, r->big), 0, 4096), 0);
 	fake_keyd_end(r->keyd, "grant removed");
-	while (!atomic_load(&r->ending))
-		pause_ms(1);
+	until_true(&r->ending);
 	link_stop(r->link);
 	assert_true(atomic_load(&r->ended));
 }
@@ -441,13 +499,14 @@ a_refused_release_is_denied_and_not_asked_again_at_once(void **state)
 	OWNED_MEM(struct fake_record) record = NULL;
 	uint64_t fh = rig_open(r, r->big);
 
+	hourglass_stop();
 	fake_keyd_refuse(r->keyd, ERR_DENIED);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EACCES);
 	record = fake_keyd_record(r->keyd);
 	assert_in_range(record->releases, 1, 5);
 	fake_keyd_refuse(r->keyd, 0);
-	pause_ms(1200);
+	hourglass_pass(1200);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 }
 
@@ -459,10 +518,11 @@ what_a_browser_asks_for_again_is_what_it_waits_for(void **state)
 	OWNED_MEM(struct fake_record) record = NULL;
 	uint64_t fh = rig_open(r, r->big);
 
+	hourglass_stop();
 	assert_int_equal(rig_read(r, r->big, fh, 0, 3 * CHUNK), EIO);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 3 * CHUNK), 0);
 	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 3 * CHUNK), EIO);
-	pause_ms(1200);
+	hourglass_pass(1200);
 	assert_int_equal(rig_read(r, r->big, fh, 8 * CHUNK, 3 * CHUNK), EIO);
 	record = fake_keyd_record(r->keyd);
 	assert_int_equal(record->releases, 3);
@@ -477,6 +537,7 @@ a_budget_that_is_used_up_stops_weights_alone(void **state)
 
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	assert_int_equal(reads_trouble(r->reads), 0);
+	hourglass_stop();
 	fake_keyd_refuse_weights(r->keyd, ERR_DENIED);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(rig_read(r, r->big, fh, 2 * MIB, 4096),
@@ -488,7 +549,7 @@ a_budget_that_is_used_up_stops_weights_alone(void **state)
 	record = fake_keyd_record(r->keyd);
 	assert_in_range(record->releases, 3, 8);
 	fake_keyd_refuse_weights(r->keyd, 0);
-	pause_ms(1200);
+	hourglass_pass(1200);
 	assert_int_equal(rig_read(r, r->big, fh, 2 * MIB, 4096), 0);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/lib/hourglass.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/test.h"
 #include "vault/err.h"
@@ -17,6 +18,8 @@
 #define BIG (2 * MIB)
 #define LATER 10000 /* ms in which something surely happens */
 #define SOON 300    /* ms in which something that must not would have */
+#define STALL 700   /* ms that an impatient worker waits */
+#define RETRY 150   /* ms until a store that fails is asked again at first */
 
 static const struct rig_how usual = { .bytes = BIG,
 	.chunk = CHUNK,
@@ -24,32 +27,26 @@ static const struct rig_how usual = { .bytes = BIG,
 	.stall_ms = 60000,
 	.slots = 1024 };
 
-/* Lines that hold a text. */
-static struct {
-	const char *text;
-	atomic_size_t count;
-} heard;
+/* How often it was said that the store fails, and that it does no more. */
+static atomic_size_t fails, answers;
 
 static void
 listen_to(void *arg, const char *line)
 {
 	(void)arg;
-	if (heard.text != NULL && strstr(line, heard.text) != NULL)
-		atomic_fetch_add(&heard.count, 1);
-}
-
-static void
-listen_for(const char *text)
-{
-	heard.text = text;
-	atomic_store(&heard.count, 0);
+	if (strstr(line, "the store fails") != NULL)
+		atomic_fetch_add(&fails, 1);
+	if (strstr(line, "the store answers again") != NULL)
+		atomic_fetch_add(&answers, 1);
 }
 
 static int
 begin_with(void **state, const struct rig_how *how)
 {
-	listen_for(NULL);
+	atomic_store(&fails, 0);
+	atomic_store(&answers, 0);
 	log_sink(listen_to, NULL);
+	hourglass_go();
 	*state = rig_new(how);
 	return 0;
 }
@@ -65,7 +62,7 @@ begin_impatient(void **state)
 {
 	struct rig_how how = usual;
 
-	how.stall_ms = 700;
+	how.stall_ms = STALL;
 	return begin_with(state, &how);
 }
 
@@ -103,20 +100,18 @@ a_store_that_fails_for_a_while_is_waited_for(void **state)
 	struct wire_answer a;
 
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	listen_for("the store fails");
 	moody_fail(r->served->moody, ERR_IO);
 	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
 	/* For longer than the first five tries take. */
 	assert_false(wire_wait(r->wire, n, 6000, &a));
 	moody_fail(r->served->moody, 0);
 	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
-	/* It is said once, and so is its end. */
-	assert_int_equal(atomic_load(&heard.count), 1);
-	listen_for("the store answers again");
-	pause_ms(3000);
+	hourglass_pass(3000);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	assert_int_equal(atomic_load(&heard.count), 1);
+	/* It is said once, and so is its end. */
+	assert_int_equal(atomic_load(&fails), 1);
+	assert_int_equal(atomic_load(&answers), 1);
 }
 
 /* What a worker does each second. */
@@ -140,7 +135,9 @@ trouble_is_told_while_there_is_some(void **state)
 	OWNED_MEM(struct fake_record) silence = NULL;
 
 	assert_int_equal(none->troubles, 0);
+	hourglass_stop();
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	hourglass_go();
 	moody_fail(r->served->moody, ERR_IO);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
 	store = tell_trouble(r);
@@ -148,8 +145,9 @@ trouble_is_told_while_there_is_some(void **state)
 	assert_int_equal(store->trouble, MSG_TROUBLE_STORE);
 	still = tell_trouble(r); /* keyd may have been started again */
 	assert_int_equal(still->troubles, 2);
+	hourglass_stop();
 	moody_fail(r->served->moody, 0);
-	pause_ms(3100);
+	hourglass_pass(3100);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	over = tell_trouble(r);
 	assert_int_equal(over->troubles, 3);
@@ -159,6 +157,19 @@ trouble_is_told_while_there_is_some(void **state)
 	assert_int_equal(silence->malformed, 0);
 }
 
+/* The store is asked; how often.  0: it is not, for ms. */
+static size_t
+until_asked(struct rig *r, int ms)
+{
+	size_t asked = 0;
+
+	for (int i = 0; i < ms && asked == 0; i++) {
+		pause_ms(1);
+		asked = moody_asked(r->served->moody);
+	}
+	return asked;
+}
+
 static void
 a_store_that_fails_for_too_long_fails_the_read_in_time(void **state)
 {
@@ -166,19 +177,32 @@ a_store_that_fails_for_too_long_fails_the_read_in_time(void **state)
 	static const int errs[] = { ERR_IO, ERR_CONFLICT, ERR_LIMIT, ERR_NOMEM,
 		ERR_UNREACHABLE, ERR_SPACE };
 	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big);
+	uint64_t fh = rig_open(r, r->big), n;
+	struct wire_answer a;
 
+	hourglass_stop();
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	for (size_t i = 0; i < sizeof(errs) / sizeof(errs[0]); i++) {
-		int64_t begin = now_ms(), ms;
+		size_t first, asked = 0;
+		int ms = 0;
 
 		moody_fail(r->served->moody, errs[i]);
 		(void)moody_asked(r->served->moody);
-		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
-		ms = now_ms() - begin;
+		n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+		first = until_asked(r, LATER);
+		/* The wait for the next try may begin a moment later. */
+		for (; asked == 0 && ms + RETRY < STALL; ms += RETRY) {
+			hourglass_pass(RETRY);
+			asked = until_asked(r, LATER / 4);
+		}
 		/* It waits for as long as --stall says, and does not spin. */
-		assert_in_range(ms, 700, 700 + LATER);
-		assert_in_range(moody_asked(r->served->moody), 2, 8);
+		hourglass_pass(STALL - 1 - ms);
+		assert_false(wire_wait(r->wire, n, SOON, &a));
+		hourglass_pass(1);
+		assert_int_equal(rig_check(r, n, r->big, 0, 4096), EIO);
+		assert_true(first > 0 && asked > 0);
+		asked += first + moody_asked(r->served->moody);
+		assert_in_range(asked, 2, 8);
 		moody_fail(r->served->moody, 0);
 		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	}
@@ -209,7 +233,9 @@ a_store_that_hangs_fails_reads_in_time_and_they_recover(void **state)
 	struct fuse_entry_out e;
 	struct wire_answer a;
 
+	hourglass_stop();
 	assert_int_equal(rig_read(r, r->big, fh, 0, MIB), 0);
+	hourglass_go();
 	moody_hang(r->served->moody, true);
 	/* More than there are threads: some never get one. */
 	for (uint64_t i = 0; i < 8; i++)
@@ -219,6 +245,7 @@ a_store_that_hangs_fails_reads_in_time_and_they_recover(void **state)
 		assert_int_equal(a.error, EIO);
 	}
 	assert_int_equal(wire_lookup(r->wire, r->head, "big", &e), 0);
+	hourglass_stop();
 	moody_hang(r->served->moody, false);
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(rig_read(r, r->big, fh, i * CHUNK, 4096), 0);
@@ -265,7 +292,7 @@ the_end_of_a_session_fails_reads_that_hang(void **state)
 	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
 	assert_false(wire_wait(r->wire, n, SOON, &a));
 	fake_keyd_end(r->keyd, "grant removed");
-	assert_true(wire_wait(r->wire, n, 2000, &a));
+	assert_true(wire_wait(r->wire, n, LATER, &a));
 	assert_int_equal(a.error, EIO);
 	moody_hang(r->served->moody, false);
 }
