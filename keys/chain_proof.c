@@ -192,8 +192,8 @@ check_remembered(struct judging *j)
 		    j->shown, time, r.reason);
 	return chain_refuse(j->c, j->reference,
 	    "%s was revoked, as keyd showed this host on %s and does not show "
-	    "now (too few of its signatures counted then; if it was false: weir "
-	    "trust forget %s %s): %s",
+	    "now (too few of its signatures counted then; if it was false: "
+	    "weir trust forget %s %s): %s",
 	    j->shown, time, j->c->vault_hex, j->full, r.reason);
 }
 

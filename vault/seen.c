@@ -177,8 +177,8 @@ load(struct seen *s)
 	if (err == ERR_FORMAT)
 		return log_err(err,
 		    "'%s/" SEEN_FILE "', what this host has seen of the vault, "
-		    "cannot be understood: %s; restore it, or have it forgotten "
-		    "(weir trust forget) and pin the trust root anew (--trust)",
+		    "cannot be understood: %s; restore it, or have it "
+		    "forgotten (weir trust forget) and pin the trust root anew (--trust)",
 		    s->dir->name, text);
 	return err;
 }

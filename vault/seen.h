@@ -96,8 +96,8 @@ char *seen_vault_name(const uint8_t vault[static 16],
 
 /*
  * Forget a vault, when nobody else is at it, for good: seen.json is removed,
- * unread, so that one that cannot be understood goes as well.  `refused` stays, and
- * has `note` of it first.  ERR_NOT_FOUND, not said: there is none.
+ * unread, so that one that cannot be understood goes as well.  `refused` stays,
+ * and has `note` of it first.  ERR_NOT_FOUND, not said: there is none.
  */
 int seen_forget(const uint8_t vault[static 16], const char *note) MUST_USE;
 
