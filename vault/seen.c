@@ -178,7 +178,8 @@ load(struct seen *s)
 		return log_err(err,
 		    "'%s/" SEEN_FILE "', what this host has seen of the vault, "
 		    "cannot be understood: %s; restore it, or have it "
-		    "forgotten (weir trust forget) and pin the trust root anew (--trust)",
+		    "forgotten (weir trust forget) and pin the trust root anew "
+		    "(--trust)",
 		    s->dir->name, text);
 	return err;
 }

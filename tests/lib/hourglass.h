@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * CLOCK_MONOTONIC in a test's hands: what must happen in time does, however slow
- * the machine is, and what takes long takes no time.  Who includes this is
+ * CLOCK_MONOTONIC in a test's hands: what must happen in time does, however
+ * slow the machine is, and what takes long takes no time.  Who includes this is
  * linked with it in between (Makefile, "wraps"), and waits at its condition
  * variables by this clock alone; poll and sleep are as long as ever.
  */

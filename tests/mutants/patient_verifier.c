@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * weir-keyd-patient: a keyd that takes its time to read objects, and waits with
- * each as long as the store has one whose name is that with every bit turned: so
- * tests/cli/verify-before-sign.sh kills it while its verifier is at work.
+ * each as long as the store has one whose name is that with every bit turned:
+ * so tests/cli/verify-before-sign.sh kills it while its verifier is at work.
  */
 #include <poll.h>
 
