@@ -46,7 +46,7 @@ signatures_one(struct signature *out, const struct manifest *m,
 		return 0;
 	if (length_of(m) > SIGNATURE_MAX) {
 		log_warn("%s: its " OMS_FILE " is too long to be shown in the "
-			 "mount; `weir sign --oms --bundle` writes it",
+			 "mount; 'weir sign --oms --bundle' writes it",
 		    shown);
 		return 0;
 	}

@@ -29,7 +29,7 @@ find_version(struct broker_offer *o, struct catalogue_version *v)
 
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(o->c, err,
-		    "there is no %s@%s; `weir ls %s` lists what there is",
+		    "there is no %s@%s; 'weir ls %s' lists what there is",
 		    f->model, digest_hex(&f->version, hex), f->model);
 	return err == 0 ? 0 : unreadable(o, err);
 }
@@ -207,7 +207,7 @@ agree_promotion(struct broker_offer *o, const struct catalogue_version *v)
 
 	if (strcmp(o->f->channel, BROKER_LATEST) == 0)
 		return broker_call_fail(o->c, ERR_USAGE,
-		    "nothing is promoted to `latest`, which each put moves");
+		    "nothing is promoted to 'latest', which each put moves");
 	err = agree_put_by(o, v);
 	if (err == 0)
 		err = version_accepted(o);

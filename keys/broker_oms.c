@@ -26,7 +26,7 @@ no_manifest(struct broker_call *c, const struct catalogue_version *v, int err)
 	char hex[DIGEST_HEX_SIZE];
 
 	return broker_call_fail(c, err,
-	    "the manifest of %s@%s cannot be opened: %s; `weir check` tells "
+	    "the manifest of %s@%s cannot be opened: %s; 'weir check' tells "
 	    "more",
 	    v->model, digest_hex(&v->version, hex), err_text(err));
 }
@@ -86,7 +86,7 @@ find_version(struct broker_call *c, const char *reference,
 			ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err,
-		    "there is no %s; `weir ls %s` lists what there is", t.shown,
+		    "there is no %s; 'weir ls %s' lists what there is", t.shown,
 		    t.ref.name);
 	if (err != 0)
 		return broker_call_unreadable(c, err);

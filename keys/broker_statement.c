@@ -224,7 +224,7 @@ find(struct broker_call *c, uint64_t id, struct broker_held *out)
 
 	if (err == ERR_NOT_FOUND)
 		return broker_call_fail(c, err,
-		    "there is no statement %ju; `weir promote ls --all` lists "
+		    "there is no statement %ju; 'weir promote ls --all' lists "
 		    "them",
 		    (uintmax_t)id);
 	if (err == 0)

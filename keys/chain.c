@@ -272,9 +272,9 @@ chain_reference(const char *reference, struct ref *out)
 	    (r.channel[0] == '\0' || strcmp(r.channel, LATEST) == 0))
 		return log_err(ERR_USAGE,
 		    "%s%s: which version? What was put last has nobody's "
-		    "signature: name a channel (%s:prod; `weir promote "
-		    "%s@DIGEST prod` makes one), or a version, %s@DIGEST "
-		    "(`weir ls %s` lists them)",
+		    "signature: name a channel (%s:prod; 'weir promote "
+		    "%s@DIGEST prod' makes one), or a version, %s@DIGEST "
+		    "('weir ls %s' lists them)",
 		    r.name, r.channel[0] != '\0' ? ":" LATEST : "", r.name,
 		    r.name, r.name, r.name);
 	*out = r;

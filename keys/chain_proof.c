@@ -339,7 +339,7 @@ accept_unsigned(struct judging *j, const struct ref *r)
 		return 0;
 	return log_err(ERR_USAGE,
 	    "%s: nobody has signed it, so that the digits must say which "
-	    "version is meant: %d of them or more (`weir ls %s` lists them)",
+	    "version is meant: %d of them or more ('weir ls %s' lists them)",
 	    j->reference, UNSIGNED_DIGITS, r->name);
 }
 
