@@ -189,18 +189,19 @@ void
 grant_terms(const struct grant *g, char out[static GRANT_TERMS])
 {
 	bool timed = g->days[0] != '\0' || g->hours[0] != '\0';
-	char loads[40] = "browse", sessions[40] = "", until[ENTRY_TIME_SIZE];
+	char loads[40] = "", sessions[40] = "", until[ENTRY_TIME_SIZE];
 
 	if (g->type == MSG_GRANT_LOAD)
-		snprintf(loads, sizeof(loads), "load %u time%s%s", g->loads,
+		snprintf(loads, sizeof(loads), " %u time%s%s", g->loads,
 		    g->loads == 1 ? "" : "s", g->per_day ? " a day" : "");
 	if (g->max_sessions != 0)
 		snprintf(sessions, sizeof(sessions), ", at most %u at once",
 		    g->max_sessions);
 	snprintf(out, GRANT_TERMS,
-	    "%s may %s %s%s%s%s%s%s, %s%s%s%s%s%s%s%s%s%s%s%s%s", g->to, loads,
-	    g->model, g->channel[0] != '\0' ? ":" : "", g->channel,
-	    g->version[0] != '\0' ? "@" : "", g->version,
+	    "%s may %s %s%s%s%s%s%s%s, %s%s%s%s%s%s%s%s%s%s%s%s%s", g->to,
+	    g->type == MSG_GRANT_LOAD ? "load" : "browse", g->model,
+	    g->channel[0] != '\0' ? ":" : "", g->channel,
+	    g->version[0] != '\0' ? "@" : "", g->version, loads,
 	    g->export ? " and write plain copies" : "",
 	    g->until_ms != 0 ? "until " : "without an end",
 	    g->until_ms != 0 ? entry_time_text(g->until_ms, until) : "",

@@ -76,7 +76,7 @@ json "[.grants[] | select(.grant == $id)] | length == 0" \
     'does not count it among those in force'
 
 terms=$(terms_of "$id")
-is "$terms" "$me may load 9 times llama and write plain copies, without an end, on hosts *" \
+is "$terms" "$me may load llama 9 times and write plain copies, without an end, on hosts *" \
     'its terms are in words'
 exits 2 '--yes without the terms' weir grant approve "$id" --key carol --yes
 exits 3 'or with others' weir grant approve "$id" --key carol --yes \
@@ -85,7 +85,7 @@ exits 4 'by a key of whom it is to' weir grant approve "$id" --key erin --yes \
     --terms "$terms"
 exits 0 'by carol' weir grant approve "G$id" --key carol --yes --terms "$terms"
 like "$out" 'proposed A[0-9]+: 1 of 2, waits for dave' 'who is not enough'
-like "$err" "terms +$me may load 9 times llama" 'and was shown all of it'
+like "$err" "terms +$me may load llama 9 times" 'and was shown all of it'
 exits 4 'still' weir get --allow-unsigned "$ref" "$tmp/no"
 exits 6 'by carol again' weir grant approve "$id" --key carol --yes \
     --terms "$terms"

@@ -246,7 +246,7 @@ terms_say_all_that_a_grant_lets(void **state)
 		.max_sessions = 3 };
 	grant_terms(&g, terms);
 	assert_string_equal(terms,
-	    "user:bob may load 1 time a day llama:prod and write plain copies,"
+	    "user:bob may load llama:prod 1 time a day and write plain copies,"
 	    " until 2023-11-14T22:13:20.000Z, on hosts gpu-* node-1, mon-fri"
 	    " 08:00-18:00 +02:00, at most 3 at once");
 	*g.zone = *g.hours = '\0';

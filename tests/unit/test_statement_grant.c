@@ -11,7 +11,7 @@
 #include "vault/err.h"
 #include "vault/trust.h"
 
-#define TERMS "user:p1 may load 3 times llama/base, until 2027-01-01"
+#define TERMS "user:p1 may load llama/base 3 times, until 2027-01-01"
 
 static struct statement_fields
 grant_fields(void)
