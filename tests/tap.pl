@@ -18,8 +18,8 @@ GetOptions('jobs=i' => \$jobs, 'tier=s' => \$tier, 'disk' => \$disk) or exit 2;
 
 # With --jobs, those that take longest come first, or the last one would run
 # alone: on an idle machine, each of these takes 10 seconds and more.
-my %slow = map { $_ => 1 } qw(test_version test_reads test_reads_store
-    test_journal test_trust_counts test_intake test_proofread
+my %slow = map { $_ => 1 } qw(test_version test_reads test_reads_keyd
+    test_reads_store test_journal test_trust_counts test_intake test_proofread
     mount-loaders.sh mount-recovers.sh sign-and-promote.sh
     verify-before-sign.sh trust-roots.sh put-resume-after-kill.sh
     rollback-matrix.sh session-refresh.sh lists-go-on.sh

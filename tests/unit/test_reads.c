@@ -103,15 +103,6 @@ until_true(atomic_bool *what)
 	assert_true(atomic_load(what));
 }
 
-/* keyd was called so often. */
-static void
-until_wanted(struct rig *r, unsigned int times)
-{
-	for (int i = 0; i < LATER && atomic_load(&r->wanted) < times; i++)
-		pause_ms(1);
-	assert_true(atomic_load(&r->wanted) >= times);
-}
-
 /* Whether a release covers this row. */
 static bool
 released(const struct fake_record *record, uint64_t row)
@@ -330,117 +321,6 @@ a_read_that_nobody_waits_for_is_let_go(void **state)
 }
 
 static void
-reads_go_on_when_keyd_comes_back(void **state)
-{
-	struct rig *r = *state;
-	OWNED_MEM(struct fake_record) record = NULL;
-	uint64_t fh = rig_open(r, r->big), n[8];
-	struct wire_answer a;
-
-	fake_keyd_hold(r->keyd, true);
-	n[0] = wire_send_read(r->wire, r->big, fh, 0, 4096);
-	assert_true(fake_keyd_await(r->keyd, 1, 0, 0));
-	atomic_store(&r->away, true);
-	fake_keyd_cut(r->keyd);
-	for (uint64_t i = 1; i < 8; i++)
-		n[i] = wire_send_read(r->wire, r->big, fh, i * MIB, CHUNK);
-	/* It is asked for again and again. */
-	until_wanted(r, 4);
-	assert_false(wire_wait(r->wire, n[0], 0, &a));
-	fake_keyd_hold(r->keyd, false);
-	atomic_store(&r->away, false);
-	for (uint64_t i = 0; i < 8; i++)
-		assert_int_equal(rig_check(r, n[i], r->big, i * MIB,
-				     i == 0 ? 4096 : CHUNK),
-		    0);
-	record = fake_keyd_record(r->keyd);
-	assert_int_equal(record->resumes, 2);
-	assert_int_equal(record->malformed, 0);
-}
-
-static void
-a_keyd_that_hangs_up_is_not_called_all_the_time(void **state)
-{
-	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big);
-	unsigned int before;
-
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	hourglass_stop();
-	fake_keyd_disown(r->keyd, ERR_IO);
-	before = atomic_load(&r->wanted);
-	fake_keyd_cut(r->keyd);
-	for (int ms = 0; ms < 3000; ms += 50) {
-		hourglass_pass(50);
-		pause_ms(10);
-	}
-	until_wanted(r, before + 2);
-	pause_ms(SOON);
-	assert_in_range(atomic_load(&r->wanted) - before, 2, 8);
-	fake_keyd_disown(r->keyd, 0);
-	hourglass_go();
-	assert_int_equal(rig_read(r, r->big, fh, 7 * MIB, 4096), 0);
-}
-
-/* Nothing was heard of keyd for so long; 0: it is there, and owes nothing. */
-static void
-until_silent(struct rig *r, int64_t ms)
-{
-	for (int i = 0; i < LATER; i++) {
-		int64_t silent = link_silent_ms(r->link);
-
-		if (ms == 0 ? silent == 0 : silent >= ms)
-			return;
-		pause_ms(1);
-	}
-	fail_msg("keyd is not silent for %jd ms", (intmax_t)ms);
-}
-
-/* What was read once is read again. */
-static void
-until_served(struct rig *r, uint64_t fh)
-{
-	for (int i = 0; i < LATER / 10; i++) {
-		if (rig_read(r, r->big, fh, 0, 4096) == 0)
-			return;
-		pause_ms(10);
-	}
-	fail_msg("held keys do not serve again");
-}
-
-static void
-held_keys_serve_no_longer_than_keyd_may_be_away(void **state)
-{
-	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big), n;
-
-	/* Its connection breaks, or it hangs with something to answer. */
-	for (int hangs = 0; hangs < 2; hangs++) {
-		until_served(r, fh);
-		until_silent(r, 0);
-		hourglass_stop();
-		atomic_store(&r->away, !hangs);
-		if (hangs) {
-			fake_keyd_hold(r->keyd, true);
-			n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 9);
-			(void)n;
-		} else {
-			fake_keyd_cut(r->keyd);
-		}
-		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-		hourglass_go();
-		until_silent(r, STALL);
-		assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
-		n = wire_send_read(r->wire, r->big, fh, 0, 4096);
-		atomic_store(&r->away, false);
-		fake_keyd_hold(r->keyd, false);
-		/* One that waits when it is back goes on, if there is time. */
-		(void)rig_check(r, n, r->big, 0, 4096);
-		until_served(r, fh);
-	}
-}
-
-static void
 an_ended_session_serves_nothing_more(void **state)
 {
 	struct rig *r = *state;
@@ -460,36 +340,6 @@ an_ended_session_serves_nothing_more(void **state)
 	until_true(&r->ended);
 	/* Held keys are gone, too. */
 	assert_false(keyslots_has(r->keys, 0, 0));
-}
-
-/* What its callbacks use may go then. */
-static void
-a_link_that_was_stopped_is_in_no_callback(void **state)
-{
-	struct rig *r = *state;
-
-	atomic_store(&r->slow_ms, SOON);
-	assert_int_equal(rig_read(r, r->big, rig_open(r, r->big), 0, 4096), 0);
-	fake_keyd_end(r->keyd, "grant removed");
-	until_true(&r->ending);
-	link_stop(r->link);
-	assert_true(atomic_load(&r->ended));
-}
-
-static void
-a_session_that_cannot_be_resumed_has_ended(void **state)
-{
-	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big), n;
-
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	fake_keyd_hold(r->keyd, true);
-	n = wire_send_read(r->wire, r->big, fh, 7 * MIB, 4096);
-	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
-	fake_keyd_disown(r->keyd, ERR_DENIED);
-	fake_keyd_cut(r->keyd);
-	assert_int_equal(rig_check(r, n, r->big, 7 * MIB, 4096), EIO);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
 }
 
 static void
@@ -568,21 +418,6 @@ a_damaged_page_takes_no_other_rows_with_it(void **state)
 	assert_int_equal(rig_read(r, r->small, small, 0, 100), 0);
 }
 
-static void
-a_keyd_that_cannot_record_is_waited_for(void **state)
-{
-	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big), n;
-	struct wire_answer a;
-
-	fake_keyd_refuse(r->keyd, ERR_SPACE);
-	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
-	assert_true(fake_keyd_await(r->keyd, 2, 0, 0));
-	assert_false(wire_wait(r->wire, n, 0, &a));
-	fake_keyd_refuse(r->keyd, 0);
-	assert_int_equal(rig_check(r, n, r->big, 0, 4096), 0);
-}
-
 #define TEST(f, begin) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -606,20 +441,13 @@ main(void)
 		TEST(what_waits_too_long_fails_and_recovers_by_itself,
 		    begin_impatient),
 		TEST(a_read_that_nobody_waits_for_is_let_go, begin),
-		TEST(reads_go_on_when_keyd_comes_back, begin),
-		TEST(a_keyd_that_hangs_up_is_not_called_all_the_time, begin),
-		TEST(held_keys_serve_no_longer_than_keyd_may_be_away,
-		    begin_impatient),
 		TEST(an_ended_session_serves_nothing_more, begin),
-		TEST(a_link_that_was_stopped_is_in_no_callback, begin),
-		TEST(a_session_that_cannot_be_resumed_has_ended, begin),
 		TEST(what_a_browser_asks_for_again_is_what_it_waits_for,
 		    begin_browsing),
 		TEST(a_budget_that_is_used_up_stops_weights_alone, begin),
 		TEST(a_refused_release_is_denied_and_not_asked_again_at_once,
 		    begin),
 		TEST(a_damaged_page_takes_no_other_rows_with_it, begin),
-		TEST(a_keyd_that_cannot_record_is_waited_for, begin),
 	};
 
 	/* For mutants of which one test is to be asked. */
