@@ -4,14 +4,15 @@
 # one-session-one-mount: keyd as a service under a uid of its own; another
 # user gets 0 bytes through open, openat, /proc/PID/fd and io; roles hold.
 . "$(dirname "$0")/lib.sh"
-requires root fuse useradd setpriv
+requires root fuse flock useradd setpriv
 
-# An account goes when the last process of it has gone.
+# An account goes when the last process of it has gone.  useradd and userdel give
+# up where another test's are at work: one at a time.
 # shellcheck disable=SC2317 # by way of cleanup_fn
 drop_account()
 {
 	wait_for 60 no_process_of "$1"
-	userdel "$1"
+	flock /etc userdel "$1"
 }
 
 # shellcheck disable=SC2317 # by way of wait_for
@@ -24,7 +25,7 @@ no_process_of()
 suffix=$$
 for u in k a b; do
 	name=weir$u$suffix
-	useradd --no-create-home --shell /bin/sh "$name" ||
+	flock /etc useradd --no-create-home --shell /bin/sh "$name" ||
 	    skip_all 'useradd does not work here'
 	cleanup_fn drop_account "$name"
 	mkdir -m 700 "$tmp/state-$name"
