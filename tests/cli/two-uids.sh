@@ -4,15 +4,14 @@
 # one-session-one-mount: keyd as a service under a uid of its own; another
 # user gets 0 bytes through open, openat, /proc/PID/fd and io; roles hold.
 . "$(dirname "$0")/lib.sh"
-requires root fuse flock useradd setpriv
+requires root fuse useradd setpriv
 
-# An account goes when the last process of it has gone.  useradd and userdel give
-# up where another test's are at work: one at a time.
+# An account goes when the last process of it has gone.
 # shellcheck disable=SC2317 # by way of cleanup_fn
 drop_account()
 {
 	wait_for 60 no_process_of "$1"
-	flock /etc userdel "$1"
+	userdel "$1"
 }
 
 # shellcheck disable=SC2317 # by way of wait_for
@@ -25,7 +24,7 @@ no_process_of()
 suffix=$$
 for u in k a b; do
 	name=weir$u$suffix
-	flock /etc useradd --no-create-home --shell /bin/sh "$name" ||
+	useradd --no-create-home --shell /bin/sh "$name" ||
 	    skip_all 'useradd does not work here'
 	cleanup_fn drop_account "$name"
 	mkdir -m 700 "$tmp/state-$name"

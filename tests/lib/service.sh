@@ -10,13 +10,12 @@
 #				for alice and bob, whose jobs are in $jobs
 #	as USER COMMAND...	and become, which does not come back
 
-# An account goes when the last process of it has gone.  useradd and userdel give
-# up where another test's are at work: one at a time.
+# An account goes when the last process of it has gone.
 # shellcheck disable=SC2317 # by way of cleanup_fn
 drop_account()
 {
 	wait_for 60 no_process_of "$1"
-	flock /etc userdel "$1"
+	userdel "$1"
 }
 
 # shellcheck disable=SC2317 # by way of wait_for
@@ -27,13 +26,13 @@ no_process_of()
 
 service_accounts()
 {
-	requires root fuse flock useradd setpriv
+	requires root fuse useradd setpriv
 	keyd=weirk$$
 	alice=weira$$
 	bob=weirb$$
 	chmod 755 "$tmp"
 	for u in $keyd $alice $bob; do
-		flock /etc useradd --no-create-home --home-dir "$tmp/home-$u" \
+		useradd --no-create-home --home-dir "$tmp/home-$u" \
 		    --shell /bin/sh "$u" || skip_all 'useradd does not work here'
 		cleanup_fn drop_account "$u"
 		mkdir -m 700 "$tmp/home-$u"
