@@ -63,7 +63,8 @@ words(const struct broker_call *c)
 		{ MSG_PUT_KEYS, "'weir put'" },
 		{ MSG_PUT_COMMIT, "'weir put'" },
 		{ MSG_CHECK_REPORT, "'weir check'" },
-		{ MSG_STATEMENT_ADD, "a new statement" },
+		{ MSG_STATEMENT_ADD,
+		    "a new statement (a trust root takes an owner)" },
 		{ MSG_STATEMENT_SIGN, "signing a statement" },
 		{ MSG_STATEMENT_WITHDRAW, "withdrawing a statement" },
 		{ MSG_STATEMENT_GET, "'weir promote show'" },
@@ -198,6 +199,13 @@ least_role(unsigned int wanted)
 int
 broker_call_need(struct broker_call *c, unsigned int wanted)
 {
+	return broker_call_need_for(c, wanted, words(c));
+}
+
+int
+broker_call_need_for(struct broker_call *c, unsigned int wanted,
+    const char *what)
+{
 	char roles[64], reason[128];
 	unsigned int held;
 	int err = broker_call_roles(c, &held);
@@ -209,7 +217,7 @@ broker_call_need(struct broker_call *c, unsigned int wanted)
 	return broker_call_refuse(c, reason,
 	    "%s needs the role of %s, which %s has not; an owner may give it:"
 	    " weir role add %s --to %s",
-	    words(c), roles, c->from->principal, least_role(wanted),
+	    what, roles, c->from->principal, least_role(wanted),
 	    c->from->principal);
 }
 

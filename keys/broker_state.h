@@ -282,6 +282,9 @@ int broker_call_refuse(struct broker_call *c, const char *reason,
  * refused and recorded if not. */
 int broker_call_roles(struct broker_call *c, unsigned int *held) MUST_USE;
 int broker_call_need(struct broker_call *c, unsigned int wanted) MUST_USE;
+/* The same for what the sentence begins with, else the request's command. */
+int broker_call_need_for(struct broker_call *c, unsigned int wanted,
+    const char *what) MUST_USE;
 
 /* Begin an entry about what the caller does. */
 void broker_call_entry(struct broker_call *c, struct entry *e,

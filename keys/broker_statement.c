@@ -12,12 +12,37 @@
 #define REASON_MAX 1024
 #define SIG_TEXT BASE64_SIZE(STATEMENT_SIG)
 
+static const char *
+noun_of(enum statement_about about)
+{
+	switch (about) {
+	case STATEMENT_VERSION:
+		return "a version's statement";
+	case STATEMENT_PROMOTION:
+		return "a promotion or rollback";
+	case STATEMENT_TRUST:
+		return "a trust root";
+	case STATEMENT_GRANT:
+		return "a grant's approval";
+	case STATEMENT_REVOCATION:
+		return "a revocation";
+	}
+	return "a statement";
+}
+
 /* Trust roots are the owners' business. */
 static int
 need_role(struct broker_call *c, enum statement_about about)
 {
-	return broker_call_need(c,
-	    about == STATEMENT_TRUST ? ROLE_OWNER : ROLE_MANAGER);
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s %s",
+	    c->request->type == MSG_STATEMENT_ADD      ? "making" :
+		c->request->type == MSG_STATEMENT_SIGN ? "signing" :
+							 "withdrawing",
+	    noun_of(about));
+	return broker_call_need_for(c,
+	    about == STATEMENT_TRUST ? ROLE_OWNER : ROLE_MANAGER, what);
 }
 
 /* "P7" for what is not in the catalogue yet. */

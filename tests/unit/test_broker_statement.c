@@ -483,6 +483,7 @@ trust_roots_are_for_owners_the_rest_for_managers(void **state)
 {
 	struct bureau_policy policy = BUREAU_POLICY;
 	OWNED(statement) root = bureau_root(*state, &policy, 1, NULL);
+	OWNED(statement) next = NULL;
 	struct desk_person owner, bin;
 	struct statement_fields f;
 	struct digest v;
@@ -493,13 +494,24 @@ trust_roots_are_for_owners_the_rest_for_managers(void **state)
 	assert_int_equal(desk_role(&owner, MSG_ROLE_ADD, "manager", "",
 			     "user:bin"),
 	    0);
-	REFUSED(&bin, ERR_DENIED, "needs the role of owner",
+	REFUSED(&bin, ERR_DENIED,
+	    "making a trust root needs the role of owner, which user:bin has "
+	    "not; an owner may give it: weir role add owner --to user:bin",
 	    bureau_add(&bin, root, P(0), NULL));
 	assert_int_equal(bureau_add(&owner, root, P(0), NULL), 0);
 	v = put(&owner, 9);
 	bureau_verify(*state, "llama", &v, true);
 	f = bureau_version(*state, "llama", &v);
 	assert_int_equal(bureau_say(&bin, &f, P(2), NULL), 0);
+	policy.count = 3;
+	next = bureau_root(*state, &policy, 2, root);
+	assert_int_equal(bureau_add(&owner, next, P(0), NULL), 0);
+	REFUSED(&bin, ERR_DENIED,
+	    "signing a trust root needs the role of owner",
+	    bureau_sign(&bin, 3, next, 1, NULL));
+	REFUSED(&bin, ERR_DENIED,
+	    "withdrawing a trust root needs the role of owner",
+	    bureau_withdraw(&bin, 3, "t"));
 	desk_person_go(&owner);
 	desk_person_go(&bin);
 }
