@@ -278,11 +278,9 @@ int broker_call_unreadable(struct broker_call *c, int err);
 int broker_call_refuse(struct broker_call *c, const char *reason,
     const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The roles that the caller holds; whether the caller holds one of wanted,
- * refused and recorded if not. */
+/* The caller's roles; refused and recorded without one of wanted (for what). */
 int broker_call_roles(struct broker_call *c, unsigned int *held) MUST_USE;
 int broker_call_need(struct broker_call *c, unsigned int wanted) MUST_USE;
-/* The same for what the sentence begins with, else the request's command. */
 int broker_call_need_for(struct broker_call *c, unsigned int wanted,
     const char *what) MUST_USE;
 
