@@ -127,33 +127,40 @@ static void
 trouble_is_told_while_there_is_some(void **state)
 {
 	struct rig *r = *state;
-	uint64_t fh = rig_open(r, r->big);
+	uint64_t fh = rig_open(r, r->big), n;
 	OWNED_MEM(struct fake_record) none = tell_trouble(r);
 	OWNED_MEM(struct fake_record) store = NULL;
 	OWNED_MEM(struct fake_record) still = NULL;
+	OWNED_MEM(struct fake_record) soon = NULL;
 	OWNED_MEM(struct fake_record) over = NULL;
 	OWNED_MEM(struct fake_record) silence = NULL;
 
 	assert_int_equal(none->troubles, 0);
 	hourglass_stop();
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
-	hourglass_go();
 	moody_fail(r->served->moody, ERR_IO);
-	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), EIO);
+	n = wire_send_read(r->wire, r->big, fh, 0, 4096);
+	for (int i = 0; i < LATER && reads_trouble(r->reads) == 0; i++)
+		pause_ms(1);
+	hourglass_pass(STALL);
+	assert_int_equal(rig_check(r, n, r->big, 0, 4096), EIO);
 	store = tell_trouble(r);
 	assert_int_equal(store->troubles, 1);
 	assert_int_equal(store->trouble, MSG_TROUBLE_STORE);
 	still = tell_trouble(r); /* keyd may have been started again */
 	assert_int_equal(still->troubles, 2);
-	hourglass_stop();
 	moody_fail(r->served->moody, 0);
+	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
+	soon = tell_trouble(r); /* one answer is no recovery */
+	assert_int_equal(soon->troubles, 3);
+	assert_int_equal(soon->trouble, MSG_TROUBLE_STORE);
 	hourglass_pass(3100);
 	assert_int_equal(rig_read(r, r->big, fh, 0, 4096), 0);
 	over = tell_trouble(r);
-	assert_int_equal(over->troubles, 3);
+	assert_int_equal(over->troubles, 4);
 	assert_int_equal(over->trouble, 0);
 	silence = tell_trouble(r);
-	assert_int_equal(silence->troubles, 3);
+	assert_int_equal(silence->troubles, 4);
 	assert_int_equal(silence->malformed, 0);
 }
 
