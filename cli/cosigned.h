@@ -25,10 +25,12 @@ struct cosigned_where {
 	const struct file *vault; /* for trail/cosigned, or NULL */
 	const char *directory;	  /* named by the user, or NULL */
 	const struct note_key *log;
-	const struct witness_policy *policy; /* NULL: no moments */
+	/* Who must have cosigned (witness.h); NULL: no moments. */
+	const struct witness_policy *policy;
 };
 
-/* The policy in a file; what is wrong with it is said. */
+/* The policy, who must have cosigned, in a file of the user's; what is wrong with
+ * it is said. */
 int cosigned_policy(struct witness_policy **out, const char *path) MUST_USE;
 
 /*

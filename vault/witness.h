@@ -49,13 +49,17 @@ int witness_request_parse(struct witness_request *out, const char *body,
 int witness_request_write(char **out, const struct witness_request *r) MUST_USE;
 
 /*
- * A policy: which logs, which witnesses, and how many of these must have
- * cosigned.
+ * A policy says who must have cosigned a checkpoint before whoever wrote the
+ * policy believes it: of which logs, by which witnesses, and how many of them.  It
+ * is an auditor's, a file of lines; what a trust root calls its policy, who may
+ * sign versions, is another thing (trust.h).
  *
- *	log VKEY [URL]
- *	witness NAME VKEY [URL]
- *	group NAME all|any|K MEMBER...
- *	quorum NAME|none
+ *	log VKEY [URL]			a log that it is about, by its key
+ *	witness NAME VKEY [URL]		somebody who may cosign; where to ask
+ *	group NAME all|any|K MEMBER...	has cosigned when so many members have
+ *	quorum NAME|none		who must have: a witness, a group, nobody
+ *
+ * A name stands for what a line before says.
  */
 #define WITNESS_POLICY_MAX (256U << 10)
 #define WITNESS_LOGS_MAX 64

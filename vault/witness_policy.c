@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A policy, who must have cosigned, is read, and a note judged by it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
