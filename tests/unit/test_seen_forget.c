@@ -199,7 +199,6 @@ forget_one(void *unused)
 static void
 whoever_is_at_it_comes_first(void **state)
 {
-	const struct timespec pause = { .tv_nsec = 300000000 };
 	const struct scratch *s = *state;
 	const struct timespec pause = { .tv_nsec = 300000000 };
 	struct seen *seen;
