@@ -220,6 +220,19 @@ desk_free(struct desk *d)
 	scratch_free(&d->scratch);
 }
 
+/* Whether its threads owe it something: a reply that does not come then waits
+ * for them, and not for a later tick. */
+static bool
+is_busy(struct broker *b)
+{
+	bool busy;
+
+	pthread_mutex_lock(&b->mutex);
+	busy = b->owed > 0 || b->owed_publish > 0 || !STAILQ_EMPTY(&b->checks);
+	pthread_mutex_unlock(&b->mutex);
+	return busy;
+}
+
 void
 desk_settle(struct desk *d)
 {
@@ -232,6 +245,10 @@ desk_settle(struct desk *d)
 	while (d->wakes == 0 && !late)
 		late = pthread_cond_timedwait(&d->woken, &d->mutex, &until) !=
 		    0;
+	pthread_mutex_unlock(&d->mutex);
+	late = late && !is_busy(d->broker);
+	pthread_mutex_lock(&d->mutex);
+	late = late && d->wakes == 0;
 	d->wakes = 0;
 	pthread_mutex_unlock(&d->mutex);
 	broker_durable(d->broker);
