@@ -29,8 +29,8 @@ struct cosigned_where {
 	const struct witness_policy *policy;
 };
 
-/* The policy, who must have cosigned, in a file of the user's; what is wrong with
- * it is said. */
+/* The policy, who must have cosigned, in a file of the user's; what is
+ * wrong with it is said. */
 int cosigned_policy(struct witness_policy **out, const char *path) MUST_USE;
 
 /*

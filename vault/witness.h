@@ -50,14 +50,14 @@ int witness_request_write(char **out, const struct witness_request *r) MUST_USE;
 
 /*
  * A policy says who must have cosigned a checkpoint before whoever wrote the
- * policy believes it: of which logs, by which witnesses, and how many of them.  It
- * is an auditor's, a file of lines; what a trust root calls its policy, who may
- * sign versions, is another thing (trust.h).
+ * policy believes it: of which logs, by which witnesses, and how many of them.
+ * It is an auditor's, a file of lines; what a trust root calls its policy, who
+ * may sign versions, is another thing (trust.h).
  *
  *	log VKEY [URL]			a log that it is about, by its key
  *	witness NAME VKEY [URL]		somebody who may cosign; where to ask
  *	group NAME all|any|K MEMBER...	has cosigned when so many members have
- *	quorum NAME|none		who must have: a witness, a group, nobody
+ *	quorum NAME|none		who must have: witness, group, nobody
  *
  * A name stands for what a line before says.
  */
