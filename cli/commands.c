@@ -194,13 +194,13 @@ static const struct commands_row rows[] = {
 	{ "trust seen", cmd_trust_seen, 0, 1, false,
 	    "what this host remembers of vaults",
 	    "[VAULT]\n"
-	    "VAULT is the beginning of a vault's id, or a vault's directory: "
-	    "all of that one.\n" },
+	    "  VAULT  the first digits of its id, or its directory: all of "
+	    "that one\n" },
 	{ "trust forget", cmd_trust_forget, 1, 2, false,
 	    "have this host forget a vault, or one false revocation",
 	    "VAULT [MODEL@DIGITS] [--yes]\n"
-	    "Then it can be shown an older vault, or what was revoked.  VAULT "
-	    "as for 'trust seen'.\n"
+	    "Then it can be shown an older vault, or what was revoked.\n"
+	    "  VAULT  as for 'trust seen'\n"
 	    "  --yes  without asking\n" },
 	{ "sign", cmd_sign, 1, 1, false,
 	    "sign a version, so that it can be served",
