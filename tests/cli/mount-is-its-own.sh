@@ -99,9 +99,7 @@ for how in TERM KILL; do
 	wait_for 60 test -e "$mnt/llama/@${ref#*@}"
 	mv "$tmp/up" "$tmp/moved"
 	if [ $how = KILL ]; then
-		# shellcheck disable=SC2046 # one number
-		kill -9 $(pgrep -P "$(pgrep -f "^weir-mount .*$mnt\$")" \
-		    weir-mount)
+		kill -9 "$(pgrep -P $m weir-mount)"
 	else
 		kill -TERM $m
 	fi
