@@ -51,6 +51,7 @@ static const struct {
 	{ "T3", 0 },
 	{ "TEXT", 0 },
 	{ "TIME", 0 },
+	{ "VAULT", USAGE_DIRECTORIES },
 	{ "VKEY", 0 },
 	{ "ZONE", 0 },
 };

@@ -77,7 +77,7 @@ exits 0 'nor by status' weir status
 unlike "$out" 'OLDER' 'is one'
 unlike "$(weir doctor)" 'an older vault' 'nor by doctor'
 
-# told NAME: who looks is told as well, and which directory it is
+# told NAME: who looks is told as well, and what to do
 told()
 {
 	exits 0 "$1: ls" weir ls
@@ -88,7 +88,8 @@ told()
 	exits 8 "$1: doctor" weir doctor --json
 	json '.findings[] | select(.check == "trail") |
 	    .state == "fail" and (.advice |
-	    contains("'"$(echo "$WEIR_STATE_DIR"/*)"'"))' 'says what to remove'
+	    contains("'"weir trust forget $(ls "$WEIR_STATE_DIR")"'"))' \
+	    'says how this host forgets'
 	idle
 	like "$(weir doctor)" 'older vault was put back' 'when nobody serves it, too'
 }
