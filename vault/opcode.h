@@ -46,10 +46,16 @@ enum act {
 	ACT_EXTENSION,
 };
 
+/* A value that is pushed, besides what the act pushes; 0: none. */
+enum push {
+	PUSH_ANY = 1, /* whatever was called has made it */
+	PUSH_DATA,    /* anything but a str */
+};
+
 /*
  * What an opcode does: take its argument; with mark, pop down to the last
- * mark and the mark; pop so many values; act; push so many values that are
- * not strings.  A value that an opcode changes in place is popped and pushed.
+ * mark and the mark; pop so many values; act; push one.  A value that an
+ * opcode changes in place is popped and pushed.
  */
 struct opcode {
 	uint8_t argument;

@@ -13,6 +13,7 @@
 #include "vault/imports.h"
 #include "vault/memo.h"
 #include "vault/opcode.h"
+#include "vault/pyint.h"
 #include "vault/size.h"
 
 #define TORCH_PICKLES 5 /* magic, version, system, objects, storage keys */
@@ -26,9 +27,10 @@ struct numbers {
 	size_t capacity;
 };
 
-/* A value on the stack or in the memo: 0, or the place behind a string in
- * strings. */
+/* A value on the stack or in the memo: the place behind a string in strings,
+ * or what is not known, or what is no str in any case. */
 #define OTHER 0U
+#define NO_TEXT (UINT32_MAX - 1)
 
 struct walk {
 	struct stream *s;
@@ -225,35 +227,6 @@ get(struct walk *w, uint64_t index)
 	return push(w, *value);
 }
 
-/*
- * An index written as a line.  Python takes more than digits: where it might,
- * what it takes is not known here.
- */
-static int
-read_index(const struct walk *w, const char *line, size_t length, uint64_t *out)
-{
-	uint64_t index = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		if (line[i] >= '0' && line[i] <= '9' && index < UINT32_MAX) {
-			index = 10 * index + (uint64_t)(line[i] - '0');
-			continue;
-		}
-		if (line[i] == '\0' ||
-		    strchr("0123456789 \t\r\v\f+_-", line[i]) == NULL)
-			return refuse(w, ERR_FORMAT,
-			    "the number of a memo entry "
-			    "is none");
-		return refuse(w, ERR_LIMIT,
-		    "the number of a memo entry is not "
-		    "written as Python writes it");
-	}
-	if (length == 0)
-		return refuse(w, ERR_FORMAT, "a memo entry has no number");
-	*out = index;
-	return 0;
-}
-
 static bool
 is_utf8(const char *text, size_t length)
 {
@@ -329,6 +302,8 @@ act_stack_global(struct walk *w)
 		return err;
 	module = w->stack.items[w->stack.count];
 	name = w->stack.items[w->stack.count + 1];
+	if (module == NO_TEXT || name == NO_TEXT)
+		return refuse(w, ERR_FORMAT, "imports what is no str");
 	return add_import(w, string_of(w, module), string_of(w, name));
 }
 
@@ -395,11 +370,20 @@ act_long(struct walk *w, uint64_t length)
  * Python's unpicklers read a frame at once.  What begins inside and ends
  * behind it, or stops before its end, makes them drop bytes that are walked
  * here, and one of them not as the other.  No pickler writes such a thing.
+ * A frame that is longer than what there is stops the one in C; to the one in
+ * Python it is all there is, and has no frame inside and nothing behind it.
  */
 static int
 check_frame(const struct walk *w, const struct opcode *op, uint64_t begin,
     uint64_t frame_end)
 {
+	if (frame_end > w->s->offset + stream_left(w->s)) {
+		if (begin < frame_end && op->act == ACT_FRAME)
+			return refuse(w, ERR_FORMAT, "a frame inside a frame");
+		if (w->stopped)
+			stream_skip(w->s, stream_left(w->s));
+		return 0;
+	}
 	if (begin < frame_end &&
 	    (w->s->offset > frame_end || op->act == ACT_FRAME))
 		return refuse(w, ERR_LIMIT,
@@ -449,16 +433,20 @@ take_argument(struct walk *w, const struct opcode *op, struct taken *t)
 	return w->s->err == 0 ? 0 : refuse(w, ERR_FORMAT, "an argument");
 }
 
+/* An index written as a line: what Python does not take stops it. */
 static int
 act_index(struct walk *w, const struct taken *t,
     int (*use)(struct walk *w, uint64_t index))
 {
+	const bool cut = t->number >= sizeof(t->line);
 	uint64_t index = 0;
-	size_t length = t->number < sizeof(t->line) ? (size_t)t->number :
-						      sizeof(t->line) - 1;
-	int err = read_index(w, t->line, length, &index);
+	int err = pyint_read(t->line,
+	    cut ? sizeof(t->line) - 1 : (size_t)t->number, cut, &index);
 
-	return err != 0 ? err : use(w, index);
+	if (err != 0)
+		return refuse(w, err, "the number of a memo entry is %s",
+		    err == ERR_FORMAT ? "none" : "too large");
+	return use(w, index);
 }
 
 static int
@@ -541,8 +529,8 @@ step(struct walk *w)
 		err = pop_mark(w);
 	if (err == 0)
 		err = pop(w, op->pops);
-	if (err == 0 && op->pushes)
-		err = push(w, OTHER);
+	if (err == 0 && op->pushes != 0)
+		err = push(w, op->pushes == PUSH_DATA ? NO_TEXT : OTHER);
 	if (err == 0 && w->s->err != 0)
 		err = refuse(w, ERR_FORMAT, "an argument");
 	return err != 0 ? err : check_frame(w, op, begin, frame_end);

@@ -148,8 +148,40 @@ a_bin_may_hold_anything_that_imports_nothing(void **state)
 	    0);
 	/* An import, and then nothing that makes sense: two refused. */
 	EXPECT("a.bin", "cos\nsystem\n\xff", MODEL_PICKLE, MANIFEST_WEIGHTS, 2);
-	/* A number that weir cannot follow. */
-	EXPECT("a.bin", "Np 1\n" HOSTILE, MODEL_PICKLE, MANIFEST_WEIGHTS, 1);
+	/* A number that only Python follows, and one that it reads to a NUL. */
+	EXPECT("a.bin", "Np4294967295\n" HOSTILE, MODEL_PICKLE,
+	    MANIFEST_WEIGHTS, 1);
+	EXPECT("a.bin", "Np1\0x\n" HOSTILE, MODEL_PICKLE, MANIFEST_WEIGHTS, 1);
+}
+
+/* Of weights without a format hardly any file may be taken for a pickle. */
+static void
+noise_is_no_pickle(void **state)
+{
+	uint64_t noise = 88172645463325252U;
+	unsigned int refused = 0;
+
+	(void)state;
+	for (unsigned int file = 0; file < 50000; file++) {
+		struct model_info info = { 0 };
+		uint64_t words[128];
+		char why[200];
+
+		/* xorshift64 (Marsaglia, 2003) */
+		for (size_t i = 0; i < 128; i++) {
+			noise ^= noise << 13;
+			noise ^= noise >> 7;
+			noise ^= noise << 17;
+			words[i] = noise;
+		}
+		assert_int_equal(inspect(&info, "a.bin", words, sizeof(words),
+				     why),
+		    0);
+		refused += info.imports.refused > 0;
+		model_info_clear(&info);
+	}
+	print_message("%u of 50,000 files of noise were refused\n", refused);
+	assert_true(refused < 2);
 }
 
 static void
@@ -424,6 +456,7 @@ main(void)
 		cmocka_unit_test(lists_pickles_by_their_names),
 		cmocka_unit_test(lists_what_begins_like_a_pickle),
 		cmocka_unit_test(a_bin_may_hold_anything_that_imports_nothing),
+		cmocka_unit_test(noise_is_no_pickle),
 		cmocka_unit_test(what_cannot_be_listed_is_refused_by_name),
 		cmocka_unit_test(lists_the_pickles_of_any_zip),
 		cmocka_unit_test(deflated_pickles_are_listed_up_to_a_limit),

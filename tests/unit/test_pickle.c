@@ -150,6 +150,9 @@ follows_names_through_stack_and_memo(void **state)
 	EXPECT(0, "os os", "\x8c\2os2\x93.");
 	EXPECT(0, "os system",
 	    "\x8c\2os\x8c\5torch0\x8c\6system\x8c\4Size0\x93.");
+	/* Numbers as int() takes them, the unpickler in C up to a NUL. */
+	EXPECT(0, "os system",
+	    "Vsystem\np 1_0\n0Vos\np5\0 and more\n0g+5\ng10\0\n\x93.");
 	/* A memo entry written anew. */
 	EXPECT(0, "os system",
 	    "\x8c\5torchq\0"
@@ -173,7 +176,10 @@ names_that_cannot_be_told_are_refused(void **state)
 	EXPECT(0, "? ?,collections OrderedDict",
 	    "ccollections\nOrderedDict\n)Rccollections\nOrderedDict\n)R\x93.");
 	EXPECT(0, "? system", "Pid\n\x8c\6system\x93.");
-	EXPECT(0, "os ?", "\x8c\2osK\1\x93.");
+	/* Python imports nothing by what is no str. */
+	EXPECT(ERR_FORMAT, "", "\x8c\2osK\1\x93.");
+	EXPECT(ERR_FORMAT, "", ")q\0\x8c\2osh\0\x93.");
+	EXPECT(ERR_FORMAT, "", "N2\x93.");
 	/* Too long to be kept. */
 	{
 		char bytes[600];
@@ -288,9 +294,8 @@ says_when_it_cannot_follow_python(void **state)
 	OWNED_WRITER w = writer_of(4096);
 
 	(void)state;
-	/* int() takes these. */
-	EXPECT(ERR_LIMIT, "", "Np 1\ncos\nsystem\n.");
-	EXPECT(ERR_LIMIT, "", "Np1_0\ncos\nsystem\n.");
+	/* Python's own unpickler takes any number. */
+	EXPECT(ERR_LIMIT, "", "Np4294967295\ncos\nsystem\n.");
 	/* Memo entries far beyond the others: a few are followed. */
 	EXPECT(0, "os system",
 	    "\x8c\2osr\xff\xff\xff\xff"
@@ -326,11 +331,16 @@ refuses_to_follow_a_frame_that_ends_inside_something(void **state)
 	EXPECT(ERR_LIMIT, "a b", "\x80\4\x95\3\0\0\0\0\0\0\0ca\nb\n.");
 	EXPECT(ERR_LIMIT, "",
 	    "\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N.");
-	/* One of Python's two takes a frame that the file ends inside. */
-	EXPECT(ERR_LIMIT, "a b", "\x80\4\x95\x9\0\0\0\0\0\0\0ca\nb\n.");
-	EXPECT(ERR_LIMIT, "a b",
+	/* One of Python's two takes a frame that the file ends inside, has
+	 * nothing behind its STOP, and stops at another frame. */
+	EXPECT(0, "a b", "\x80\4\x95\x9\0\0\0\0\0\0\0ca\nb\n.");
+	EXPECT(0, "a b",
 	    "\x80\4\x95\xff\xff\xff\xff\xff\xff\xff\xff"
-	    "ca\nb\n.");
+	    "ca\nb\n.cos\nsystem\n.");
+	EXPECT(ERR_FORMAT, "a b",
+	    "\x80\4\x95\x20\0\0\0\0\0\0\0ca\nb\n"
+	    "\x95\2\0\0\0\0\0\0\0cos\nsystem\n.");
+	EXPECT(ERR_FORMAT, "a b", "\x80\4\x95\x20\0\0\0\0\0\0\0ca\nb\n");
 }
 
 static void
