@@ -75,7 +75,7 @@ json '.labels == {"step": "9000", "note": "a b"} and .signed == false' \
     'has them, too'
 exits 0 'ls' weir ls labelled
 like "$out" 'LABELS' 'has a column'
-like "$out" '^labelled +[0-9a-f]{32} +latest ' \
+like "$out" '^labelled +[0-9a-f]{32} +unsigned +latest ' \
     'and as many digits as --allow-unsigned asks for'
 like "$out" 'step=9000 note=a b$' 'with them'
 exits 0 'the same with other labels' weir put labelled "$tmp/other" \
