@@ -14,7 +14,6 @@
 #include "vault/memo.h"
 #include "vault/opcode.h"
 #include "vault/pyint.h"
-#include "vault/size.h"
 
 #define TORCH_PICKLES 5 /* magic, version, system, objects, storage keys */
 #define MAGIC_PICKLE 15 /* bytes of the first of these */
@@ -32,6 +31,11 @@ struct numbers {
 #define OTHER 0U
 #define NO_TEXT (UINT32_MAX - 1)
 
+struct frame {
+	uint64_t end; /* in the stream; 0: there was none */
+	bool cut;     /* it is longer than what there is */
+};
+
 struct walk {
 	struct stream *s;
 	struct model_imports *imports;
@@ -42,7 +46,7 @@ struct walk {
 	char *strings; /* NUL-terminated, one after another */
 	size_t strings_length;
 	size_t strings_capacity;
-	uint64_t frame_end; /* in the stream; 0: there was none */
+	struct frame frame; /* the last one */
 	bool magic;	    /* this pickle holds torch's magic number */
 	bool stopped;
 };
@@ -62,11 +66,11 @@ static int PRINTF_LIKE(3, 4)
 	char what[200];
 	va_list args;
 
-	if (w->s->err == ERR_FORMAT)
+	if (w->s->err == ERR_FORMAT && err == ERR_FORMAT)
 		return why_say(w->why, ERR_FORMAT,
 		    "pickle: ends at byte %" PRIu64 " without a STOP",
 		    w->s->offset);
-	if (w->s->err != 0)
+	if (w->s->err != 0 && w->s->err != ERR_FORMAT)
 		return w->s->err;
 	va_start(args, fmt);
 	vsnprintf(what, sizeof(what), fmt, args);
@@ -252,6 +256,9 @@ read_name(const struct walk *w, char name[static PICKLE_NAME_MAX + 1],
 
 	if (w->s->err != 0 && w->s->err != ERR_FORMAT)
 		return w->s->err;
+	/* Python drops the last byte of a line, which the file may end in. */
+	if (w->s->err != 0 && kept == length && kept > 0)
+		kept--;
 	/* What was cut may have been cut inside a character. */
 	while (kept > 0 && kept < length && (name[kept - 1] & 0x80) != 0)
 		kept--;
@@ -375,20 +382,21 @@ act_long(struct walk *w, uint64_t length)
  */
 static int
 check_frame(const struct walk *w, const struct opcode *op, uint64_t begin,
-    uint64_t frame_end)
+    const struct frame *f)
 {
-	if (frame_end > w->s->offset + stream_left(w->s)) {
-		if (begin < frame_end && op->act == ACT_FRAME)
+	if (f->cut) {
+		if (op->act == ACT_FRAME)
 			return refuse(w, ERR_FORMAT, "a frame inside a frame");
 		if (w->stopped)
 			stream_skip(w->s, stream_left(w->s));
 		return 0;
 	}
-	if (begin < frame_end &&
-	    (w->s->offset > frame_end || op->act == ACT_FRAME))
+	if (begin < f->end &&
+	    (w->s->offset > f->end || w->s->err == ERR_FORMAT ||
+		op->act == ACT_FRAME))
 		return refuse(w, ERR_LIMIT,
 		    "an opcode crosses the end of a frame");
-	if (w->stopped && w->s->offset < frame_end)
+	if (w->stopped && w->s->offset < f->end)
 		return refuse(w, ERR_LIMIT, "a STOP inside a frame");
 	return 0;
 }
@@ -478,8 +486,8 @@ act(struct walk *w, const struct opcode *op, const struct taken *t)
 		    0 :
 		    refuse(w, ERR_FORMAT, "a protocol that Python has not");
 	case ACT_FRAME:
-		if (!size_add(w->s->offset, t->number, &w->frame_end))
-			w->frame_end = UINT64_MAX;
+		w->frame.cut = t->number > stream_left(w->s);
+		w->frame.end = w->s->offset + (w->frame.cut ? 0 : t->number);
 		return 0;
 	case ACT_STRING:
 		return act_string(w, t->number);
@@ -513,10 +521,11 @@ act(struct walk *w, const struct opcode *op, const struct taken *t)
 static int
 step(struct walk *w)
 {
-	const uint64_t begin = w->s->offset, frame_end = w->frame_end;
+	const uint64_t begin = w->s->offset;
+	const struct frame frame = w->frame;
 	const struct opcode *op = opcode_of(stream_u8(w->s));
 	struct taken t;
-	int err;
+	int err, crossed;
 
 	if (w->s->err != 0)
 		return refuse(w, ERR_FORMAT, "an opcode");
@@ -533,7 +542,11 @@ step(struct walk *w)
 		err = push(w, op->pushes == PUSH_DATA ? NO_TEXT : OTHER);
 	if (err == 0 && w->s->err != 0)
 		err = refuse(w, ERR_FORMAT, "an argument");
-	return err != 0 ? err : check_frame(w, op, begin, frame_end);
+	/* Where bytes were dropped others make sense, or none do. */
+	if (err != 0 && err != ERR_FORMAT)
+		return err;
+	crossed = check_frame(w, op, begin, &frame);
+	return crossed != 0 ? crossed : err;
 }
 
 /* One pickle, up to its STOP.  Nothing is carried over to the next one. */
@@ -543,7 +556,7 @@ walk_pickle(struct walk *w)
 	w->stack.count = w->marks.count = 0;
 	w->strings_length = 0;
 	memo_reset(&w->memo);
-	w->frame_end = 0;
+	w->frame = (struct frame){ 0 };
 	w->magic = w->stopped = false;
 	while (!w->stopped) {
 		int err = step(w);

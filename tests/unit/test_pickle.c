@@ -213,6 +213,7 @@ an_import_counts_before_what_breaks_after_it(void **state)
 	EXPECT(ERR_FORMAT, "os ?", "cos\nsystemX");
 	EXPECT(ERR_FORMAT, "os ?", "cos\n");
 	EXPECT(ERR_FORMAT, "osX ?", "cosX");
+	EXPECT(ERR_FORMAT, "os\\xff ?", "cos\xff");
 	EXPECT(ERR_FORMAT, "", "c");
 	/* No module is called so. */
 	EXPECT(ERR_FORMAT, "", "co\0s\nsystem\n.");
@@ -329,6 +330,12 @@ refuses_to_follow_a_frame_that_ends_inside_something(void **state)
 	    "\x80\4\x95\7\0\0\0\0\0\0\0N.B\xe\0\0\0cos\nsystem\n.N.");
 	EXPECT(ERR_LIMIT, "", "\x80\4\x95\1\0\0\0\0\0\0\0K\1.");
 	EXPECT(ERR_LIMIT, "a b", "\x80\4\x95\3\0\0\0\0\0\0\0ca\nb\n.");
+	/* Whatever else is wrong with it: C drops "_", and reads on. */
+	EXPECT(ERR_LIMIT, "", "N\x95\2\0\0\0\0\0\0\0p_1\ncos\nsystem\n.");
+	EXPECT(ERR_LIMIT, "",
+	    "N\x95\2\0\0\0\0\0\0\0c\xff"
+	    "os\nsystem\n.");
+	EXPECT(ERR_LIMIT, "", "N\x95\2\0\0\0\0\0\0\0X\xff\0\0\0N.");
 	EXPECT(ERR_LIMIT, "",
 	    "\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N.");
 	/* One of Python's two takes a frame that the file ends inside, has
