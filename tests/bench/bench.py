@@ -16,8 +16,8 @@ does).
 Each reading or putting row has its CPU seconds for a GB beside it (reader, server and all): on a machine that others
 use, too, that is the figure to go by.  Stores lie beneath $BENCH_DIR, or /dev/shm when it has room: the disk is not
 what is measured.  The JSON is written beside the build unless --json says where; tests/bench/readme.py makes the
-README's table from it.  --growth small (minutes), medium (a quarter of an hour) or full (an hour and more, 80 GB of
-memory or disk) adds growth.py's.
+README's table from it.  --growth small (minutes), medium (a quarter of an hour) or full (an hour, 50 GB of disk) adds
+growth.py's; --only growth runs nothing else.
 """
 import argparse, json, os, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, threading, time
 
@@ -63,7 +63,7 @@ class Bench:
     random_file, drop_caches = staticmethod(random_file), staticmethod(drop_caches)
 
     def __init__(self, args, top):
-        self.args, self.top, self.rows, self.cpu, self.grown = args, top, {}, {}, {}
+        self.args, self.top, self.rows, self.cpu, self.out = args, top, {}, {}, {}
         self.build = pathlib.Path(args.build).resolve()
         self.env = dict(os.environ, WEIR_VAULT=str(top / "vault"), WEIR_KEY_FILE=str(top / "key"),
                         WEIR_STATE_DIR=str(top / "state"))
@@ -273,11 +273,14 @@ class Bench:
 
     # -- the table -------------------------------------------------------
 
+    def about(self):
+        """What was run, where and when: beside the figures of a run, for who reads them."""
+        return {"command": command(self.args), "machine": machine(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
+                "size_mb": self.args.size_mb, "rounds": self.args.rounds, "chunks": self.args.chunks,
+                "stores": fstype(self.top), "load": round(os.getloadavg()[1], 1)}
+
     def report(self):
-        out = {"command": command(self.args), "machine": machine(),
-               "date": time.strftime("%Y-%m-%d", time.gmtime()), "size_mb": self.args.size_mb, "rounds": self.args.rounds,
-               "chunks": self.args.chunks, "stores": fstype(self.top), "load": round(os.getloadavg()[1], 1), "rows": {},
-               "growth": self.grown}
+        out = self.about() | {"rows": {}}
         print(f"\n{out['machine']}; {self.args.size_mb} MiB of random bytes; {self.args.rounds} rounds, interleaved; "
               f"stores on {out['stores']}; load average {out['load']:.1f}\n")
         print(f"{'row':9} {'who':12} {'median':>9} {'min':>9} {'max':>9} {'unit':5} {'CPU s/GB':>8}  ratio to peer")
@@ -293,8 +296,13 @@ class Bench:
                     entry |= {"peer": peer, "ratio": m / base}
                 out["rows"].setdefault(row, {})[who] = entry
                 print_row(row, who, entry)
+        self.write(out)
+
+    def write(self, more):
+        """Rows and growth lie side by side in the file, each with what was run for it."""
+        self.out |= more
         path = pathlib.Path(self.args.json or self.build / "bench.json")
-        path.write_text(json.dumps(out, indent=1) + "\n")
+        path.write_text(json.dumps(self.out, indent=1) + "\n")
         print(f"\n{path}", file=sys.stderr)
 
 
@@ -350,10 +358,10 @@ def main():
                             (("releases",), b.releases), (("keys", "fleet", "keyd"), b.fleets)):
             if wanted(args, *names):
                 work()
-        b.report()
-        if args.growth:
-            growth.measure(b, args.growth)
+        if b.rows:
             b.report()
+        if args.growth:
+            b.write({"growth": b.about() | {"tables": growth.measure(b, args.growth)}})
     finally:
         for mount in (top / "mnt", top / "plain", top / "constant"):
             subprocess.run(["umount", "-l", str(mount)], stderr=subprocess.DEVNULL)

@@ -40,6 +40,8 @@ def size(b, megabytes):
     shutil.rmtree(source)
     b.grant("grown")
     seconds, peak = read(b, reference, "mmap")
+    b.weir("rm", reference, "--grace", "0")
+    b.weir("gc", "--grace", "0")
     gigabytes = megabytes * 2**20 / 1e9
     return {"MiB": megabytes, "put GB/s": gigabytes / put, "cold mmap GB/s": gigabytes / seconds, "worker MB": peak}
 
@@ -75,8 +77,11 @@ def chunks(b, count):
 
 
 def measure(b, how):
+    """The tables by name, row after row; what was made for a row is gone after it, but for the chunks of the last."""
+    tables = {}
     for what in (size, readers, sessions, entries, chunks):
         for step in STEPS[how][what.__name__]:
             row = what(b, step)
-            b.grown.setdefault(what.__name__, []).append(row)
+            tables.setdefault(what.__name__, []).append(row)
             print("  " + ", ".join(f"{k} {v:,.6g}" for k, v in row.items()), flush=True)
+    return tables

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of figures in the README and in docs/performance.md, made from docs/bench.json.
 
-usage: readme.py FILE.json    keep what a bench has written as docs/bench.json, and write the tables anew
+usage: readme.py FILE.json    keep what a bench has written in docs/bench.json, and write the tables anew; a run of rows
+                              leaves the growth that is there, and a run of growth the rows
        readme.py --write      write the tables anew
        readme.py --check      exit 1, and say which, where a table is not what is made of docs/bench.json
 
@@ -76,8 +77,9 @@ def spread(d):
 
 
 def growth(d):
-    lines = []
-    for table in d["growth"].values():
+    g = d["growth"]
+    lines = [f"`{g['command']}`, {g['date']}, on {g['machine']}: load average {g['load']}, stores on {g['stores']}.", ""]
+    for table in g["tables"].values():
         lines += ["| " + " | ".join(table[0]) + " |", "|" + "---|" * len(table[0])]
         lines += ["| " + " | ".join(f"{v:,}" if isinstance(v, int) else number(v) for v in r.values()) + " |" for r in table]
         lines.append("")
@@ -95,7 +97,8 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     if not sys.argv[1].startswith("--"):
-        KEPT.write_text(pathlib.Path(sys.argv[1]).read_text())
+        kept = json.loads(KEPT.read_text()) | json.loads(pathlib.Path(sys.argv[1]).read_text())
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
     data, status = json.loads(KEPT.read_text()), 0
     for path, name, make in (README, "bench", bench), (PERFORMANCE, "rows", spread), (PERFORMANCE, "growth", growth):
         text = path.read_text()
