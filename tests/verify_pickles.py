@@ -13,7 +13,6 @@ import io, pickle, random, re, resource, struct, subprocess, sys
 
 lister, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 blind = sys.argv[4:] == ["--blind"]
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))    # a few bytes may ask for gigabytes
 rng = random.Random(seed)
 
 
@@ -105,6 +104,7 @@ cases = [case() for _ in range(count)]
 said = subprocess.run([lister], input=b"".join(struct.pack("=I", len(c)) + c for c in cases), stdout=subprocess.PIPE,
                       check=True).stdout.decode("latin-1").split("\n")[:-1]
 assert len(said) == count
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))    # a few bytes may ask for gigabytes
 with_imports = missed = 0
 for data, line in zip(cases, said):
     verdict, *names = line.split("\t")
