@@ -43,10 +43,11 @@ sub count {
 	return ($passed - $skipped, $failed, $skipped);
 }
 
-# One that hangs is ended; the slowest sanitizer leaves it time enough.
+# One that hangs is ended; the slowest sanitizer leaves it time enough.  It is in
+# a process group of its own then: what ends this program ends it, too.
 sub command {
 	my ($harness, $file) = @_;
-	my @patient = qw(timeout -k 60 1800);
+	my @patient = qw(setpriv --pdeathsig TERM timeout -k 60 1800);
 
 	return [@patient, 'sh', $file] if $file =~ /\.sh$/;
 	return [@patient, 'python3', $file] if $file =~ /\.py$/;

@@ -184,6 +184,7 @@ run_cleanups()
 {
 	status=$?
 	trap - EXIT
+	trap '' INT TERM PIPE # timeout(1) sends it twice, to nobody who listens
 	while [ -n "$cleanups" ]; do
 		# shellcheck disable=SC2086 # a function and its arguments
 		set -- ${cleanups%%"
